@@ -1,0 +1,45 @@
+"""Errors of the sinks.
+
+    SinkError
+    ├── MigrationError     a migration was edited after it ran, is missing, or failed
+    ├── TopicError         a topic is missing or set up so that exactness could not hold
+    ├── Gap                enriched records are missing before one that arrived; the sink stops
+    └── StorageRefused     ClickHouse refused rows for a reason that waiting does not cure
+"""
+
+from __future__ import annotations
+
+
+class SinkError(Exception):
+    """Root; the message says what happened, with which value, `hint` what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class MigrationError(SinkError):
+    """A migration was edited after it was applied, is missing, or failed."""
+
+
+class TopicError(SinkError):
+    """A topic is missing or set up so that exactness could not hold."""
+
+
+class Gap(SinkError):
+    """Raw offsets `first` to `last` of `partition` (topic id `epoch`) never arrived as enriched records."""
+
+    def __init__(self, epoch: str, partition: int, first: int, last: int) -> None:
+        super().__init__(
+            f"gap: raw offsets {first}..{last} of partition {partition} (topic id {epoch}) are missing from the enriched topic",
+            "nothing after them is stored; start the stream worker from the last stored offset, the sink goes on by itself",
+        )
+        self.epoch, self.partition, self.first, self.last = epoch, partition, first, last
+
+
+class StorageRefused(SinkError):
+    """ClickHouse refused an insert with error `code`, and waiting would not cure it."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"ClickHouse refused the insert: code {code}: {message}")
+        self.code = code

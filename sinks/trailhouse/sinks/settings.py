@@ -1,0 +1,69 @@
+"""Settings of the sink and of everything that talks to ClickHouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
+
+
+def _is_dsn(dsn: Secret) -> bool:
+    parts = urlsplit(dsn.reveal())
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and len(parts.path) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseSettings(Settings):
+    """Where ClickHouse is and who we are there; the whole address is a secret because it holds the password."""
+
+    dsn: Secret = setting(
+        "TRAILHOUSE_CLICKHOUSE_DSN",
+        Secret("http://default@127.0.0.1:8123/trailhouse"),
+        "ClickHouse over HTTP: `http[s]://user:password@host:port/database`",
+        check=_is_dsn,
+        wanted="http[s]://user:password@host:port/database",
+    )
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.dsn.reveal()).hostname or ""
+
+    @property
+    def port(self) -> int:
+        parts = urlsplit(self.dsn.reveal())
+        return parts.port or (8443 if parts.scheme == "https" else 8123)
+
+    @property
+    def is_secure(self) -> bool:
+        return urlsplit(self.dsn.reveal()).scheme == "https"
+
+    @property
+    def username(self) -> str:
+        return unquote(urlsplit(self.dsn.reveal()).username or "default")
+
+    @property
+    def password(self) -> Secret:
+        return Secret(unquote(urlsplit(self.dsn.reveal()).password or ""))
+
+    @property
+    def database(self) -> str:
+        return urlsplit(self.dsn.reveal()).path[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSettings(Settings):
+    """What the sink needs besides Kafka and ClickHouse: how large a batch grows and how long it may wait."""
+
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
+    group: str = setting("TRAILHOUSE_SINK_GROUP", "trailhouse-sink", "Kafka consumer group of the sinks", check=bool, wanted="a group name")
+    instance: str = setting("TRAILHOUSE_SINK_INSTANCE", "", "Static member id; a sink that comes back under it keeps its partitions")
+    batch_rows: int = setting("TRAILHOUSE_SINK_BATCH_ROWS", 50_000, "Rows after which a batch is inserted", check=lambda n: 1 <= n <= 1_000_000, wanted="1 to 1000000")
+    batch_bytes: int = setting("TRAILHOUSE_SINK_BATCH_BYTES", 64 << 20, "Bytes after which a batch is inserted", check=lambda n: n >= 1 << 16, wanted="at least 65536")
+    batch_age_ms: int = setting("TRAILHOUSE_SINK_BATCH_AGE_MS", 1000, "Milliseconds after which a batch is inserted", check=lambda n: 1 <= n <= 600_000, wanted="1 to 600000")
+    session_timeout_s: float = setting(
+        "TRAILHOUSE_SINK_SESSION_TIMEOUT_S", 10.0, "Seconds without a heartbeat until Kafka gives the partitions away", check=lambda s: s >= 6, wanted="at least 6"
+    )
+    metrics_port: int = setting("TRAILHOUSE_METRICS_PORT", 0, "Port of /metrics and /healthz; 0 = none", check=lambda port: 0 <= port <= 65535, wanted="0 to 65535")
+    metrics_host: str = setting("TRAILHOUSE_METRICS_HOST", "127.0.0.1", "Address /metrics listens on", check=bool, wanted="an address")
