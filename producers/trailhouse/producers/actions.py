@@ -139,6 +139,8 @@ OURS: Final[tuple[Action, ...]] = (
 
 CATALOGUE: Final[Mapping[str, Action]] = {action.name: action for action in (*WANDB, *OURS)}
 
+CATEGORIES: Final[Mapping[str, Category]] = {category.value: category for category in Category}
+
 VERBS: Final[Mapping[str, Crud]] = {
     **dict.fromkeys(("create", "add", "insert", "put", "new", "invite", "register", "import", "upload", "restore", "undelete", "clone", "copy", "enable"), _C),
     **dict.fromkeys(("read", "get", "list", "view", "describe", "download", "export", "search", "query", "open", "lookup", "head"), _R),
@@ -153,8 +155,7 @@ def classify(name: str) -> Action:
     if (known := CATALOGUE.get(name)) is not None:
         return known
     noun, _, verb = name.partition(":")
-    category = Category(noun) if noun in Category else Category.OTHER
-    return Action(name, "", VERBS.get(_first_word(verb), _O), category)
+    return Action(name, "", VERBS.get(_first_word(verb), _O), CATEGORIES.get(noun, Category.OTHER))
 
 
 def _first_word(verb: str) -> str:
