@@ -1,0 +1,35 @@
+"""`python -m trailhouse.deploy.clickhouse FOLDER PORT CREDENTIALS`: the engine on FOLDER, answering on loopback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from trailhouse.deploy.clickhouse.engine import Engine
+from trailhouse.deploy.clickhouse.identities import Passwords
+from trailhouse.deploy.clickhouse.protocol import create_app
+from trailhouse.deploy.credentials import load_credentials
+from trailhouse.deploy.errors import DeployError
+from trailhouse.deploy.ports import LOOPBACK
+from trailhouse.deploy.tether import die_with_parent
+
+
+def main(folder: Path, port: int, credentials: Path) -> None:
+    die_with_parent()
+    engine = Engine(folder)
+    app = create_app(engine, Passwords(load_credentials(credentials).clickhouse))
+    uvicorn.run(
+        app, host=LOOPBACK, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+    )
+    engine.close()
+    os._exit(0)  # a query that outlived the grace time runs in a thread that nothing can stop
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    except DeployError as error:
+        sys.exit(f"error: {error}")

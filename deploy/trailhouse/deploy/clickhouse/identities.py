@@ -1,0 +1,135 @@
+"""The three who may talk to the engine, and how the engine holds them to it.
+
+`admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
+time and memory. The engine enforces the grants through roles declared in `users.xml` (every connection does
+`SET ROLE`); `statements.check` refuses what grants do not cover.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape
+
+from trailhouse.deploy.clickhouse.errors import refused
+from trailhouse.producers.settings import Secret
+
+DATABASE: Final = "trailhouse"
+# What the reader needs of `system` so that drivers and Grafana can connect and complete names; nothing that shows
+# other people's queries.
+READABLE_SYSTEM_TABLES: Final = (
+    "aggregate_function_combinators",
+    "build_options",
+    "collations",
+    "columns",
+    "contributors",
+    "data_type_families",
+    "databases",
+    "formats",
+    "functions",
+    "licenses",
+    "numbers",
+    "numbers_mt",
+    "one",
+    "settings",
+    "table_engines",
+    "table_functions",
+    "tables",
+    "time_zones",
+    "zeros",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One of the three: its name is also the name of its role in the engine."""
+
+    name: str
+    grants: tuple[str, ...]
+    is_admin: bool = False
+    is_readonly: bool = False
+    caps: Mapping[str, int] = field(default_factory=dict)
+
+
+_SYSTEM = tuple(f"GRANT SELECT ON system.{table}" for table in READABLE_SYSTEM_TABLES)
+IDENTITIES: Final = {
+    identity.name: identity
+    for identity in (
+        Identity("admin", ("GRANT ALL ON *.*",), is_admin=True),
+        Identity("ingest", (f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*", *_SYSTEM)),
+        Identity(
+            "reader",
+            (f"GRANT SELECT, SHOW ON {DATABASE}.*", *_SYSTEM),
+            is_readonly=True,
+            caps={"max_execution_time": 30, "max_memory_usage": 2_000_000_000},
+        ),
+    )
+}
+
+
+class Passwords:
+    """Checks passwords, of which it keeps digests only: engine functions can read a Python process's variables."""
+
+    def __init__(self, passwords: Mapping[str, Secret]) -> None:
+        self._digests = {
+            name: hashlib.sha256(passwords[name].reveal().encode()).digest() for name in IDENTITIES
+        }
+
+    def identify(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Identity:
+        """Who a request comes from: Basic authorization, else `X-ClickHouse-User`/`-Key`, else `user`/`password`.
+
+        `headers` has lower-case names. Raises AUTHENTICATION_FAILED, the same for a wrong name and a wrong password.
+        """
+        user = headers.get("x-clickhouse-user") or query.get("user", "")
+        key = headers.get("x-clickhouse-key") or query.get("password", "")
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            user, _, key = _decoded(credentials).partition(":")
+        expected = self._digests.get(user, b"")
+        if not hmac.compare_digest(expected, hashlib.sha256(key.encode()).digest()):
+            message = f"{user or 'default'}: Authentication failed: password is incorrect, or there is no user with such name"
+            raise refused(516, "AUTHENTICATION_FAILED", message)
+        return IDENTITIES[user]
+
+
+def _decoded(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials).decode(errors="replace")
+    except ValueError:
+        return ""
+
+
+def config_xml(users: Path, data: Path) -> str:
+    """The engine's configuration; `users` is the absolute path of the file made by `users_xml`."""
+    return f"""<clickhouse>
+<user_directories><users_xml><path>{escape(str(users))}</path></users_xml></user_directories>
+<user_files_path>{escape(str(data / "user_files"))}/</user_files_path>
+<access_control_improvements>
+<select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
+<select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
+</access_control_improvements>
+</clickhouse>
+"""
+
+
+def users_xml() -> str:
+    """Roles with their grants, and the engine's one user, which is nobody until it takes one of them."""
+    roles = "\n".join(
+        f"<{identity.name}><grants>{''.join(f'<query>{grant}</query>' for grant in identity.grants)}</grants></{identity.name}>"
+        for identity in IDENTITIES.values()
+    )
+    granted = "".join(f"<query>GRANT {name}</query>" for name in IDENTITIES)
+    return f"""<clickhouse>
+<profiles><default/></profiles><quotas><default/></quotas>
+<roles>
+{roles}
+</roles>
+<users><default><password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
+<grants>{granted}</grants></default></users>
+</clickhouse>
+"""

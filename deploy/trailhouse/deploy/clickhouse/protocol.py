@@ -1,0 +1,248 @@
+"""ClickHouse's HTTP interface as an ASGI application: what comes in as HTTP, and what goes out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import time
+import uuid
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from trailhouse.deploy.clickhouse.body import Body
+from trailhouse.deploy.clickhouse.codec import Encoder, encoder
+from trailhouse.deploy.clickhouse.engine import Engine, Result
+from trailhouse.deploy.clickhouse.errors import EngineError, refused
+from trailhouse.deploy.clickhouse.identities import IDENTITIES, Passwords
+from trailhouse.deploy.clickhouse.job import Answer, Job, Request
+from trailhouse.deploy.clickhouse.sessions import Sessions
+
+QUERIES_AT_ONCE: Final = 16
+# Arguments of the protocol; every other argument of the URL is a setting of the engine.
+PROTOCOL: Final = frozenset(
+    [
+        "query",
+        "database",
+        "default_format",
+        "user",
+        "password",
+        "session_id",
+        "session_timeout",
+        "session_check",
+        "close_session",
+        "query_id",
+        "role",
+        "client_protocol_version",
+        "compress",
+        "decompress",
+        "buffer_size",
+        "stacktrace",
+        "wait_end_of_query",
+        "quota_key",
+        "client_name",
+        "enable_http_compression",
+        "http_headers_progress_interval_ms",
+        "send_progress_in_http_headers",
+        "cancel_http_readonly_queries_on_client_close",
+    ]
+)
+LOCAL_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+def create_app(engine: Engine, passwords: Passwords) -> Starlette:
+    """The application in front of `engine`."""
+    facade = _Facade(engine, passwords)
+    return Starlette(routes=[Route("/", facade.answer, methods=["GET", "POST"]), Route("/ping", ping)])
+
+
+async def ping(http: HttpRequest) -> Response:
+    """Whether the process answers; needs no password."""
+    return PlainTextResponse("Ok.\n") if is_local(http.headers.get("host", "")) else _not_local()
+
+
+def is_local(host: str) -> bool:
+    """Whether a Host header names this machine: a web page whose name resolves to 127.0.0.1 must not get in."""
+    return re.sub(r":\d+$", "", host).lower() in LOCAL_NAMES
+
+
+def settings_of(arguments: dict[str, str]) -> dict[str, str]:
+    """The engine settings among the arguments of a URL."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name not in PROTOCOL and re.fullmatch(r"(?!param_)[A-Za-z_]\w*", name)
+    }
+
+
+def parameters_of(arguments: dict[str, str]) -> dict[str, str]:
+    """The query parameters (`param_NAME`) among the arguments of a URL."""
+    return {
+        name.removeprefix("param_"): value for name, value in arguments.items() if name.startswith("param_")
+    }
+
+
+class _Facade:
+    def __init__(self, engine: Engine, passwords: Passwords) -> None:
+        self._engine, self._passwords = engine, passwords
+        self._sessions = Sessions(lambda: engine.connect(IDENTITIES["admin"]))
+        # Held by a coroutine, not by a thread: a query whose client reads slowly must not keep the others' threads.
+        self._gate = asyncio.Semaphore(QUERIES_AT_ONCE)
+
+    async def answer(self, http: HttpRequest) -> Response:
+        if not is_local(http.headers.get("host", "")):
+            return _not_local()
+        query_id = http.query_params.get("query_id") or str(uuid.uuid4())
+        body = Body()
+        try:
+            return await self._run(http, query_id, body)
+        except ClientDisconnect:
+            body.close()
+            return Response(status_code=499)
+        except EngineError as error:
+            body.close()
+            return self._failed(error, query_id)
+
+    async def _run(self, http: HttpRequest, query_id: str, body: Body) -> Response:
+        started = time.monotonic()
+        request = await self._read(http, body)
+        if not request.statement and not body.size:
+            body.close()
+            return PlainTextResponse("Ok.\n")
+        await self._gate.acquire()
+        job: Job | None = None
+        try:
+            job = await run_in_threadpool(Job, self._engine, self._sessions, request)
+            answer = await run_in_threadpool(job.execute)
+        except BaseException:
+            await self._finish(job, body)
+            raise
+        asked = (
+            http.headers.get("accept-encoding", "")
+            if http.query_params.get("enable_http_compression") in {"1", "true"}
+            else ""
+        )
+        packed = encoder(asked)
+        headers = answer_headers(answer, packed, query_id, time.monotonic() - started)
+        if not answer.is_stream:
+            await self._finish(job, body)
+            data = answer.result.data
+            return Response(
+                await run_in_threadpool(lambda: packed.pack(data) + packed.flush()) if data else b"",
+                headers=headers,
+            )
+        tag = secrets.token_hex(8)
+        chunks = self._chunks(job, body, answer.result.data, packed, tag)
+        return StreamingResponse(chunks, headers={**headers, "X-ClickHouse-Exception-Tag": tag})
+
+    async def _read(self, http: HttpRequest, body: Body) -> Request:
+        """The whole request: nothing runs before the last byte of the body is here."""
+        arguments = dict(http.query_params)
+        identity = self._passwords.identify(http.headers, arguments)
+        if http.headers.get("content-type", "").startswith("multipart/form-data"):
+            for name, value in (await http.form()).items():
+                if not isinstance(value, str):
+                    raise refused(48, "NOT_IMPLEMENTED", "External tables are not supported")
+                arguments[name] = value
+        else:
+            async for chunk in http.stream():
+                body.write(chunk)
+        try:
+            session_timeout_s = float(arguments.get("session_timeout") or 60)
+        except ValueError:
+            raise refused(
+                27, "CANNOT_PARSE_INPUT_ASSERTION_FAILED", "session_timeout is not a number"
+            ) from None
+        return Request(
+            identity,
+            arguments.get("query", "").encode(),
+            body,
+            encoding=http.headers.get("content-encoding", "").lower(),
+            database=arguments.get("database") or http.headers.get("x-clickhouse-database", ""),
+            default_format=arguments.get("default_format")
+            or http.headers.get("x-clickhouse-format", "TabSeparated"),
+            settings=settings_of(arguments),
+            parameters=parameters_of(arguments),
+            session=arguments.get("session_id", ""),
+            session_timeout_s=session_timeout_s,
+            is_get=http.method == "GET",
+        )
+
+    async def _chunks(
+        self, job: Job, body: Body, chunk: bytes, packed: Encoder, tag: str
+    ) -> AsyncIterator[bytes]:
+        try:
+            while chunk:
+                yield await run_in_threadpool(packed.pack, chunk)
+                try:
+                    chunk = await run_in_threadpool(job.fetch)
+                except EngineError as error:  # too late for a status
+                    chunk = b""
+                    yield packed.pack(exception_block(self._worded(error), tag))
+            yield packed.flush()
+        finally:  # also when the client went away: the query is cancelled
+            await asyncio.shield(self._finish(job, body))
+
+    async def _finish(self, job: Job | None, body: Body) -> None:
+        try:
+            if job:
+                await run_in_threadpool(job.close)
+        finally:
+            body.close()
+            self._gate.release()
+
+    def _worded(self, error: EngineError) -> str:
+        return (
+            error.text
+            if "(version " in error.text
+            else f"{error.text} (version {self._engine.version} (chDB))"
+        )
+
+    def _failed(self, error: EngineError, query_id: str) -> Response:
+        headers = {"X-ClickHouse-Exception-Code": str(error.code), "X-ClickHouse-Query-Id": query_id}
+        return PlainTextResponse(self._worded(error) + "\n", error.status, headers)
+
+
+def exception_block(text: str, tag: str) -> bytes:
+    """How recent servers report an error in the middle of a result."""
+    message, mark = text.encode() + b"\n", tag.encode()
+    return b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n" % (mark, message, len(message), mark)
+
+
+def answer_headers(answer: Answer, packed: Encoder, query_id: str, elapsed_s: float) -> dict[str, str]:
+    """Headers of an answer; a streamed one has no totals yet, as on the server."""
+    result = Result(b"") if answer.is_stream else answer.result
+    summary = {
+        "read_rows": result.read_rows,
+        "read_bytes": result.read_bytes,
+        "written_rows": result.written_rows,
+        "written_bytes": result.written_bytes,
+        "total_rows_to_read": 0,
+        "result_rows": result.read_rows,
+        "result_bytes": len(result.data),
+        "elapsed_ns": int(elapsed_s * 1e9),
+    }
+    headers = {
+        "X-ClickHouse-Query-Id": query_id,
+        "X-ClickHouse-Timezone": "UTC",
+        "X-ClickHouse-Server-Display-Name": "chdb",
+        "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
+        "Content-Type": "application/octet-stream",
+    }
+    if answer.format:
+        headers["X-ClickHouse-Format"] = answer.format
+    if packed.name and (answer.result.data or answer.is_stream):
+        headers["Content-Encoding"] = packed.name
+    return headers
+
+
+def _not_local() -> Response:
+    return PlainTextResponse("this ClickHouse answers under 127.0.0.1 and localhost only\n", 403)

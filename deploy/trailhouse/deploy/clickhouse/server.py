@@ -1,0 +1,98 @@
+"""`LocalClickHouse`: the facade as a process of its own, its data in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import quote
+
+from trailhouse.deploy.child import Child
+from trailhouse.deploy.credentials import load_credentials
+from trailhouse.deploy.ports import LOOPBACK, free_ports
+from trailhouse.producers.settings import Secret
+
+READY_TIMEOUT_S: Final = 60.0
+STOP_GRACE_S: Final = 5.0
+
+
+def command(folder: Path, port: int, credentials: Path) -> list[str]:
+    """What runs the facade; see `trailhouse.deploy.clickhouse.__main__`."""
+    return [sys.executable, "-m", "trailhouse.deploy.clickhouse", str(folder), str(port), str(credentials)]
+
+
+def answers(host: str, port: int, timeout_s: float = 1.0) -> bool:
+    """Whether a ClickHouse at that address answers `/ping`."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().read() == b"Ok.\n"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def dsn_of(port: int, identity: str, password: Secret, database: str) -> Secret:
+    """The address of one identity at a local facade, as `TRAILHOUSE_CLICKHOUSE_DSN` wants it."""
+    return Secret(f"http://{identity}:{quote(password.reveal(), safe='')}@{LOOPBACK}:{port}/{database}")
+
+
+class LocalClickHouse:
+    """A ClickHouse of one's own for tests and the local stack.
+
+    `kill` and `restart` keep port and data; `running()` stops it whatever happens.
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        self._port = port or free_ports(1)[0]
+        secrets = folder / "secrets.json"
+        self._credentials = load_credentials(secrets)
+        self._child = Child(
+            "ClickHouse",
+            command(folder / "data", self._port, secrets),
+            folder / "clickhouse.log",
+            {"TRAILHOUSE_TETHER": "1"},
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid
+
+    def dsn(self, identity: str, database: str = "trailhouse") -> Secret:
+        """The address of `identity` (admin, ingest, reader) with its password, on `database`."""
+        return dsn_of(self._port, identity, self._credentials.clickhouse[identity], database)
+
+    def start(self) -> None:
+        """Start the process and return when it answers; raises `StartFailed` with the end of its log."""
+        self._child.start()
+        self._child.wait_ready(lambda: answers(LOOPBACK, self._port), READY_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """SIGKILL, in the middle of whatever it does."""
+        self._child.kill()
+
+    def restart(self) -> None:
+        """Start again on the same data and port, after `kill` or over a running process."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """SIGTERM, SIGKILL after a grace time."""
+        self._child.stop(STOP_GRACE_S)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        """The process, started, and stopped at the end of the block."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.stop()

@@ -1,0 +1,71 @@
+"""The secrets of a local stack: made once, kept in a file only its owner can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from trailhouse.deploy.errors import DeployError
+from trailhouse.producers.settings import Secret
+
+IDENTITIES: Final = ("admin", "ingest", "reader")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Passwords of the three ClickHouse identities, and the key of the hashes that stand for persons."""
+
+    clickhouse: Mapping[str, Secret]
+    pepper: Secret
+
+    @classmethod
+    def generate(cls) -> Credentials:
+        return cls(
+            {name: Secret(secrets.token_urlsafe(24)) for name in IDENTITIES},
+            Secret(secrets.token_urlsafe(32)),
+        )
+
+
+def load_credentials(path: Path) -> Credentials:
+    """The secrets in `path`; made and written (mode 0600) when the file does not exist.
+
+    Raises `DeployError` for a file that others may read, or that is not one of ours.
+    """
+    try:
+        _write_new(path, Credentials.generate())
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            raise DeployError(f"{path} can be read by others", hint=f"chmod 600 {path}") from None
+    try:
+        kept = json.loads(path.read_text())
+        return Credentials(
+            {name: Secret(kept["clickhouse"][name]) for name in IDENTITIES}, Secret(kept["pepper"])
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise DeployError(
+            f"{path} is not a file of secrets",
+            cause=f"{type(error).__name__}: {error}",
+            hint="restore it from a backup",
+        ) from None
+
+
+def _write_new(path: Path, credentials: Credentials) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {
+        "clickhouse": {name: secret.reveal() for name, secret in credentials.clickhouse.items()},
+        "pepper": credentials.pepper.reveal(),
+    }
+    # Written apart and linked into place: nobody ever reads half a file, and the first of two writers wins.
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(kept, file)
+        os.link(draft, path)
+    finally:
+        draft.unlink()

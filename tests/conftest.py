@@ -1,0 +1,94 @@
+"""Fixtures every test may use: a real Kafka broker and the real ClickHouse engine, one of each per session."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trailhouse.deploy.kafka import LocalKafka
+from trailhouse.producers.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+    from trailhouse.deploy.clickhouse import LocalClickHouse
+    from trailhouse.sinks.settings import ClickHouseSettings
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors, save those kafka-python gives when it is imported."""
+    config.addinivalue_line("filterwarnings", "ignore:.*_text is deprecated:DeprecationWarning")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember on the test itself that it failed, for fixtures that keep the evidence."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """A real broker; a test that kills it starts it again."""
+    with LocalKafka(tmp_path_factory.mktemp("kafka")).running() as broker:
+        yield broker
+
+
+@pytest.fixture
+def kafka_settings(kafka_broker: LocalKafka) -> KafkaSettings:
+    """That broker, with topic names of this test's own; the topics do not exist yet."""
+    mark = uuid.uuid4().hex[:8]
+    return KafkaSettings(
+        bootstrap=kafka_broker.bootstrap,
+        raw_topic=f"raw-{mark}",
+        enriched_topic=f"enriched-{mark}",
+        rejected_topic=f"rejected-{mark}",
+    )
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClickHouse]:
+    """The real engine; a test that kills it starts it again."""
+    from trailhouse.deploy.clickhouse import LocalClickHouse
+
+    with LocalClickHouse(tmp_path_factory.mktemp("clickhouse")).running() as server:
+        yield server
+
+
+@pytest.fixture
+def clickhouse_settings(
+    clickhouse_server: LocalClickHouse, request: pytest.FixtureRequest
+) -> Iterator[ClickHouseSettings]:
+    """A database of this test's own, as admin; dropped afterwards, kept when the test failed."""
+    from trailhouse.sinks.clickhouse import connect
+    from trailhouse.sinks.settings import ClickHouseSettings
+
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
+    server.command(f"CREATE DATABASE {name}")
+    yield ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
+    if FAILED not in request.node.stash:
+        server.command(f"DROP DATABASE {name}")
+    server.close()
+
+
+@pytest.fixture
+def database(clickhouse_settings: ClickHouseSettings) -> Iterator[Client]:
+    """A client on that database, with every migration applied."""
+    from trailhouse.sinks.clickhouse import connect
+    from trailhouse.sinks.migrate import migrate
+
+    client = connect(clickhouse_settings)
+    migrate(client)
+    yield client
+    client.close()
