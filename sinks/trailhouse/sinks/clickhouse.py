@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.settings import ClickHouseSettings
 
-__all__ = ["INSERT_SETTINGS", "Client", "ClickHouseError", "connect", "error_code", "insert_lines", "is_retriable"]
+__all__ = ["INSERT_SETTINGS", "ROW_FAULT_CODES", "Client", "ClickHouseError", "connect", "error_code", "insert_lines"]
 
 # Pinned on every insert, because the server's defaults change between releases and each of these decides whether a
 # retry is harmless (delivery.md §2): one synchronous block per part, no deduplication (the tables are idempotent by
@@ -33,8 +33,11 @@ INSERT_SETTINGS: Final[Mapping[str, Any]] = {
     "date_time_input_format": "best_effort",
 }
 
-# Waiting cures these (the connector's list): the network, memory, too many parts, read-only replicas, Keeper.
-RETRIABLE_CODES: Final = frozenset({3, 107, 159, 164, 202, 203, 209, 210, 241, 242, 243, 252, 285, 319, 425, 999})
+# One row's fault: its text does not parse, its value does not fit, it breaks a constraint. Every other refusal
+# (memory, too many parts, read-only, a broken view, a missing grant) is cured by waiting or by an operator.
+ROW_FAULT_CODES: Final = frozenset(
+    {6, 23, 25, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 128, 129, 130, 131, 190, 321, 349, 376, 396, 441, 469, 636, 675, 676}
+)
 
 
 def connect(settings: ClickHouseSettings, *, timeout_s: float = 300.0, compress: bool = False) -> Client:
@@ -60,27 +63,22 @@ def connect(settings: ClickHouseSettings, *, timeout_s: float = 300.0, compress:
 def insert_lines(client: Client, table: str, lines: Sequence[bytes]) -> None:
     """Insert JSON lines into `table`, all or none per month-partition; returns when the rows are on disk.
 
-    Raises `StorageRefused` for errors that waiting does not cure, the driver's `ClickHouseError` for the rest. The
-    driver may send a body twice after a broken connection: harmless, because every table here is idempotent.
+    Raises `StorageRefused` when a row is at fault, the driver's `ClickHouseError` for everything else. The driver may
+    send a body twice after a broken connection: harmless, because every table here is idempotent.
     """
     try:
         client.raw_insert(table, insert_block=b"\n".join(lines), settings=dict(INSERT_SETTINGS), fmt="JSONEachRow")
     except ClickHouseError as error:
         code = error_code(error)
-        if is_retriable(code):
+        if code not in ROW_FAULT_CODES:
             raise
-        raise StorageRefused(code or 0, _first_line(error)) from None
+        raise StorageRefused(code, _first_line(error)) from None
 
 
 def error_code(error: BaseException) -> int | None:
     """The server's error code, or None when the server never answered."""
     code = getattr(error, "code", None)
     return code if isinstance(code, int) else None
-
-
-def is_retriable(code: int | None) -> bool:
-    """Whether waiting may cure an error with this code; no code at all means the network."""
-    return code is None or code in RETRIABLE_CODES
 
 
 def _first_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@
     ├── MigrationError     a migration was edited after it ran, is missing, or failed
     ├── TopicError         a topic is missing or set up so that exactness could not hold
     ├── Gap                enriched records are missing before one that arrived; the sink stops
-    └── StorageRefused     ClickHouse refused rows for a reason that waiting does not cure
+    └── StorageRefused     ClickHouse refused an insert because of a row in it
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Gap(SinkError):
 
 
 class StorageRefused(SinkError):
-    """ClickHouse refused an insert with error `code`, and waiting would not cure it."""
+    """ClickHouse refused an insert with error `code` because of a row in it."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"ClickHouse refused the insert: code {code}: {message}")

@@ -1,0 +1,155 @@
+"""The books: what became of every raw offset the sink says it stored, and whether every event is really there.
+
+Judged is only what lies up to the committed mark of each partition; what lies above may be in mid-retry and is shown
+as in flight. Unaccounted = raw offsets no `landed` row covers, plus landed events that `events` does not hold. It must
+be 0 (design §5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
+
+from trailhouse.producers.settings import KafkaSettings
+from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.marks import Mark
+from trailhouse.stream.topics import TopicIds, admin
+
+
+# A partition's key and mark as arrays: one query judges all partitions, each up to its own mark.
+_JUDGED = "toInt64(offset) <= transform(concat(epoch, '/', toString(partition)), {keys:Array(String)}, {hwms:Array(Int64)}, toInt64(-1))"
+
+_PARTITIONS = f"""
+SELECT epoch, partition, min(`from`), max(offset), countIf(reason = ''), countIf(reason != ''), sum(offset - `from`)
+FROM landed FINAL WHERE {_JUDGED} GROUP BY epoch, partition ORDER BY epoch, partition
+"""
+
+_HOLES = f"""
+SELECT epoch, partition, before + 1, `from` - 1
+FROM (
+  SELECT epoch, partition, `from`, offset,
+    lagInFrame(toInt64(offset), 1, toInt64(`from`) - 1) OVER (PARTITION BY epoch, partition ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
+  FROM landed FINAL WHERE {_JUDGED}
+)
+WHERE toInt64(`from`) > before + 1 ORDER BY epoch, partition, offset LIMIT 10000
+"""
+
+_EVENTS = f"""
+SELECT count(), uniqExact(id), uniqExactIf(id, id NOT IN (SELECT sipHash64(org_id, event_id) FROM events))
+FROM (SELECT sipHash64(org_id, event_id) AS id FROM landed FINAL WHERE reason = '' AND {_JUDGED})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionBalance:
+    """One raw partition under one topic id; offsets are raw offsets, ranges inclusive.
+
+    `events` landed (stored or resent), `rejected`, `control` records of transactions, `missing` ranges, `in_flight`.
+    """
+
+    epoch: str
+    partition: int
+    first: int
+    last: int
+    events: int
+    rejected: int
+    control: int
+    missing: tuple[tuple[int, int], ...]
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The sum over all partitions; `unaccounted` must be 0. Counts are raw records."""
+
+    stored: int
+    rejected: int
+    repeats: int
+    unaccounted: int
+    in_flight: int
+    not_in_events: int
+    partitions: tuple[PartitionBalance, ...]
+
+    @property
+    def is_closed(self) -> bool:
+        return self.unaccounted == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def balance(kafka: KafkaSettings, client: Client, group: str) -> Balance:
+    """Close the books of `group` over the client's database; raises what Kafka or ClickHouse raise when away."""
+    marks, ends, epoch = read_positions(kafka, group)
+    keys = {f"{each}/{partition}": hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()}
+    parameters = {"keys": list(keys), "hwms": list(keys.values())}
+    landed = client.query(_PARTITIONS, parameters=parameters).result_rows
+    holes = client.query(_HOLES, parameters=parameters).result_rows
+    events, distinct, absent = (int(count) for count in client.query(_EVENTS, parameters=parameters).result_rows[0])
+    return settle(marks, ends, epoch, landed, holes, events=events, distinct=distinct, absent=absent)
+
+
+def read_positions(kafka: KafkaSettings, group: str) -> tuple[dict[int, Mark], dict[int, tuple[int, int]], str]:
+    """The committed marks by partition, the raw log's (start, end) by partition, and the raw topic's id."""
+    epoch = TopicIds(kafka).read(kafka.raw_topic)
+    with admin(kafka) as client:
+        committed = client.list_group_offsets([group]).get(group, {})
+        marks = {
+            tp.partition: mark
+            for tp, each in committed.items()
+            if tp.topic == kafka.enriched_topic and (mark := Mark.from_metadata(each.metadata)) is not None
+        }
+        (topic,) = client.describe_topics([kafka.raw_topic])
+        partitions = [TopicPartition(kafka.raw_topic, number) for number in range(len(topic["partitions"]))]
+        starts = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+        ends = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    return marks, {tp.partition: (starts[tp].offset, ends[tp].offset) for tp in partitions}, epoch
+
+
+def settle(
+    marks: Mapping[int, Mark],
+    ends: Mapping[int, tuple[int, int]],
+    epoch: str,
+    landed: Sequence[Sequence[Any]],
+    holes: Sequence[Sequence[Any]],
+    *,
+    events: int,
+    distinct: int,
+    absent: int,
+) -> Balance:
+    """Pure arithmetic over what was read: the balance, partition by partition."""
+    rows = {(str(row[0]), int(row[1])): row for row in landed}
+    hwms = {(each, partition): hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()}
+    keys = sorted(set(rows) | set(hwms) | {(epoch, partition) for partition in ends})
+    partitions = tuple(_settle_partition(key, rows.get(key), hwms.get(key, -1), _open_end(key, epoch, ends), holes) for key in keys)
+    missing = sum(last - first + 1 for each in partitions for first, last in each.missing)
+    return Balance(
+        stored=distinct - absent,
+        rejected=sum(each.rejected for each in partitions),
+        repeats=events - distinct,
+        unaccounted=missing + absent,
+        in_flight=sum(each.in_flight for each in partitions),
+        not_in_events=absent,
+        partitions=partitions,
+    )
+
+
+def _open_end(key: tuple[str, int], epoch: str, ends: Mapping[int, tuple[int, int]]) -> tuple[int, int] | None:
+    """The raw log's (start, end) of a partition of the topic as it is now; None for a topic that is gone."""
+    return ends.get(key[1]) if key[0] == epoch else None
+
+
+def _settle_partition(
+    key: tuple[str, int], row: Sequence[Any] | None, hwm: int, ends: tuple[int, int] | None, holes: Sequence[Sequence[Any]]
+) -> PartitionBalance:
+    epoch, partition = key
+    first, last, events, rejected, control = (int(value) for value in row[2:]) if row is not None else (0, -1, 0, 0, 0)
+    missing = [(int(hole[2]), int(hole[3])) for hole in holes if (str(hole[0]), int(hole[1])) == key]
+    if hwm > last:
+        missing.append((last + 1, hwm))
+    in_flight = max(0, ends[1] - max(ends[0], hwm + 1)) if ends is not None else 0
+    return PartitionBalance(epoch, partition, first, max(last, hwm), events, rejected, control, tuple(missing), in_flight)

@@ -1,0 +1,319 @@
+"""The sink: enriched records from Kafka into ClickHouse, each raw offset accounted for once.
+
+Guarantee: an offset is committed only after every row before it is stored, together with the mark that says up to
+which raw offset that is (`marks.py`). What a crash repeats, the mark recognises or the tables absorb:
+
+| dies                              | afterwards                                                          |
+|-----------------------------------|---------------------------------------------------------------------|
+| before the insert                 | the committed pair still holds; the rows are read again              |
+| in the insert, or before its reply | the same rows are inserted again; the tables are idempotent         |
+| after the insert, before the commit | as above                                                           |
+| after the commit                  | nothing is repeated                                                  |
+| loses its partitions meanwhile    | its batch is stale and dropped; the new owner reads from the last pair |
+
+A record beyond missing ones (a gap) is not stored and nothing after it is committed; reading goes on, because the
+missing range comes again behind it as soon as the worker resumes from its own committed offset.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from types import FrameType
+from typing import Any, Final
+
+import msgspec
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import FencedInstanceIdError, KafkaError, OffsetMetadataTooLargeError, TopicAuthorizationFailedError
+from kafka.structs import OffsetAndMetadata
+
+from trailhouse.sinks.batch import Batch, Limits
+from trailhouse.sinks.marks import NOTHING_STORED, Head, Mark, Verdict
+from trailhouse.sinks.metrics import SinkMetrics
+from trailhouse.sinks.settings import SinkSettings
+from trailhouse.sinks.writer import ClickHouseWriter, Store, Writer
+from trailhouse.stream.metrics import serve_metrics
+from trailhouse.stream.rejected import Reason
+from trailhouse.stream.topics import TopicError, check_topics
+from trailhouse.stream.worker import log_to_stderr
+
+EXIT_INFRASTRUCTURE: Final = 70
+POLL_RECORDS_MAX: Final = 10_000
+POLL_MS: Final = 100
+BURY_TIMEOUT_S: Final = 30.0
+FINISH_GRACE_S: Final = 3.0
+
+log = logging.getLogger(__name__)
+_HEADS: Final = msgspec.json.Decoder(Head)
+
+
+class Partition:
+    """What the sink knows of one partition it owns: its mark, where to read on, and a gap it waits behind."""
+
+    __slots__ = ("gap", "mark", "position")
+
+    def __init__(self, mark: Mark, position: int) -> None:
+        self.mark = mark
+        self.position = position
+        self.gap = 0
+
+
+class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
+    """One member of the sink group. `step` does one round; `finish` stores and commits what is in hand."""
+
+    def __init__(self, settings: SinkSettings, writer: Writer, metrics: SinkMetrics) -> None:
+        self._settings, self._writer, self._metrics = settings, writer, metrics
+        self._limits = Limits(settings.batch_rows, settings.batch_bytes, settings.batch_age_ms / 1000)
+        self._generation, self._restored = 0, -1
+        self._partitions: dict[Any, Partition] = {}
+        self._batch = Batch(0, time.monotonic())
+        self._flight: Future[bool] | None = None
+        self._flying: Batch | None = None
+        self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._letters: KafkaProducer | None = None
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=settings.kafka.bootstrap.split(","),
+            client_id="trailhouse-sink",
+            group_id=settings.group,
+            group_instance_id=settings.instance or None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_poll_records=POLL_RECORDS_MAX,
+            max_partition_fetch_bytes=4 << 20,
+            fetch_max_bytes=16 << 20,
+            session_timeout_ms=int(settings.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout_s * 250),
+        )
+        self._consumer.subscribe([settings.kafka.enriched_topic], listener=self)
+
+    # The listener runs on the consumer's I/O thread, where no consumer method may block: it only bumps a number.
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        self._generation += 1
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        self._generation += 1
+
+    def on_partitions_lost(self, lost: Any) -> None:
+        self._generation += 1
+
+    def step(self) -> None:
+        """Fetch, judge, hand over a due batch, commit a stored one. Returns within some 100 ms. Raises what ends us."""
+        is_full = self._batch.is_full(self._limits)
+        if is_full and self._flight is not None:
+            self._consumer.pause(*self._consumer.assignment())  # ClickHouse is behind; polling keeps us in the group
+        fetched = self._consumer.poll(20 if is_full else POLL_MS, max_records=POLL_RECORDS_MAX)
+        if self._generation != self._restored:
+            self._restore()
+            return
+        for tp, records in fetched.items():
+            self._take(tp, records)
+        if self._flight is not None and self._flight.done():
+            self._land(timeout_s=0)
+        if self._flight is None and self._batch.is_due(self._limits, time.monotonic()):
+            self._take_off()
+
+    def finish(self, grace_s: float = FINISH_GRACE_S) -> None:
+        """Store and commit what is in hand, as far as `grace_s` allows, then leave the group; the rest comes again."""
+        deadline = time.monotonic() + grace_s
+        try:
+            self._land(timeout_s=grace_s)
+            if self._batch.marks and self._generation == self._restored:
+                self._take_off()
+                self._land(timeout_s=max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            log.warning("stopping with %d rows not stored; they will be read again", len(self._flying.lines) if self._flying else 0)
+            self._generation += 1  # the storing thread gives up its retries
+        self._storing.shutdown(wait=False)
+        self._consumer.close()
+
+    def _restore(self) -> None:
+        """After any change of assignment: drop what is not stored; position and mark come from one committed pair."""
+        generation = self._generation
+        self._batch, self._partitions = Batch(generation, time.monotonic()), {}
+        self._consumer.resume(*self._consumer.paused())  # a pause outlives a rebalance on partitions that stay
+        for tp in self._consumer.assignment():
+            try:
+                committed = self._consumer.committed(tp, metadata=True)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                log.warning("cannot read the committed offset of partition %d yet: %s", tp.partition, type(error).__name__)
+                return
+            mark = Mark.from_metadata(committed.metadata) if committed is not None and committed.offset >= 0 else None
+            if mark is None or committed is None:
+                # No commit, or one whose mark was lost: read the whole log again rather than guess. Repeats are harmless.
+                self._consumer.seek_to_beginning(tp)
+                self._partitions[tp] = Partition(NOTHING_STORED, -1)
+            else:
+                self._consumer.seek(tp, committed.offset)
+                self._partitions[tp] = Partition(mark, committed.offset)
+        self._restored = generation
+        log.info("assigned partitions %s", sorted(tp.partition for tp in self._partitions))
+
+    def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
+        state = self._partitions[tp]
+        for record, head in zip(records, read_heads([record.value for record in records]), strict=True):
+            if head is None or head.partition != tp.partition:
+                # Not a worker's record. It accounts for no raw offset, so passing it over can lose nothing:
+                # had it stood for one, the next record would show the gap.
+                self._metrics.foreign.inc()
+                log.error("record at offset %d of partition %d was not written by a stream worker; passed over", record.offset, tp.partition)
+                if not state.gap:
+                    state.position = record.offset + 1
+                continue
+            verdict = state.mark.judge(head.epoch, head.from_offset, head.offset)
+            if verdict is Verdict.BEYOND_GAP:
+                self._report_gap(state, head)
+                continue
+            if verdict is Verdict.REPEAT:
+                self._metrics.repeats.inc()
+            else:
+                self._batch.add(record.value, head.month)
+                state.mark = state.mark.advanced(head.epoch, head.offset)
+                if state.gap:
+                    log.warning("gap in partition %d is filled up to offset %d", tp.partition, head.offset)
+                    state.gap = 0
+                    self._metrics.gap.labels(tp.partition).set(0)
+            if not state.gap:
+                state.position = record.offset + 1
+        self._batch.marks[tp] = (state.position, state.mark)
+        highwater = self._consumer.highwater(tp)
+        if highwater is not None:
+            self._metrics.lag.labels(tp.partition).set(max(0, highwater - state.position))
+
+    def _report_gap(self, state: Partition, head: Head) -> None:
+        hwm = state.mark.hwms.get(head.epoch, -1)
+        missing = head.from_offset - hwm - 1
+        if not state.gap:
+            log.critical(
+                "GAP: raw offsets %d..%d of partition %d (topic id %s) are missing from the enriched topic; "
+                "nothing beyond them is stored until they arrive (restart the stream worker to have them written again)",
+                hwm + 1,
+                head.from_offset - 1,
+                head.partition,
+                head.epoch,
+            )
+            state.gap = missing
+            self._metrics.gap.labels(head.partition).set(missing)
+
+    def _take_off(self) -> None:
+        """Hand the batch to the storing thread and start the next one."""
+        batch, self._batch = self._batch, Batch(self._generation, time.monotonic())
+        self._flying, self._flight = batch, self._storing.submit(self._store, batch)
+        if self._consumer.paused():
+            self._consumer.resume(*self._consumer.paused())
+
+    def _store(self, batch: Batch) -> bool:
+        """In the storing thread. True when every row is stored, False when the batch went stale."""
+        store = Store(
+            self._writer,
+            is_stale=lambda: batch.generation != self._generation,
+            bury=self._bury,
+            on_retry=self._metrics.retries.inc,
+        )
+        with self._metrics.insert_seconds.time():
+            return all(store.store(lines) for lines in batch.inserts())
+
+    def _bury(self, head: Head, line: bytes, why: str) -> None:
+        """The dead letter of a poison row; returns when Kafka has it, raises otherwise (then nothing is committed)."""
+        if self._letters is None:
+            self._letters = KafkaProducer(bootstrap_servers=self._settings.kafka.bootstrap.split(","), acks="all", max_request_size=1_200_000)
+        place = f"{head.epoch}/{head.partition}/{head.offset}".encode()
+        headers = [
+            ("audit.err.reason", Reason.UNSTORABLE.value.encode()),
+            ("audit.err.detail", why.encode()),
+            ("audit.err.place", place),
+            ("audit.err.stage", b"sink"),
+        ]
+        self._letters.send(self._settings.kafka.rejected_topic, value=line, key=place, headers=headers).get(BURY_TIMEOUT_S)
+        self._metrics.poison.inc()
+
+    def _land(self, *, timeout_s: float) -> None:
+        """Commit the batch in flight once it is stored; raises `TimeoutError` when it is not in time.
+
+        A stale batch is forgotten: its rows come again, here or elsewhere.
+        """
+        if self._flight is None or self._flying is None:
+            return
+        is_stored, batch = self._flight.result(timeout_s), self._flying
+        self._flight = self._flying = None
+        if not is_stored or batch.generation != self._generation:
+            return
+        offsets = {tp: OffsetAndMetadata(position, mark.to_metadata(), -1) for tp, (position, mark) in batch.marks.items() if position >= 0}
+        try:
+            if offsets:
+                self._consumer.commit(offsets)
+        except (FencedInstanceIdError, OffsetMetadataTooLargeError, TopicAuthorizationFailedError):
+            raise
+        except KafkaError as error:
+            log.warning("commit failed (%s); the pair committed before still holds", type(error).__name__)
+        self._count(batch)
+
+    def _count(self, batch: Batch) -> None:
+        if not batch.lines:
+            return
+        rejected = sum(b'"reason":"' in line for line in batch.lines)
+        self._metrics.rows.labels("stored").inc(len(batch.lines) - rejected)
+        self._metrics.rows.labels("rejected").inc(rejected)
+        received = _HEADS.decode(batch.lines[-1]).received_at
+        self._metrics.newest.set(datetime.fromisoformat(received).timestamp())
+
+
+def read_heads(values: Sequence[bytes | None]) -> list[Head | None]:
+    """The heads of enriched lines, None for a value that is none; line breaks inside a value cannot shift others."""
+    joined = b"\n".join(value or b"" for value in values)
+    if joined.count(b"\n") == len(values) - 1 and all(values):
+        try:
+            heads: list[Head | None] = list(_HEADS.decode_lines(joined))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+        else:
+            if len(heads) == len(values):
+                return heads
+    return [_read_head(value) for value in values]
+
+
+def _read_head(value: bytes | None) -> Head | None:
+    try:
+        return _HEADS.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def run(settings: SinkSettings) -> None:
+    """Run until told to stop (SIGTERM, SIGINT); anything else that ends it is status 70, for the supervisor."""
+    log_to_stderr()
+    is_stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal is_stopping
+        is_stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    metrics = SinkMetrics()
+    try:
+        check_topics(settings.kafka)
+        sink = Sink(settings, ClickHouseWriter(settings.clickhouse), metrics)
+        last_step = time.monotonic()
+        serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port, lambda: time.monotonic() - last_step < 60)
+        while not is_stopping:
+            sink.step()
+            last_step = time.monotonic()
+        sink.finish()
+    except TopicError as error:
+        log.critical("%s; %s", error, error.hint)
+    except BaseException as error:
+        log.critical("stopping: %s: %s", type(error).__name__, error)
+    else:
+        return
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(EXIT_INFRASTRUCTURE)  # at once: no thread may go on to store or commit

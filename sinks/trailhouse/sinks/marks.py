@@ -1,0 +1,86 @@
+"""How far a partition's raw offsets are stored, and the rule that decides what an enriched record is.
+
+A mark travels as the metadata of Kafka's offset commit: `{topic id: hwm}`, the two latest ids. Every committed pair
+(offset, mark) is true by itself: all raw offsets up to hwm are stored, and reading on at `offset` meets what follows.
+So no commit needs fencing, whoever wrote it (design §5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+EPOCHS_KEPT: Final = 2
+
+
+class Head(msgspec.Struct, gc=False, rename={"from_offset": "from"}):
+    """The only fields of an enriched line that the sink looks at; the line itself goes on as it came."""
+
+    epoch: str
+    partition: int
+    from_offset: int
+    offset: int
+    received_at: str
+    occurred_at: str = ""
+    reason: str = ""
+    org_id: str = ""
+
+    @property
+    def month(self) -> str:
+        """The month partition the row falls into: of the event, or of receipt where there is none."""
+        return (self.occurred_at or self.received_at)[:7]
+
+
+class Verdict(Enum):
+    """What a record is to a sink that has stored everything up to hwm."""
+
+    NEXT = "next"
+    REPEAT = "repeat"
+    BEYOND_GAP = "beyond a gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The high-water marks of one partition: topic id -> last raw offset up to which everything is stored."""
+
+    hwms: Mapping[str, int]
+
+    def judge(self, epoch: str, from_offset: int, offset: int) -> Verdict:
+        """A record continues the stored range, repeats it, or lies beyond missing records.
+
+        A partition never seen before starts wherever its first record does (the raw log may have expired before);
+        any later topic id must start at 0, because the worker reads a new topic from its beginning.
+        """
+        hwm = self.hwms.get(epoch)
+        if hwm is None:
+            return Verdict.NEXT if not self.hwms or from_offset <= 0 else Verdict.BEYOND_GAP
+        if offset <= hwm:
+            return Verdict.REPEAT
+        return Verdict.NEXT if from_offset <= hwm + 1 else Verdict.BEYOND_GAP
+
+    def advanced(self, epoch: str, offset: int) -> Mark:
+        """The mark after storing up to `offset`; the oldest topic id beyond two is forgotten."""
+        hwms = {each: hwm for each, hwm in self.hwms.items() if each != epoch} | {epoch: offset}
+        return Mark(dict(list(hwms.items())[-EPOCHS_KEPT:]))
+
+    def to_metadata(self) -> str:
+        return json.dumps(dict(self.hwms), separators=(",", ":"))
+
+    @classmethod
+    def from_metadata(cls, text: str | None) -> Mark | None:
+        """The committed mark, or None when there is none that can be read: then the log is read again from its start."""
+        try:
+            hwms = json.loads(text or "")
+        except ValueError:
+            return None
+        if not isinstance(hwms, dict) or not all(isinstance(hwm, int) for hwm in hwms.values()):
+            return None
+        return cls(hwms)
+
+
+NOTHING_STORED: Final = Mark({})

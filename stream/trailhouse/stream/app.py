@@ -1,0 +1,201 @@
+"""The Faust app: one agent that turns fetches of raw records into enriched records, exactly one for each.
+
+Delivery: an output batch is confirmed by Kafka before its fetch is acknowledged, and any infrastructure error ends
+the process before an acknowledgement. So a crash repeats outputs and never loses one; the sink drops the repeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import faust
+from aiokafka.producer import AIOKafkaProducer
+
+from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
+from trailhouse.stream.metrics import StreamMetrics
+from trailhouse.stream.persons import Pseudonyms
+from trailhouse.stream.settings import StreamSettings
+from trailhouse.stream.steps import RULES_VERSION, Rules
+from trailhouse.stream.topics import TopicIds
+from trailhouse.stream.transport import Consumer, Fetch, Transport
+
+EXIT_INFRASTRUCTURE: Final = 70
+EXIT_BROKEN_CHAIN: Final = 71
+BATCH_BYTES_MAX: Final = 900_000
+REQUEST_BYTES_MAX: Final = 1_200_000
+EPOCH_AGE_MAX_S: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def stop_now(status: int, why: str) -> NoReturn:
+    """End the process at once, before anything can be acknowledged; the supervisor starts it again."""
+    log.critical("stopping with status %d: %s", status, why)
+    logging.shutdown()
+    os._exit(status)
+
+
+class Epoch:
+    """The raw topic's id, read again when it is older than a second; another id means another topic under its name."""
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self._topic = settings.kafka.raw_topic
+        self._ids = TopicIds(settings.kafka)
+        self._read_at = 0.0
+        self.value = ""
+
+    async def confirm(self) -> str:
+        """The id; ends the process when it changed or cannot be read (nothing was acknowledged under the new topic)."""
+        if time.monotonic() - self._read_at > EPOCH_AGE_MAX_S:
+            started = time.monotonic()
+            try:
+                found = await asyncio.get_running_loop().run_in_executor(None, self._ids.read, self._topic)
+            except Exception as error:
+                stop_now(EXIT_INFRASTRUCTURE, f"cannot read the id of {self._topic}: {error}")
+            if self.value and found != self.value:
+                stop_now(EXIT_INFRASTRUCTURE, f"{self._topic} was deleted and created again: id {found}, was {self.value}")
+            self.value, self._read_at = found, started
+        return self.value
+
+
+def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -> faust.App:
+    """The app with its one agent; opens nothing until it is started."""
+    metrics = metrics or StreamMetrics()
+    Path(settings.datadir).mkdir(parents=True, exist_ok=True)
+    app = faust.App(
+        settings.group,
+        broker=[f"kafka://{address}" for address in settings.kafka.bootstrap.split(",")],
+        datadir=settings.datadir,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance or None,
+        consumer_max_fetch_size=4 << 20,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=1024,
+        broker_commit_interval=0.5,
+        broker_max_poll_records=settings.fetch_records,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 4,
+        broker_rebalance_timeout=settings.session_timeout_s + 2,
+        broker_request_timeout=settings.session_timeout_s + 10,
+        producer_compression_type="zstd",
+        producer_max_batch_size=BATCH_BYTES_MAX,
+        producer_max_request_size=REQUEST_BYTES_MAX,
+        producer_linger=0,
+        producer_request_timeout=30.0,
+        producer_acks=-1,
+    )
+    app.transport = Transport(app.conf.broker_consumer, app)
+    raw = app.topic(settings.kafka.raw_topic, value_serializer="raw", key_serializer="raw")
+    rules = Rules(Pseudonyms(settings.pepper.reveal().encode()), settings.orgs)
+    epoch = Epoch(settings)
+    waiting: list[Any] = []  # the agent's channel, once it runs
+
+    def queued_records() -> int:
+        return sum(len(event.message.value.records) for event in list(waiting[0].queue._queue)) if waiting else 0  # noqa: SLF001  # asyncio.Queue shows no contents
+
+    class BoundConsumer(Consumer):
+        queued_records_max = settings.queued_records
+
+        def queued_records(self) -> int:
+            return queued_records()
+
+        async def before_commit(self) -> None:
+            await epoch.confirm()
+
+    app.transport.Consumer = BoundConsumer
+
+    @app.agent(raw, concurrency=1)
+    async def enrich(stream: faust.StreamT[Any]) -> None:
+        waiting[:] = [stream.channel]
+        await app.producer.maybe_start()
+        producer = app.producer._ensure_producer()  # noqa: SLF001  # Faust's own aiokafka producer, for whole batches
+        gc.collect()
+        gc.freeze()
+        ends: dict[int, tuple[Any, int]] = {}
+        async for event in stream.noack().events():
+            fetched: Fetch = event.message.value
+            partition = event.message.partition
+            if not fetched.is_current:
+                event.ack()  # not ours any more: acknowledged without being written, so never committed
+                continue
+            if not fetched.is_first and ends.get(partition) != (fetched.assignment, fetched.from_offset):
+                stop_now(EXIT_BROKEN_CHAIN, f"records of partition {partition} before offset {fetched.from_offset} never reached the agent")
+            try:
+                bundle = _enrich(fetched, await epoch.confirm(), partition, rules)
+                await _write(producer, settings, partition, bundle)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                stop_now(EXIT_INFRASTRUCTURE, f"could not write partition {partition} from offset {fetched.from_offset}: {type(error).__name__}: {error}")
+            ends[partition] = (fetched.assignment, fetched.next_offset)
+            fetched.is_written = True
+            event.ack()
+            _count(metrics, fetched, bundle, partition)
+
+    return app
+
+
+def _enrich(fetched: Fetch, epoch: str, partition: int, rules: Rules) -> Bundle:
+    """Pure work over thousands of objects that all live until the end: the collector only costs time meanwhile."""
+    gc.disable()
+    try:
+        return enrich_bundle(fetched.records, epoch=epoch, partition=partition, from_offset=fetched.from_offset, rules=rules)
+    finally:
+        gc.enable()
+
+
+async def _write(producer: AIOKafkaProducer, settings: StreamSettings, partition: int, bundle: Bundle) -> None:
+    """Write lines in order to the same partition number, dead letters beside them; returns when Kafka has all."""
+    confirmations = [await producer.send_batch(batch, settings.kafka.enriched_topic, partition=partition) for batch in _batches(producer, bundle.lines)]
+    confirmations += [await _send_dead_letter(producer, settings.kafka.rejected_topic, letter) for letter in bundle.dead_letters]
+    await asyncio.gather(*confirmations)
+
+
+def _batches(producer: AIOKafkaProducer, lines: Iterable[bytes]) -> Iterable[Any]:
+    batch = producer.create_batch()
+    for line in lines:
+        if batch.append(key=None, value=line, timestamp=None) is None:
+            batch.close()
+            yield batch
+            batch = producer.create_batch()
+            if batch.append(key=None, value=line, timestamp=None) is None:
+                message = f"a line of {len(line)} bytes does not fit a batch of {BATCH_BYTES_MAX}"
+                raise ValueError(message)
+    batch.close()
+    yield batch
+
+
+async def _send_dead_letter(producer: AIOKafkaProducer, topic: str, letter: DeadLetter) -> Any:
+    place = f"{letter.epoch}/{letter.partition}/{letter.offset}".encode()
+    headers = [
+        ("audit.err.reason", letter.reason.value.encode()),
+        ("audit.err.detail", letter.detail.encode()),
+        ("audit.err.place", place),
+        ("audit.err.rules", RULES_VERSION.encode()),
+    ]
+    if letter.key is not None:
+        headers.append(("audit.key", letter.key))
+    return await producer.send(topic, value=letter.value or b"", key=place, headers=headers)
+
+
+def _count(metrics: StreamMetrics, fetched: Fetch, bundle: Bundle, partition: int) -> None:
+    rejected = len(bundle.dead_letters)
+    metrics.records.labels("enriched").inc(len(bundle.lines) - rejected)
+    metrics.records.labels("rejected").inc(rejected)
+    for letter in bundle.dead_letters:
+        metrics.rejected.labels(letter.reason.value).inc()
+    metrics.bundle_seconds.observe(time.monotonic() - fetched.fetched_at)
+    metrics.newest.set(fetched.records[-1].timestamp / 1000)
+    state = fetched.assignment.state_value(next(tp for tp in fetched.assignment.tps if tp.partition == partition)) if fetched.is_current else None
+    if state is not None and state.highwater is not None:
+        metrics.lag.labels(partition).set(max(0, state.highwater - fetched.next_offset))

@@ -1,0 +1,119 @@
+"""Enrich one partition's fetched records: exactly one line out for every record in, in order.
+
+Pure and total, so the worker and whoever refills a gap get the same lines from the same records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import msgspec
+
+from trailhouse.producers.event import ORG_ID
+from trailhouse.stream.enriched import ENRICHED_BYTES_MAX, RULES_VERSION, Enriched
+from trailhouse.stream.raw import RawEvent, decode, decode_many, org_of
+from trailhouse.stream.rejected import Reason, Rejection
+from trailhouse.stream.steps import STEPS, Rules
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Record(Protocol):
+    """What is needed of a fetched record; `timestamp` is the broker's, in Unix milliseconds."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A rejected record for people: its place, why, and its bytes as they came."""
+
+    epoch: str
+    partition: int
+    offset: int
+    reason: Reason
+    detail: str
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a bundle of records became: a line for each, and the dead letters among them."""
+
+    lines: list[bytes]
+    dead_letters: list[DeadLetter]
+
+
+def enrich_bundle(records: Sequence[Record], *, epoch: str, partition: int, from_offset: int, rules: Rules) -> Bundle:
+    """Run `STEPS` over records of one partition in offset order.
+
+    `epoch` is the raw topic's id, `from_offset` the position the first record was fetched from: what lies between it
+    and the record's offset were control records. Never raises for anything a record may hold.
+    """
+    lines: list[Enriched] = []
+    dead: list[DeadLetter] = []
+    events = decode_many([record.value for record in records])
+    for index, record in enumerate(records):
+        out = Enriched(epoch, partition, from_offset, record.offset, _time_of(record))
+        from_offset = record.offset + 1
+        try:
+            event = decode(record.value) if events is None else events[index]
+            run_steps(event, out, rules)
+            lines.append(out)
+        except Exception as error:
+            rejection = error if isinstance(error, Rejection) else Rejection(Reason.INTERNAL, f"{type(error).__name__} in a step")
+            lines.append(envelope(record, out, rejection))
+            dead.append(DeadLetter(epoch, partition, record.offset, rejection.reason, rejection.detail, record.key, record.value))
+    return Bundle(list(_fitting(records, lines, dead)), dead)
+
+
+def run_steps(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Every step in turn; the first that raises ends the event's way."""
+    for step in STEPS:
+        step(event, out, rules)
+
+
+def envelope(record: Record, out: Enriched, rejection: Rejection) -> Enriched:
+    """What the enriched topic says of a rejected record: everything but its content."""
+    value = record.value or b""
+    org = org_of(record.value)
+    return Enriched(
+        out.epoch,
+        out.partition,
+        out.from_offset,
+        out.offset,
+        out.received_at,
+        reason=rejection.reason.value,
+        detail=rejection.detail,
+        size=len(value),
+        digest=hashlib.sha256(value).hexdigest(),
+        rules=RULES_VERSION,
+        org_id=org if ORG_ID.fullmatch(org) else "",
+    )
+
+
+def _fitting(records: Sequence[Record], lines: list[Enriched], dead: list[DeadLetter]) -> Iterator[bytes]:
+    """Encode the lines; one that grew beyond what a record may carry becomes a rejection."""
+    for record, out, line in zip(records, lines, _encode(lines), strict=True):
+        if len(line) <= ENRICHED_BYTES_MAX:
+            yield line
+            continue
+        rejection = Rejection(Reason.TOO_LARGE, f"{len(line)} bytes once enriched, at most {ENRICHED_BYTES_MAX}")
+        dead.append(DeadLetter(out.epoch, out.partition, out.offset, rejection.reason, rejection.detail, record.key, record.value))
+        yield _ENCODER.encode(envelope(record, out, rejection))
+
+
+def _encode(lines: list[Enriched]) -> list[bytes]:
+    return _ENCODER.encode_lines(lines)[:-1].split(b"\n") if lines else []
+
+
+def _time_of(record: Record) -> datetime:
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)

@@ -1,0 +1,151 @@
+"""What is on the raw topic, typed for decoding at speed; the contract itself is `producers/event.py`.
+
+`decode` never raises anything but `Rejection`. Fields this version does not know are kept as attributes `extra.NAME`,
+so that a newer emitter loses nothing (additive changes keep `schema_version`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from trailhouse.producers.event import ATTRIBUTES_MAX, EVENT_BYTES_MAX, FIELD, TEXT_LENGTH_MAX
+from trailhouse.stream.rejected import Reason, Rejection
+
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] | None
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Value = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] | Int64 | float | bool | None
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class RawEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """One raw event as it came; the steps check what types cannot say."""
+
+    event_id: str
+    occurred_at: Time
+    org_id: str
+    action: str
+    schema_version: int | None = None
+    actor_type: str | None = None
+    actor_user_id: Text = None
+    actor_email: Text = None
+    actor_name: Text = None
+    actor_ip: Text = None
+    actor_role: Text = None
+    user_agent: Text = None
+    entity_asset: Text = None
+    entity_name: Text = None
+    project_asset: Text = None
+    project_name: Text = None
+    report_asset: Text = None
+    report_name: Text = None
+    artifact_asset: Text = None
+    artifact_digest: Text = None
+    artifact_qualified_name: Text = None
+    artifact_sequence_asset: Text = None
+    user_asset: Text = None
+    user_email: Text = None
+    response_code: Annotated[int, msgspec.Meta(ge=100, le=599)] | None = None
+    cli_version: Text = None
+    outcome: str | None = None
+    source: Text = None
+    correlation_id: Text = None
+    changes: dict[str, msgspec.Raw] | None = None
+    attributes: Annotated[dict[str, Value], msgspec.Meta(max_length=ATTRIBUTES_MAX)] | None = None
+
+
+class _OrgOnly(msgspec.Struct, gc=False):
+    org_id: str = ""
+
+
+_DECODER: Final = msgspec.json.Decoder(RawEvent)
+_ORG: Final = msgspec.json.Decoder(_OrgOnly)
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_SCALAR: Final = msgspec.json.Decoder(Value)
+
+
+def decode(value: bytes | None) -> RawEvent:
+    """Decode one record's value; raises `Rejection` with a closed reason for everything else that may lie on a topic."""
+    if not value:
+        raise Rejection(Reason.EMPTY, "no value")
+    if len(value) > EVENT_BYTES_MAX:
+        raise Rejection(Reason.TOO_LARGE, f"{len(value)} bytes, at most {EVENT_BYTES_MAX}")
+    try:
+        return _DECODER.decode(value)
+    except msgspec.ValidationError as error:
+        if "unknown field" in str(error) and "`$." not in str(error):
+            return _decode_newer(value)
+        raise _invalid(value, error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejection(Reason.MALFORMED, _safe_text(error)) from None
+
+
+def decode_many(values: list[bytes | None]) -> list[RawEvent] | None:
+    """Decode a bundle in one go, or None when one of them needs `decode` (bad, unknown fields, line breaks inside).
+
+    The count of line breaks is checked: a record with two documents beside one with none must not shift its neighbours.
+    """
+    if None in values or b"" in values:
+        return None
+    lines = b"\n".join(values)  # type: ignore[arg-type]  # None was ruled out above
+    if lines.count(b"\n") != len(values) - 1 or len(lines) > EVENT_BYTES_MAX and max(map(len, values)) > EVENT_BYTES_MAX:  # type: ignore[arg-type]  # as above
+        return None
+    try:
+        events: list[RawEvent] = _DECODER.decode_lines(lines)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return events if len(events) == len(values) else None
+
+
+def org_of(value: bytes | None) -> str:
+    """The organisation a rejected record names, as far as it can be read; '' otherwise."""
+    try:
+        return _ORG.decode(value or b"").org_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+def _decode_newer(value: bytes) -> RawEvent:
+    """Decode an event with fields this version does not know, moving those into `attributes`."""
+    try:
+        fields = _OBJECT.decode(value)
+        unknown = {name: fields.pop(name) for name in list(fields) if name not in FIELD}
+        event = _DECODER.decode(msgspec.json.encode(fields))
+        extra: dict[str, Any] = {f"extra.{name}"[:128]: _scalar(raw) for name, raw in unknown.items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _invalid(value, error) from None
+    event.attributes = {**(event.attributes or {}), **extra}
+    if len(event.attributes) > ATTRIBUTES_MAX:
+        raise Rejection(Reason.INVALID_FIELD, f"attributes: more than {ATTRIBUTES_MAX} keys with the unknown fields")
+    return event
+
+
+def _scalar(raw: msgspec.Raw) -> Any:
+    """The value itself when it is a scalar, else its JSON text."""
+    try:
+        return _SCALAR.decode(raw)
+    except msgspec.ValidationError:
+        text = bytes(raw).decode()
+        if len(text) > TEXT_LENGTH_MAX:
+            raise
+        return text
+
+
+def _invalid(value: bytes, error: Exception) -> Rejection:
+    if isinstance(error, msgspec.ValidationError):
+        if value.lstrip()[:1] != b"{":
+            return Rejection(Reason.MALFORMED, "not a JSON object")
+        return Rejection(Reason.INVALID_FIELD, _safe_text(error))
+    return Rejection(Reason.MALFORMED, _safe_text(error))
+
+
+def _safe_text(error: Exception) -> str:
+    """The decoder's words without values: a JSON path and a type never are personal data, a quoted value may be."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    text = str(error)
+    return text.partition("'")[0].rstrip() if "'" in text else text

@@ -1,0 +1,256 @@
+"""What happens to an event: `STEPS`, read from top to bottom, is the product's behaviour.
+
+A step is a pure, total function of the raw event, the line written so far and the rules: no clock ("now" is the
+broker's timestamp), no I/O, no randomness, so running it again gives the same line. It fills fields of `out`, or
+raises `Rejection`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from trailhouse.producers.actions import Action, classify
+from trailhouse.producers.event import ACTION_LENGTH_MAX, FIELDS, ORG_ID, SCHEMA_VERSION, ActorType, Outcome, is_printable
+from trailhouse.stream.enriched import EPOCH_START, RULES_VERSION, Enriched
+from trailhouse.stream.persons import Pseudonyms, email_identity
+from trailhouse.stream.pii import kind_of_name, scan
+from trailhouse.stream.raw import RawEvent
+from trailhouse.stream.rejected import Reason, Rejection
+
+CLOCK_AHEAD_MAX: Final = timedelta(minutes=10)
+LATE_AFTER: Final = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything the steps depend on besides the record: who may be here, and the key of the pseudonyms."""
+
+    pseudonyms: Pseudonyms
+    orgs: frozenset[str] | None = None
+
+
+Step = Callable[[RawEvent, Enriched, Rules], None]
+
+
+def validate(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Identity, time and organisation are what the contract says; everything later may rely on it."""
+    if event.schema_version is not None and event.schema_version != SCHEMA_VERSION:
+        reason = Reason.UNSUPPORTED_VERSION if event.schema_version > SCHEMA_VERSION else Reason.INVALID_FIELD
+        raise Rejection(reason, f"schema_version: this worker reads {SCHEMA_VERSION}")
+    out.event_id = _canonical_id(event.event_id)
+    out.org_id = _checked_org(event.org_id)
+    out.action = _checked_action(event.action)[0].name
+    moment = event.occurred_at if event.occurred_at.tzinfo is UTC else _in_utc(event)
+    if moment.microsecond % 1000:
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    if moment < EPOCH_START:
+        raise Rejection(Reason.CLOCK_SKEW, "occurred_at: before 1970")
+    if moment - out.received_at > CLOCK_AHEAD_MAX:
+        raise Rejection(Reason.CLOCK_SKEW, "occurred_at: more than 10 minutes after Kafka received it")
+    out.occurred_at = moment
+
+
+def scope_to_org(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Only organisations this topic is trusted for (design §3: on Kafka a record carries no principal)."""
+    if rules.orgs is not None and event.org_id not in rules.orgs:
+        raise Rejection(Reason.ORG_DENIED, "org_id: not among the organisations of this topic")
+
+
+def classify_action(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Noun, verb, class and category from the catalogue, or from the name itself."""
+    action, redacted = _checked_action(event.action)
+    out.noun, out.verb, out.crud, out.category = action.noun, action.verb, action.crud.value, action.category.value
+    if redacted:
+        out.pii = {**out.pii, "action": event.action}
+        out.pii_tags = [*out.pii_tags, *redacted]
+
+
+def derive_outcome(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """How it ended: as said, else from the HTTP status; a refused login is not activity of the person named in it."""
+    if event.outcome is not None and event.outcome not in _OUTCOMES:
+        raise Rejection(Reason.INVALID_FIELD, "outcome: must be one of " + ", ".join(_OUTCOMES))
+    code = event.response_code or 0
+    out.response_code = code
+    out.outcome = event.outcome or ("denied" if code in {401, 403} else "failure" if code >= 400 else "success" if code else "unknown")
+    action = classify(event.action)
+    has_ended_well = out.outcome in {"success", "unknown"}
+    out.is_login = action.is_login and has_ended_well
+    out.is_activity = action.is_activity and (has_ended_well or not action.is_login)
+
+
+def identify_actor(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Who acted: `actor_user_id` verbatim, else the normalised e-mail, else nobody (design §3)."""
+    out.identity = event.actor_user_id or (email_identity(event.actor_email) if event.actor_email else "")
+    if event.actor_type is None:
+        out.actor_type = "user" if out.identity else "anonymous"
+    elif event.actor_type in _ACTOR_TYPES:
+        out.actor_type = event.actor_type
+    else:
+        raise Rejection(Reason.INVALID_FIELD, "actor_type: must be one of " + ", ".join(_ACTOR_TYPES))
+    if out.actor_type == "anonymous":
+        out.identity = ""
+
+
+def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Personal data leaves the event: by field (the contract says which), by attribute name, and by value anywhere."""
+    pii, tags = dict(out.pii), list(out.pii_tags)
+    for name in _PII_FIELDS:
+        if value := getattr(event, name):
+            pii[name] = value
+            tags.append(name)
+    for name in _TEXT_FIELDS:
+        if value := getattr(event, name):
+            _check_text(name, value)
+            if (found := scan(value)) is not None:
+                pii[name] = value
+                tags.extend(f"{name}:{kind}" for kind in found.kinds)
+                value = found.redacted
+            setattr(out, name, value)
+    if event.changes:
+        pii["changes"] = msgspec.json.encode(event.changes).decode()
+        tags.append("changes")
+        out.changed_fields = [found.redacted if (found := scan(name)) else name for name in event.changes]
+    if event.attributes:
+        out.attributes = _tag_attributes(event.attributes, pii, tags)
+    for name in _PII_FIELDS:
+        if name in pii:
+            _check_text(name, pii[name])
+    out.pii, out.pii_tags = pii, tags
+
+
+def pseudonymise(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Keyed hashes in place of persons and addresses, and the list of everyone this event speaks of."""
+    ref, org = rules.pseudonyms.ref, out.org_id
+    out.user_ref = ref(org, out.identity)
+    target = event.user_asset or (email_identity(event.user_email) if event.user_email else "")
+    out.target_ref = ref(org, target)
+    if event.actor_ip:
+        out.address_ref = ref(org, event.actor_ip)
+    subjects = {out.user_ref: None, out.target_ref: None}
+    for email in (event.actor_email, event.user_email):
+        if email:
+            subjects[ref(org, email_identity(email))] = None
+    if len(out.pii) > 1:
+        for value in out.pii.values():
+            if "@" in value and (found := scan(value)) is not None:
+                for email in found.emails:
+                    subjects[ref(org, email_identity(email))] = None
+    subjects.pop(0, None)
+    out.subject_refs = list(subjects)
+
+
+def derive_facts(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """What follows from the rest: kind of network, lateness."""
+    if event.actor_ip:
+        out.network = network_of(event.actor_ip)
+    if out.received_at - out.occurred_at > LATE_AFTER:
+        out.tags = ["late"]
+    out.rules = RULES_VERSION
+
+
+STEPS: Final[tuple[Step, ...]] = (
+    validate,
+    scope_to_org,
+    classify_action,
+    derive_outcome,
+    identify_actor,
+    tag_pii,
+    pseudonymise,
+    derive_facts,
+)
+
+
+_OUTCOMES: Final = tuple(each.value for each in Outcome)
+_ACTOR_TYPES: Final = tuple(each.value for each in ActorType)
+_PII_FIELDS: Final = tuple(field.name for field in FIELDS if field.is_pii and field.kind == "text")
+_TEXT_FIELDS: Final = tuple(field.name for field in FIELDS if not field.is_pii and field.kind == "text")
+
+
+@lru_cache(maxsize=65_536)
+def _checked_org(org_id: str) -> str:
+    if not ORG_ID.fullmatch(org_id):
+        raise Rejection(Reason.INVALID_FIELD, "org_id: must be 1-128 of A-Z a-z 0-9 . _ : - and start with a letter or digit")
+    return org_id
+
+
+@lru_cache(maxsize=65_536)
+def _checked_action(action: str) -> tuple[Action, tuple[str, ...]]:
+    """The classified action, and the tags of personal data that its name held (then the name is the redacted one)."""
+    if not 1 <= len(action) <= ACTION_LENGTH_MAX or not is_printable(action):
+        raise Rejection(Reason.INVALID_FIELD, f"action: must be 1-{ACTION_LENGTH_MAX} printable characters")
+    found = scan(action)
+    return (classify(found.redacted), tuple(f"action:{kind}" for kind in found.kinds)) if found else (classify(action), ())
+
+
+def _canonical_id(event_id: str) -> str:
+    try:
+        return str(uuid.UUID(event_id))
+    except ValueError:
+        raise Rejection(Reason.INVALID_FIELD, "event_id: must be a UUID") from None
+
+
+def _in_utc(event: RawEvent) -> Any:
+    try:
+        return event.occurred_at.astimezone(UTC)
+    except OverflowError:
+        raise Rejection(Reason.CLOCK_SKEW, "occurred_at: outside the years 1 to 9999") from None
+
+
+def _check_text(name: str, value: str) -> None:
+    if "\x00" in value:
+        raise Rejection(Reason.INVALID_FIELD, f"{name}: must not hold a NUL character")
+
+
+def _tag_attributes(attributes: dict[str, Any], pii: dict[str, str], tags: list[str]) -> dict[str, str]:
+    """Attributes as text without personal data; what was taken out lands in `pii` under `attributes.NAME`."""
+    texts: dict[str, str] = {}
+    for name, value in attributes.items():
+        if value is None:
+            continue
+        text = value if type(value) is str else _as_text(value)
+        found = scan(text)
+        if (kind := kind_of_name(name)) and text:
+            redacted, kinds = f"<{kind}>", (kind,)
+        elif found is not None:
+            redacted, kinds = found.redacted, found.kinds
+        else:
+            redacted, kinds = text, ()
+        if (in_name := scan(name)) is not None:
+            pii[f"attributes.{name}"], name = text, in_name.redacted
+            tags.append(f"attributes:{in_name.kinds[0]}")
+        _check_text("attributes", name)
+        _check_text(f"attributes.{name}", text)
+        if kinds:
+            pii[f"attributes.{name}"] = text
+            tags.extend(f"attributes.{name}:{each}" for each in kinds)
+        texts[name] = redacted
+    return texts
+
+
+def _as_text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@lru_cache(maxsize=65_536)
+def network_of(address: str) -> str:
+    """`public`, `private`, `loopback`, `link_local`, `reserved` or `invalid`; a port behind the address is ignored."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        host = address[1:].partition("]")[0] if address.startswith("[") else address.rpartition(":")[0]
+        try:
+            ip = ipaddress.ip_address(host)
+        except ValueError:
+            return "invalid"
+    for kind in ("loopback", "link_local", "private", "reserved", "multicast", "unspecified"):
+        if getattr(ip, f"is_{kind}"):
+            return "reserved" if kind in {"multicast", "unspecified"} else kind
+    return "public"

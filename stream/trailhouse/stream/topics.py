@@ -1,0 +1,150 @@
+"""Create and check the three topics, so that exactness can hold; every role refuses topics set up otherwise.
+
+Why each setting: `LogAppendTime` makes "now" the broker's clock, the same for every reader; `delete` (not `compact`)
+keeps one record per event; as many enriched partitions as raw ones, because an enriched record keeps its raw
+partition's number; a dead-letter record must be able to hold the largest raw record and its headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from trailhouse.producers.settings import KafkaSettings
+
+RAW_BYTES_MAX: Final = 1 << 20
+REJECTED_BYTES_MAX: Final = RAW_BYTES_MAX + (64 << 10)
+
+
+class TopicError(Exception):
+    """A topic is missing, or set up so that exactness could not hold; `hint` says what to run."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as the broker has it; `id` is its UUID (KIP-516): a topic deleted and made again has another."""
+
+    name: str
+    id: str
+    partitions: int
+
+
+def wanted_configs(settings: KafkaSettings) -> dict[str, dict[str, str]]:
+    """The settings each topic is created with and checked against."""
+    append_time = {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "delete"}
+    return {
+        settings.enriched_topic: append_time | {"max.message.bytes": str(RAW_BYTES_MAX + 12)},
+        settings.rejected_topic: append_time | {"max.message.bytes": str(REJECTED_BYTES_MAX)},
+        settings.raw_topic: append_time | {"max.message.bytes": str(RAW_BYTES_MAX + 12)},
+    }
+
+
+@contextmanager
+def admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
+    """An admin client that is closed afterwards; raises `TopicError` when no broker answers."""
+    client = _open(settings)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _open(settings: KafkaSettings) -> KafkaAdminClient:
+    try:
+        return KafkaAdminClient(bootstrap_servers=settings.bootstrap.split(","), client_id="trailhouse-topics", request_timeout_ms=10_000)
+    except KafkaError as error:
+        raise TopicError(f"no Kafka broker answers at {settings.bootstrap}: {type(error).__name__}", "check TRAILHOUSE_KAFKA_BOOTSTRAP and that the broker runs") from None
+
+
+def create_topics(settings: KafkaSettings, partitions: int, *, replication: int = -1, retention_ms: int | None = None) -> list[str]:
+    """Create what is missing and grow what has fewer partitions, enriched before raw; returns what was done.
+
+    Grown in that order, because a raw partition without its enriched twin would have nowhere to go.
+    """
+    extra = {} if retention_ms is None else {"retention.ms": str(retention_ms)}
+    done = []
+    with admin(settings) as client:
+        existing = _describe(client, wanted_configs(settings))
+        for name, configs in wanted_configs(settings).items():
+            topic = existing.get(name)
+            if topic is None:
+                try:
+                    client.create_topics({name: {"num_partitions": partitions, "replication_factor": replication, "configs": configs | extra}})
+                except TopicAlreadyExistsError:
+                    continue
+                done.append(f"created {name} with {partitions} partitions")
+            elif topic.partitions < partitions:
+                client.create_partitions({name: partitions})
+                done.append(f"grew {name} from {topic.partitions} to {partitions} partitions")
+    return done
+
+
+def check_topics(settings: KafkaSettings) -> dict[str, Topic]:
+    """The three topics by name; raises `TopicError` for the first that is missing or set up otherwise than wanted."""
+    with admin(settings) as client:
+        topics = _describe(client, wanted_configs(settings))
+        for name in wanted_configs(settings):
+            if name not in topics:
+                raise TopicError(f"topic {name} does not exist", "run `trailhouse topics`")
+        configs = _configs(client, list(topics))
+    for problem in problems(settings, topics, configs):
+        raise TopicError(problem, "mend the topic with your Kafka tools, or let `trailhouse topics` create it")
+    return topics
+
+
+def problems(settings: KafkaSettings, topics: Mapping[str, Topic], configs: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Every way in which the topics differ from what exactness needs."""
+    for name, wanted in wanted_configs(settings).items():
+        for key in ("message.timestamp.type", "cleanup.policy"):
+            if configs[name].get(key) != wanted[key]:
+                yield f"topic {name} has {key}={configs[name].get(key)}; wanted {wanted[key]}"
+        if name != settings.raw_topic and int(configs[name].get("max.message.bytes", "0")) < int(wanted["max.message.bytes"]):
+            yield f"topic {name} has max.message.bytes={configs[name].get('max.message.bytes')}; wanted at least {wanted['max.message.bytes']}"
+    raw, enriched = topics[settings.raw_topic], topics[settings.enriched_topic]
+    if enriched.partitions < raw.partitions:
+        yield f"topic {enriched.name} has {enriched.partitions} partitions and {raw.name} {raw.partitions}; wanted at least as many"
+
+
+class TopicIds:
+    """Reads topic ids over one connection that stays open; used from one thread at a time."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._client: KafkaAdminClient | None = None
+
+    def read(self, name: str) -> str:
+        """The topic's id as Kafka prints it; raises `TopicError` when it does not exist or no broker answers."""
+        if self._client is None:
+            self._client = _open(self._settings)
+        try:
+            topic = _describe(self._client, [name]).get(name)
+        except KafkaError:
+            self._client.close()
+            self._client = _open(self._settings)
+            topic = _describe(self._client, [name]).get(name)
+        if topic is None:
+            raise TopicError(f"topic {name} does not exist", "run `trailhouse topics`")
+        return topic.id
+
+
+def _describe(client: KafkaAdminClient, names: Any) -> dict[str, Topic]:
+    found = {}
+    for topic in client.describe_topics(list(names)):
+        if not topic.get("error_code"):
+            name = str(topic["name"])
+            found[name] = Topic(name, str(topic["topic_id"]), len(topic["partitions"]))
+    return found
+
+
+def _configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    answer = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all")
+    return {name: {str(key): str(value.get("value") if isinstance(value, dict) else value) for key, value in answer["topic"][name].items()} for name in names}

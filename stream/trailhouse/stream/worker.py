@@ -1,0 +1,60 @@
+"""Run the stream worker as a process: check the topics, serve metrics, hand over to Faust, stop in bounded time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from typing import Any, Final
+
+import faust
+
+from trailhouse.stream.app import EXIT_INFRASTRUCTURE, create_app
+from trailhouse.stream.metrics import StreamMetrics, serve_metrics
+from trailhouse.stream.settings import StreamSettings
+from trailhouse.stream.topics import TopicError, check_topics
+
+EXIT_STUCK: Final = 75
+
+log = logging.getLogger(__name__)
+
+
+class Worker(faust.Worker):
+    """Faust's worker, which waits for ever for a stuck stream when told to stop; this one ends itself after a grace."""
+
+    grace_s: float = 15.0
+
+    def _on_sigterm(self) -> None:
+        timer = threading.Timer(self.grace_s, os._exit, (EXIT_STUCK,))
+        timer.daemon = True
+        timer.start()
+        super()._on_sigterm()
+
+    def _on_sigint(self) -> None:
+        self._on_sigterm()
+
+
+def log_to_stderr() -> None:
+    """One line an event on stderr; the drivers speak up from warnings on."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for driver in ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect"):
+        logging.getLogger(driver).setLevel(logging.WARNING)
+
+
+def run(settings: StreamSettings) -> None:
+    """Run until told to stop (SIGTERM, SIGINT). Infrastructure errors end the process with status 70."""
+    log_to_stderr()
+    try:
+        check_topics(settings.kafka)
+    except TopicError as error:
+        log.critical("%s; %s", error, error.hint)
+        sys.exit(EXIT_INFRASTRUCTURE)
+    metrics = StreamMetrics()
+    app = create_app(settings, metrics)
+    serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port, lambda: not app.should_stop)
+    arguments: dict[str, Any] = {"loglevel": "WARN", "quiet": True, "redirect_stdouts": False, "override_logging": False}
+    worker = Worker(app, **arguments)
+    worker.grace_s = settings.stop_grace_s
+    app.finalize()
+    worker.execute_from_commandline()
