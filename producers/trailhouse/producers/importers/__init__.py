@@ -1,0 +1,1 @@
+"""Importers: files and git histories read as audit events; pure readers that yield `AuditEvent` or `Reject`."""

@@ -1,0 +1,256 @@
+"""Mappings: which value of a foreign row becomes which field of an event."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import orjson
+
+from trailhouse.producers.errors import InvalidEvent
+from trailhouse.producers.event import AuditEvent
+from trailhouse.producers.field import EVENT_ID, FIELD, Scalar
+from trailhouse.producers.identity import derive_id
+from trailhouse.producers.importers.errors import BadMapping
+from trailhouse.producers.importers.expression import Expression, Row, as_text
+from trailhouse.producers.importers.times import check_time_format, read_time
+from trailhouse.producers.moment import format_time
+
+ATTRIBUTE: Final = "attributes."
+NEEDED: Final = ("org_id", "occurred_at", "action")
+
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MappingText:
+    """A mapping as people write it: `sources` (field -> expression), `constants` (field -> value), a time format.
+
+    A field that has both takes the constant where the expression finds nothing.
+    """
+
+    sources: Mapping[str, str | Sequence[str]]
+    constants: Mapping[str, str]
+    time_format: str | None = None
+
+    def over(self, other: MappingText) -> MappingText:
+        """Lay this mapping over another: what it says about a field replaces all the other says about it."""
+        mine = {*self.sources, *self.constants}
+        return MappingText(
+            {name: source for name, source in other.sources.items() if name not in mine} | dict(self.sources),
+            {name: value for name, value in other.constants.items() if name not in mine}
+            | dict(self.constants),
+            self.time_format or other.time_format,
+        )
+
+
+def read_options(maps: Sequence[str], sets: Sequence[str], time_format: str | None = None) -> MappingText:
+    """A mapping from `--map FIELD=EXPRESSION` and `--set FIELD=VALUE` options; raises `BadMapping`."""
+    return MappingText(_pairs("--map", maps), _pairs("--set", sets), time_format)
+
+
+def read_toml(text: str, name: str) -> MappingText:
+    """A mapping from a TOML file: tables `[map]` and `[set]`, and `time_format`; raises `BadMapping`."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadMapping(f"{name} is no TOML: {error}") from None
+    if unknown := sorted(set(tables) - {"map", "set", "time_format"}):
+        raise BadMapping(
+            f"{name} holds {unknown[0]!r}", "a mapping file has the tables [map] and [set], and time_format"
+        )
+    sources = _flat(tables.get("map", {}), name)
+    constants = {field: as_text(value) for field, value in _flat(tables.get("set", {}), name).items()}
+    for field, source in sources.items():
+        if not (
+            isinstance(source, str)
+            or (isinstance(source, list) and all(isinstance(each, str) for each in source))
+        ):
+            raise BadMapping(
+                f"{name}: {field} is neither text nor a list of texts",
+                'write action = "type" or action = ["type", "kind"]',
+            )
+    return MappingText(sources, constants, tables.get("time_format"))
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        field, equals, value = text.partition("=")
+        if not equals or not value:
+            raise BadMapping(
+                f"{option} {text!r} is not of the form FIELD=VALUE",
+                f"for example {option} occurred_at=2026-01-31T12:00:00Z"
+                if option == "--set"
+                else "for example --map occurred_at=timestamp",
+            )
+        if field in pairs:
+            raise BadMapping(
+                f"{option} names {field} twice",
+                "put alternatives into one expression: --map field='first|second'",
+            )
+        pairs[field] = value
+    return pairs
+
+
+def _flat(table: Any, name: str) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise BadMapping(
+            f"{name}: map and set are tables", 'write [map] on a line of its own, then field = "path"'
+        )
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "attributes" and isinstance(value, dict):
+            flat |= {ATTRIBUTE + inner: each for inner, each in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+@dataclass(frozen=True, slots=True)
+class EventMapping:
+    """A checked mapping that makes events of rows; build it with `compile_mapping`."""
+
+    columns: tuple[tuple[str, Expression, Convert], ...]
+    attributes: tuple[tuple[str, Expression], ...]
+    constants: Mapping[str, Any]
+    constant_attributes: Mapping[str, Scalar]
+
+    def event(self, row: Row, name: str, number: int, raw: bytes) -> AuditEvent:
+        """The event a row stands for; raises `InvalidEvent`.
+
+        `name`, `number` and `raw` are the file, the line and its bytes: they identify a row that has no id of its own.
+        """
+        fields = dict(self.constants)
+        for field, expression, convert in self.columns:
+            value = expression(row)
+            if value is not None:
+                fields[field] = convert(value)
+            elif field in NEEDED and field not in fields:
+                raise InvalidEvent(field, None, f"nothing found at {expression.text}")
+        attributes = dict(self.constant_attributes)
+        for key, expression in self.attributes:
+            value = expression(row)
+            if value is not None:
+                attributes[key] = _scalar(value)
+        if attributes:
+            fields["attributes"] = attributes | fields.get("attributes", {})
+        org_id, own_id = fields["org_id"], fields.get("event_id")
+        fields["event_id"] = (
+            identify(org_id, own_id)
+            if own_id
+            else derive_id(org_id, name, str(number), raw.decode(errors="replace"))
+        )
+        return AuditEvent(**fields)
+
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Field -> the paths it may come from."""
+        named = {field: expression.paths for field, expression, _ in self.columns}
+        return named | {ATTRIBUTE + key: expression.paths for key, expression in self.attributes}
+
+
+def identify(org_id: str, own_id: str) -> str:
+    """A foreign id as an event id: a UUID as it is, anything else as a UUIDv5 of the organisation and the id."""
+    return str(uuid.UUID(own_id)) if EVENT_ID.fullmatch(own_id) else derive_id(org_id, own_id)
+
+
+def compile_mapping(text: MappingText, latest: datetime) -> EventMapping:
+    """Check a mapping and make it ready; `latest` is the newest time an event may have. Raises `BadMapping`."""
+    check_time_format(text.time_format)
+    for field in (*text.sources, *text.constants):
+        _check_field(field)
+    if "event_id" in text.constants:
+        raise BadMapping(
+            "--set event_id would give every row the same identity",
+            "map it: --map event_id=PATH, or leave it out",
+        )
+    if missing := [field for field in NEEDED if field not in text.sources and field not in text.constants]:
+        raise BadMapping(
+            f"nothing says what {', '.join(missing)} is",
+            f"add --map {missing[0]}=PATH or --set {missing[0]}=VALUE",
+        )
+    converts = {
+        field.name: _convert(field.name, field.kind, text.time_format, latest) for field in FIELD.values()
+    }
+    expressions = {field: Expression.parse(source) for field, source in text.sources.items()}
+    try:
+        constants = {
+            field: converts[field](value)
+            for field, value in text.constants.items()
+            if not field.startswith(ATTRIBUTE)
+        }
+    except InvalidEvent as error:
+        raise BadMapping(f"--set {error.field}: {error.rule}") from None
+    return EventMapping(
+        columns=tuple(
+            (field, expression, converts[field])
+            for field, expression in expressions.items()
+            if not field.startswith(ATTRIBUTE)
+        ),
+        attributes=tuple(
+            (field.removeprefix(ATTRIBUTE), expression)
+            for field, expression in expressions.items()
+            if field.startswith(ATTRIBUTE)
+        ),
+        constants=constants,
+        constant_attributes={
+            field.removeprefix(ATTRIBUTE): value
+            for field, value in text.constants.items()
+            if field.startswith(ATTRIBUTE)
+        },
+    )
+
+
+def _check_field(field: str) -> None:
+    if field in FIELD or (field.startswith(ATTRIBUTE) and len(field) > len(ATTRIBUTE)):
+        return
+    near = difflib.get_close_matches(field, FIELD, n=1)
+    raise BadMapping(
+        f"an event has no field {field!r}",
+        f"did you mean {near[0]}?" if near else f"free facts go into {ATTRIBUTE}{field}",
+    )
+
+
+def _convert(field: str, kind: str, time_format: str | None, latest: datetime) -> Convert:
+    if kind == "time":
+        return lambda value: format_time(read_time(value, time_format, latest))
+    converts: Mapping[str, Convert] = {
+        "integer": partial(_integer, field),
+        "object": partial(_object, field),
+        "scalars": partial(_scalars, field),
+    }
+    return converts.get(kind, as_text)
+
+
+def _integer(field: str, value: Any) -> int:
+    try:
+        if isinstance(value, bool) or (number := float(value)) != int(number):
+            raise ValueError
+    except (ValueError, TypeError, OverflowError):
+        raise InvalidEvent(field, value, "is no whole number") from None
+    return int(number)
+
+
+def _object(field: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            value = None
+    if not isinstance(value, dict):
+        raise InvalidEvent(field, value, "is no JSON object")
+    return value
+
+
+def _scalars(field: str, value: Any) -> dict[str, Scalar]:
+    return {key: _scalar(each) for key, each in _object(field, value).items()}
+
+
+def _scalar(value: Any) -> Scalar:
+    return value if isinstance(value, str | int | float | bool | None) else as_text(value)
