@@ -1,16 +1,17 @@
 """Errors of the SDK.
 
-    AuditError
-    ├── SettingsError        a setting has a value that cannot be used
-    ├── InvalidEvent         an event breaks the contract; nothing was sent
-    ├── AuditBufferFull      Kafka took nothing for `max_block_ms`; the event was not accepted
-    ├── DeliveryFailed       Kafka refused an accepted event, or `flush` ran out of time
-    └── ProducerClosed       `emit` after `close`
+AuditError
+├── SettingsError        a setting has a value that cannot be used
+├── InvalidEvent         an event breaks the contract; nothing was sent
+├── AuditBufferFull      Kafka took nothing for `max_block_ms`; the event was not accepted
+├── DeliveryFailed       an accepted event is not confirmed by Kafka
+│   └── DeliveryRefused  Kafka will never take it, however often it is sent
+└── ProducerClosed       `emit` after `close`
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 
 class AuditError(Exception):
@@ -26,6 +27,9 @@ class SettingsError(AuditError):
         super().__init__(f"{key} is {value!r}; wanted {wanted}")
         self.key, self.value, self.wanted = key, value, wanted
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.key, self.value, self.wanted)
+
 
 class InvalidEvent(AuditError):
     """An event breaks the contract (`docs/events.md`); nothing was sent.
@@ -34,9 +38,17 @@ class InvalidEvent(AuditError):
     """
 
     def __init__(self, field: str, value: object, rule: str) -> None:
-        shown = repr(value)
+        shown = value.text if isinstance(value, _Shown) else repr(value)
         self.field, self.rule, self.shown = field, rule, shown if len(shown) <= 80 else shown[:79] + "…"
         super().__init__(f"{field} is {self.shown}: {rule}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross a process pool without the value, which may be what cannot be pickled."""
+        return type(self), (self.field, _Shown(self.shown), self.rule)
+
+
+class _Shown(NamedTuple):
+    text: str
 
 
 class AuditBufferFull(AuditError):
@@ -46,9 +58,15 @@ class AuditBufferFull(AuditError):
 
 
 class DeliveryFailed(AuditError):
-    """Kafka refused an accepted event for good, or it was not confirmed in time."""
+    """An accepted event was not confirmed by Kafka: it may or may not be there; sending it again does no harm."""
 
     retriable = True
+
+
+class DeliveryRefused(DeliveryFailed):
+    """Kafka will never take this event (too large for the topic, for example); it is not there."""
+
+    retriable = False
 
 
 class ProducerClosed(AuditError):

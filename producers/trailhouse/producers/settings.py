@@ -44,7 +44,9 @@ class Secret:
         return self._text
 
 
-def setting(env: str, default: Any, text: str, *, check: Callable[[Any], bool] | None = None, wanted: str = "") -> Any:
+def setting(
+    env: str, default: Any, text: str, *, check: Callable[[Any], bool] | None = None, wanted: str = ""
+) -> Any:
     """A dataclass field read from the environment variable `env`; `text` is its line in the docs.
 
     `check` says whether a parsed value is allowed, `wanted` how an allowed one reads ("1 to 1000000").
@@ -105,6 +107,58 @@ class KafkaSettings(Settings):
         check=_is_bootstrap,
         wanted="host:port[,host:port…]",
     )
-    raw_topic: str = setting("TRAILHOUSE_TOPIC_RAW", "audit.events", "Topic that services publish audit events to", check=bool, wanted="a topic name")
-    enriched_topic: str = setting("TRAILHOUSE_TOPIC_ENRICHED", "audit.enriched", "Topic the stream worker writes to, one record per raw record", check=bool, wanted="a topic name")
-    rejected_topic: str = setting("TRAILHOUSE_TOPIC_REJECTED", "audit.rejected", "Dead letters: the original bytes of every rejected record", check=bool, wanted="a topic name")
+    raw_topic: str = setting(
+        "TRAILHOUSE_TOPIC_RAW",
+        "audit.events",
+        "Topic that services publish audit events to",
+        check=bool,
+        wanted="a topic name",
+    )
+    enriched_topic: str = setting(
+        "TRAILHOUSE_TOPIC_ENRICHED",
+        "audit.enriched",
+        "Topic the stream worker writes to, one record per raw record",
+        check=bool,
+        wanted="a topic name",
+    )
+    rejected_topic: str = setting(
+        "TRAILHOUSE_TOPIC_REJECTED",
+        "audit.rejected",
+        "Dead letters: the original bytes of every rejected record",
+        check=bool,
+        wanted="a topic name",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BufferSettings(Settings):
+    """How much an `AuditProducer` may hold before Kafka has confirmed it, and how long it may keep a caller waiting."""
+
+    events: int = setting(
+        "TRAILHOUSE_BUFFER_EVENTS",
+        100_000,
+        "Events an SDK producer holds in memory until Kafka has confirmed them",
+        check=lambda events: 1 <= events <= 10_000_000,
+        wanted="1 to 10000000",
+    )
+    bytes: int = setting(
+        "TRAILHOUSE_BUFFER_BYTES",
+        64 * 1024 * 1024,
+        "Bytes of JSON an SDK producer holds in memory until Kafka has confirmed them",
+        check=lambda size: 256 * 1024 <= size <= 2**40,
+        wanted="262144 (one event of the largest size) or more",
+    )
+    max_block_ms: int = setting(
+        "TRAILHOUSE_BUFFER_MAX_BLOCK_MS",
+        5_000,
+        "Milliseconds `emit` waits for room in a full buffer before it raises `AuditBufferFull`",
+        check=lambda wait_ms: 0 <= wait_ms <= 86_400_000,
+        wanted="0 to 86400000",
+    )
+    close_timeout_ms: int = setting(
+        "TRAILHOUSE_BUFFER_CLOSE_TIMEOUT_MS",
+        30_000,
+        "Milliseconds `close`, and the end of the process, wait for Kafka before what is left is reported undelivered",
+        check=lambda wait_ms: 0 <= wait_ms <= 86_400_000,
+        wanted="0 to 86400000",
+    )
