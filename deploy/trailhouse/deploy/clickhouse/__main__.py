@@ -14,11 +14,13 @@ from trailhouse.deploy.clickhouse.protocol import create_app
 from trailhouse.deploy.credentials import load_credentials
 from trailhouse.deploy.errors import DeployError
 from trailhouse.deploy.ports import LOOPBACK
+from trailhouse.deploy.runfile import record
 from trailhouse.deploy.tether import die_with_parent
 
 
 def main(folder: Path, port: int, credentials: Path) -> None:
     die_with_parent()
+    record(os.environ)
     engine = Engine(folder)
     app = create_app(engine, Passwords(load_credentials(credentials).clickhouse))
     uvicorn.run(

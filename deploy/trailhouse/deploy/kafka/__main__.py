@@ -12,11 +12,13 @@ from trailhouse.deploy.errors import DeployError
 from trailhouse.deploy.kafka.jars import fetch_jars
 from trailhouse.deploy.kafka.java import find_java
 from trailhouse.deploy.kafka.properties import new_cluster_id, server_properties
+from trailhouse.deploy.runfile import record
 from trailhouse.deploy.tether import die_with_parent
 
 
 def main(folder: Path, port: int, controller_port: int) -> NoReturn:
     die_with_parent()
+    record(os.environ)
     logs, settings = folder / "logs", folder / "server.properties"
     logs.mkdir(parents=True, exist_ok=True)
     settings.write_text(server_properties(logs.resolve(), port, controller_port))

@@ -1,0 +1,120 @@
+"""The `trailhouse` command: the table of its subcommands, of which only the one that is run gets loaded."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import typer
+
+from trailhouse.deploy.failures import USAGE, failure_of
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A subcommand: where it lives (`module:attribute`, a function or a Typer group) and its line in the help.
+
+    `text` is the first line of its docstring; a test holds them together.
+    """
+
+    name: str
+    target: str
+    text: str
+
+    def load(self) -> Any:
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(f"trailhouse.deploy.commands.{module}"), attribute)
+
+
+COMMANDS: Final = (
+    Command(
+        "demo", "demo:demo", "See it work: real git history and a generated company, from Kafka to reports."
+    ),
+    Command("up", "up:up", "Start the local stack: Kafka, ClickHouse, stream, sink and api."),
+    Command("down", "down:down", "Stop the local stack; its data stay."),
+    Command(
+        "status",
+        "status:status",
+        "Show where the stack listens, which roles run, and how far behind they are.",
+    ),
+    Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files."),
+    Command("reports", "reports:reports", "List the reports."),
+    Command("report", "reports:report", "Run a report."),
+    Command(
+        "balance", "balance:balance", "Account for every raw record: stored, rejected, repeated, or missing."
+    ),
+    Command("schema", "schema:app", "Print the schemas of what goes through Kafka."),
+    Command("migrate", "schemas:migrate", "Apply the migrations that ClickHouse does not have yet."),
+    Command("topics", "schemas:topics", "Create the topics that Kafka does not have yet."),
+    Command("stream", "roles:stream", "Run a stream worker: raw events in, enriched events out."),
+    Command("sink", "roles:sink", "Run a sink: enriched events into ClickHouse."),
+    Command("api", "roles:api", "Run the HTTP API."),
+)
+
+
+def build(words: Sequence[str]) -> typer.Typer:
+    """The command line with the subcommands among `words` loaded and all others as a name and a line of help."""
+    app = typer.Typer(
+        name="trailhouse",
+        help="Audit and activity analytics: every event counted once, and provably so.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for command in COMMANDS:
+        loaded = command.load() if command.name in words else _not_loaded
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=command.name, help=command.text)
+        else:
+            app.command(command.name, short_help=command.text)(loaded)
+    return app
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one command line; returns the exit code. What fails is reported on stderr, never as a traceback."""
+    arguments = arguments or ["--help"]
+    words = [*arguments[:1], *environ.get("COMP_WORDS", "").split()]
+    try:
+        status = build(words)(args=list(arguments), prog_name="trailhouse", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`); Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BaseException as error:
+        if isinstance(error, SystemExit) or environ.get("TRAILHOUSE_DEBUG") == "1":
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message(), file=sys.stderr)  # type: ignore[attr-defined]
+            return USAGE
+        failure = failure_of(error, [command.name for command in COMMANDS])
+        print(failure, file=sys.stderr)
+        return failure.code
+    return status if isinstance(status, int) else 0
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the form Typer wants
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(f"trailhouse {version('trailhouse')}")
+        raise typer.Exit
+
+
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _not_loaded() -> None:
+    raise AssertionError

@@ -1,0 +1,37 @@
+"""`trailhouse balance`: do the books balance?"""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
+
+
+def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None:  # noqa: A002 - the option's name
+    """Account for every raw record: stored, rejected, repeated, or missing.
+
+    Judged is what lies below the sink's committed position; above it is `in flight`. Exit code 1 when anything is
+    unaccounted for, with the ranges of raw offsets.
+    """
+    from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.sinks.balance import balance as settle  # noqa: PLC0415
+    from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
+
+    stack = find_stack(data, os.environ)
+    client = connect(stack.clickhouse("reader"))
+    books = settle(stack.kafka, client, os.environ.get("TRAILHOUSE_SINK_GROUP", "trailhouse-sink")).to_dict()
+    client.close()
+    if format is Format.JSON:
+        print_json(books)
+    else:
+        columns = [name for name in books["partitions"][0]] if books["partitions"] else []
+        print_table(columns, [[each[name] for name in columns] for each in books["partitions"]])
+        print()
+        print_table(
+            ("", "records"), [(name, count) for name, count in books.items() if isinstance(count, int)]
+        )
+    if books["unaccounted"]:
+        say(f"error: {books['unaccounted']} records are unaccounted for")
+        raise typer.Exit(1)

@@ -1,0 +1,79 @@
+"""`trailhouse up`: start the local stack, in the foreground with its logs, or detached."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trailhouse.deploy.folder import DEFAULT, StackFolder
+from trailhouse.deploy.options import has_colour, say
+from trailhouse.deploy.signals import end_on_sigterm, ignore_signals
+
+
+class Ports(StrEnum):
+    """How ports are chosen."""
+
+    AUTO = "auto"
+    DEFAULT = "default"
+
+
+def up(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="State folder; else TRAILHOUSE_DATA, else ./.trailhouse."),
+    ] = None,
+    ports: Annotated[
+        Ports | None,
+        typer.Option(
+            help="`default`: the well-known ones (Kafka 9092, ClickHouse 8123, api 8080); `auto`: free ones. Else as at the last start."
+        ),
+    ] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Partitions of new topics (4).")
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when everything answers, and leave it running.")
+    ] = False,
+) -> None:
+    """Start the local stack: Kafka, ClickHouse, stream, sink and api.
+
+    In the foreground it shows the logs of all of them; Ctrl-C stops everything. Data stay in the state folder.
+    """
+    from trailhouse.deploy import launch  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.deploy.logs import LogFollower  # noqa: PLC0415
+
+    folder = StackFolder.at(data or Path(os.environ.get("TRAILHOUSE_DATA") or DEFAULT))
+    end_on_sigterm()
+    choice = ports.value if ports else None
+    stack = launch.start(folder, os.environ, choice=choice, partitions=partitions, progress=report_progress)
+    for name, address in stack.endpoints().items():
+        if isinstance(address, str):
+            say(f"{name:<12}{address}")
+    say(f"{'state':<12}{folder.path}")
+    if detach:
+        return
+    say("Ctrl-C stops everything.")
+    follower = LogFollower(
+        folder.logs, sys.stderr, is_coloured=has_colour(os.environ, is_terminal=sys.stderr.isatty())
+    )
+    try:
+        while launch.is_running(folder):
+            follower.show()
+            time.sleep(0.2)
+    finally:
+        ignore_signals()
+        say("stopping …")
+        launch.stop(folder)
+        follower.show()
+
+
+def report_progress(name: str, seconds: float, text: str) -> None:
+    """One line for a step that is done."""
+    say(f" \N{CHECK MARK} {name:<18}{seconds:>5.1f} s  {text}")

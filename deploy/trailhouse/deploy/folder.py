@@ -1,0 +1,77 @@
+"""The folder of a local stack: what lies where in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DEFAULT: Final = Path(".trailhouse")
+# An address of a unix socket is at most 104 bytes on some systems, 108 on Linux; the kernel cuts nothing, it refuses.
+_LONGEST_SOCKET: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class StackFolder:
+    """Paths within the state folder `path` (absolute)."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, path: Path) -> StackFolder:
+        return cls(path.resolve())
+
+    @property
+    def state(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def credentials(self) -> Path:
+        return self.path / "secrets.json"
+
+    @property
+    def kafka(self) -> Path:
+        return self.path / "kafka"
+
+    @property
+    def clickhouse(self) -> Path:
+        return self.path / "clickhouse"
+
+    @property
+    def stream(self) -> Path:
+        return self.path / "stream"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def runfiles(self) -> Path:
+        return self.path / "run"
+
+    @property
+    def supervisor_config(self) -> Path:
+        return self.path / "run" / "supervisord.conf"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "run" / "lock"
+
+    @property
+    def socket(self) -> Path:
+        """The supervisor's socket; in a folder of this user under the temporary folder when the path is too long."""
+        here = self.path / "run" / "supervisor.sock"
+        if len(os.fsencode(here)) <= _LONGEST_SOCKET:
+            return here
+        mark = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"trailhouse-{os.getuid()}" / f"{mark}.sock"
+
+    def make(self) -> None:
+        """Create the folders, readable by their owner alone."""
+        for folder in (self.path, self.logs, self.runfiles, self.stream, self.socket.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.socket.parent.stat().st_uid != os.getuid():
+            raise PermissionError(f"{self.socket.parent} belongs to somebody else")

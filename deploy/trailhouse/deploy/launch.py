@@ -1,0 +1,184 @@
+"""Starting and stopping a stack: `start` returns when every part answers, `stop` when every process is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from trailhouse.deploy import runfile
+from trailhouse.deploy.checks import check_memory, check_packages, check_python
+from trailhouse.deploy.child import last_lines
+from trailhouse.deploy.clickhouse.server import answers as clickhouse_answers
+from trailhouse.deploy.credentials import load_credentials
+from trailhouse.deploy.errors import StackRunning, StartFailed
+from trailhouse.deploy.folder import StackFolder
+from trailhouse.deploy.kafka.jars import fetch_jars, find_jars
+from trailhouse.deploy.kafka.probe import answers as kafka_answers
+from trailhouse.deploy.ports import LOOPBACK
+from trailhouse.deploy.programs import WORKERS, programs
+from trailhouse.deploy.registry import remember
+from trailhouse.deploy.stack import Stack, stack_at
+from trailhouse.deploy.state import StackState, choose_ports, load_state, save_state
+from trailhouse.deploy.supervisor import Supervisor
+
+READY_TIMEOUT_S: Final = 90.0
+STOP_GRACE_S: Final = 6.0
+
+# Told what became ready, in how many seconds, and what there is to say about it.
+Progress = Callable[[str, float, str], None]
+
+
+def start(
+    folder: StackFolder,
+    environ: Mapping[str, str],
+    *,
+    choice: str | None = None,
+    partitions: int | None = None,
+    progress: Progress | None = None,
+) -> Stack:
+    """Start the stack in `folder` and return it when every part answers.
+
+    `choice` of ports ("default" or "auto") and `partitions` fall back to those of the last start. Raises
+    `StackRunning`, `PortTaken`, `MissingPackage` and `StartFailed`; what was started is stopped then.
+    """
+    told = _Told(progress or (lambda _name, _seconds, _text: None))
+    check_python()
+    check_packages()
+    folder.make()
+    with _only_starter(folder):
+        supervisor = Supervisor(folder)
+        if supervisor.pid is not None:
+            raise StackRunning(
+                f"a stack runs in {folder.path} already",
+                hint=f"stop it: trailhouse down --data {folder.path}",
+            )
+        runfile.end(runfile.all_running(folder.runfiles), 3.0)  # what a killed supervisor left behind
+        check_memory(psutil.virtual_memory().available)
+        state = _next_state(load_state(folder.state), choice, partitions)
+        credentials = load_credentials(folder.credentials)
+        if find_jars(environ) is None:
+            fetch_jars(environ)
+            told("Kafka's jars", "fetched once, 43 MB")
+        try:
+            supervisor.start(programs(folder, state.ports, credentials))
+            save_state(folder.state, state)
+            stack = stack_at(folder, state.ports, environ)
+            _bring_up(stack, supervisor, state, told)
+        except BaseException:
+            supervisor.stop(STOP_GRACE_S)
+            raise
+    remember(folder.path, environ)
+    return stack
+
+
+def stop(folder: StackFolder) -> bool:
+    """Stop everything that runs in `folder`; returns whether anything did."""
+    ran = bool(runfile.all_running(folder.runfiles))
+    Supervisor(folder).stop(STOP_GRACE_S)
+    return ran
+
+
+def is_running(folder: StackFolder) -> bool:
+    """Whether the stack in `folder` has a supervisor."""
+    return Supervisor(folder).pid is not None
+
+
+class _Told:
+    """Tells how long each step took."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._since = progress, time.monotonic()
+
+    def __call__(self, name: str, text: str) -> None:
+        now = time.monotonic()
+        self._progress(name, now - self._since, text)
+        self._since = now
+
+
+def _next_state(last: StackState | None, choice: str | None, partitions: int | None) -> StackState:
+    last = last or StackState()
+    chosen = choice or last.choice
+    return StackState(choose_ports(chosen, last.ports), chosen, partitions or last.partitions)
+
+
+def _bring_up(stack: Stack, supervisor: Supervisor, state: StackState, told: _Told) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+
+    def wait(name: str, probe: Callable[[], bool]) -> None:
+        while not probe():
+            if supervisor.pid is None:
+                raise StartFailed("supervisord ended", cause=last_lines(_log(stack, "supervisord")))
+            if time.monotonic() > deadline:
+                raise StartFailed(
+                    f"{name} did not answer within {READY_TIMEOUT_S:g} s", cause=last_lines(_log(stack, name))
+                )
+            time.sleep(0.05)
+
+    from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415 - loaded while Kafka starts
+    from trailhouse.sinks.migrate import migrate  # noqa: PLC0415
+    from trailhouse.stream.topics import create_topics  # noqa: PLC0415
+
+    wait("clickhouse", lambda: clickhouse_answers(LOOPBACK, state.ports["clickhouse"]))
+    create_database(stack)
+    client = connect(stack.clickhouse("admin"))
+    migrate(client)
+    client.close()
+    told("ClickHouse", f"{LOOPBACK}:{state.ports['clickhouse']}")
+    wait("kafka", lambda: kafka_answers(LOOPBACK, state.ports["kafka"]))
+    create_topics(stack.kafka, state.partitions)
+    told("Kafka", stack.kafka.bootstrap)
+    wait("supervisord", supervisor.answers)
+    supervisor.start_workers()
+    for role in WORKERS:
+        wait(role, lambda port=state.ports[role]: is_healthy(port))  # type: ignore[misc]
+    told("stream, sink, api", stack.api_url)
+
+
+def create_database(stack: Stack) -> None:
+    """Create the database of the stack if it is new."""
+    import dataclasses  # noqa: PLC0415
+
+    from trailhouse.producers.settings import Secret  # noqa: PLC0415
+    from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
+
+    settings = stack.clickhouse("admin")
+    anywhere = settings.dsn.reveal().rpartition("/")[0] + "/default"
+    client = connect(dataclasses.replace(settings, dsn=Secret(anywhere)))
+    client.command(f"CREATE DATABASE IF NOT EXISTS `{settings.database}`")
+    client.close()
+
+
+def is_healthy(port: int, timeout_s: float = 1.0) -> bool:
+    """Whether the role with that metrics port says so itself."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout_s)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def _only_starter(folder: StackFolder) -> Iterator[None]:
+    with folder.lock.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackRunning(
+                f"another `trailhouse up` is starting the stack in {folder.path}", hint="wait for it"
+            ) from None
+        yield
+
+
+def _log(stack: Stack, name: str) -> Path:
+    assert stack.folder is not None
+    return stack.folder.logs / f"{name}.log"

@@ -1,0 +1,79 @@
+"""What a local stack consists of: its processes, their commands and their environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from trailhouse.deploy import runfile
+from trailhouse.deploy.clickhouse.server import command as clickhouse_command
+from trailhouse.deploy.clickhouse.server import dsn_of
+from trailhouse.deploy.credentials import Credentials
+from trailhouse.deploy.folder import StackFolder
+from trailhouse.deploy.kafka.broker import command as kafka_command
+from trailhouse.deploy.ports import LOOPBACK
+from trailhouse.producers.settings import Secret
+
+DATABASE: Final = "trailhouse"
+STORES: Final = ("kafka", "clickhouse")
+WORKERS: Final = ("stream", "sink", "api")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process for the supervisor; what is secret reaches it by its environment, never by its command line."""
+
+    name: str
+    argv: tuple[str, ...]
+    environ: Mapping[str, Secret] = field(default_factory=dict)
+    is_autostarted: bool = False
+    stop_grace_s: int = 2
+
+
+def programs(folder: StackFolder, ports: Mapping[str, int], credentials: Credentials) -> list[Program]:
+    """The five processes of a stack, in the order they start in.
+
+    The sink writes as `ingest` and the api reads as `reader`; nobody runs as `admin`.
+    """
+
+    def program(
+        name: str,
+        argv: list[str],
+        environ: Mapping[str, Secret | str],
+        *,
+        is_store: bool = False,
+        grace_s: int = 2,
+    ) -> Program:
+        secret = {
+            key: value if isinstance(value, Secret) else Secret(value) for key, value in environ.items()
+        }
+        tied = {
+            "TRAILHOUSE_TETHER": Secret("1"),
+            runfile.VARIABLE: Secret(str(folder.runfiles / f"{name}.pid")),
+        }
+        return Program(name, tuple(argv), {**tied, **secret}, is_autostarted=is_store, stop_grace_s=grace_s)
+
+    def dsn(identity: str) -> Secret:
+        return dsn_of(ports["clickhouse"], identity, credentials.clickhouse[identity], DATABASE)
+
+    def role(name: str, **environ: Secret | str) -> Program:
+        own = {
+            "TRAILHOUSE_METRICS_PORT": str(ports[name]),
+            "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}",
+        }
+        return program(name, [sys.executable, "-m", "trailhouse.deploy", name], {**own, **environ}, grace_s=3)
+
+    return [
+        program("kafka", kafka_command(folder.kafka, ports["kafka"], ports["controller"]), {}, is_store=True),
+        program(
+            "clickhouse",
+            clickhouse_command(folder.clickhouse, ports["clickhouse"], folder.credentials),
+            {},
+            is_store=True,
+        ),
+        role("stream", TRAILHOUSE_PEPPER=credentials.pepper, TRAILHOUSE_STREAM_DATADIR=str(folder.stream)),
+        role("sink", TRAILHOUSE_CLICKHOUSE_DSN=dsn("ingest")),
+        role("api", TRAILHOUSE_CLICKHOUSE_DSN=dsn("reader"), TRAILHOUSE_API_PORT=str(ports["api"])),
+    ]
