@@ -82,7 +82,7 @@ class ImportOutcome:
         if self.waited_s is not None:
             parts.append(f"queryable {self.waited_s:.1f} s later")
         if tally.rejected:
-            often = "; ".join(f"{count:,} × {reason}" for reason, count in tally.reasons.most_common(3))
+            often = "; ".join(f"{count:,} times {reason}" for reason, count in tally.reasons.most_common(3))
             parts.append(f"{tally.rejected:,} lines rejected ({often})")
         return ", ".join(parts)
 

@@ -135,7 +135,7 @@ def choices(person: Person) -> tuple[tuple[str, ...], tuple[float, ...]]:
 def details(random: Random, action: str, *, is_admin: bool = False) -> dict[str, Any]:
     """Fields that belong to an action: what it touched, where it came from, how it ended."""
     noun = action.partition(":")[0]
-    fields = _DETAILS[noun](random) if noun in _DETAILS else {"source": "web"}
+    fields: dict[str, Any] = _DETAILS[noun](random) if noun in _DETAILS else {"source": "web"}
     if action == "page:view" and is_admin and random.random() < 0.4:
         fields["attributes"] = {"page": random.choice(ADMIN_PAGES)}
     if action.endswith("_many"):

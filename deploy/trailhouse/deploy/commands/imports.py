@@ -74,7 +74,7 @@ DryRun = Annotated[
 
 
 @app.command("git")
-def git(
+def git(  # noqa: PLR0913  one argument per option
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders of git clones.")],
     *,
     org: Annotated[
@@ -101,7 +101,7 @@ def git(
 
 
 @app.command("ndjson")
-def ndjson(
+def ndjson(  # noqa: PLR0913  one argument per option
     files: Files,
     *,
     maps: Maps = None,
@@ -126,7 +126,7 @@ def ndjson(
 
 
 @app.command("csv")
-def csv(
+def csv(  # noqa: PLR0913  one argument per option
     files: Files,
     *,
     maps: Maps = None,
@@ -222,9 +222,9 @@ def _explain(repository: Repository) -> None:
     """Say what nobody asked for: a name made up, a history cut short."""
     if repository.org_from == "folder":
         say(
-            f"{repository.folder} has no remote with an owner: organisation {repository.org_id!r}, after its folder; name one with --org"
+            f"{repository.folder.resolve()} has no remote with an owner: organisation {repository.org_id!r}, after its folder; name one with --org"
         )
     if repository.is_shallow:
         say(
-            f"{repository.folder} is a shallow clone: only what it holds is imported (git fetch --unshallow brings the rest)"
+            f"{repository.folder.resolve()} is a shallow clone: only what it holds is imported (git fetch --unshallow brings the rest)"
         )

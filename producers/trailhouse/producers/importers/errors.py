@@ -7,6 +7,8 @@ ImportFailed
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from trailhouse.producers.errors import AuditError
 
 
@@ -20,6 +22,8 @@ class ImportFailed(AuditError):
 
 class BadMapping(ImportFailed):
     """The mapping names something that does not exist, or leaves out something every event needs."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class UnreadableInput(ImportFailed):

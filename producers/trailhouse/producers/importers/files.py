@@ -114,12 +114,34 @@ def _zstandard(stream: io.BufferedReader, name: str) -> Any:
         raise UnreadableInput(
             f"{name} is compressed with zstd, which needs a package", "pip install zstandard"
         ) from None
-    reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+    return _Frames(stream, zstandard).read
 
-    def read(size: int) -> bytes:
-        try:
-            return reader.read(size)
-        except zstandard.ZstdError as error:
-            raise OSError(str(error)) from None
 
-    return read
+class _Frames:
+    """Reads zstd frames one after another and, unlike the package's own reader, notices when the last is cut off."""
+
+    def __init__(self, stream: io.BufferedReader, zstandard: Any) -> None:
+        self._stream, self._zstandard = stream, zstandard
+        self._frame: Any = None
+        self._rest = b""
+
+    def read(self, _: int) -> bytes:
+        """The next plain bytes, empty at the end; raises `OSError` or `EOFError` when the file is damaged."""
+        while True:
+            # Small pieces: each may unpack to thousands of times its size.
+            piece = self._rest or self._stream.read1(1 << 14)
+            if not piece:
+                if self._frame is not None:
+                    raise EOFError("the last zstd frame is cut off")
+                return b""
+            if self._frame is None:
+                self._frame = self._zstandard.ZstdDecompressor().decompressobj()
+            try:
+                plain: bytes = self._frame.decompress(piece)
+            except self._zstandard.ZstdError as error:
+                raise OSError(str(error)) from None
+            self._rest = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame = None
+            if plain:
+                return plain
