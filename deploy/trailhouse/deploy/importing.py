@@ -146,7 +146,6 @@ def _read_all(
             except ImportFailed as error:
                 outcome.trouble = error
                 break
-            meter.end()
         notes.close()
     outcome.seconds = time.perf_counter() - started
 
