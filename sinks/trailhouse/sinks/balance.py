@@ -19,7 +19,6 @@ from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.marks import Mark
 from trailhouse.stream.topics import TopicIds, admin
 
-
 # A partition's key and mark as arrays: one query judges all partitions, each up to its own mark.
 _JUDGED = "toInt64(offset) <= transform(concat(epoch, '/', toString(partition)), {keys:Array(String)}, {hwms:Array(Int64)}, toInt64(-1))"
 
@@ -85,15 +84,21 @@ class Balance:
 def balance(kafka: KafkaSettings, client: Client, group: str) -> Balance:
     """Close the books of `group` over the client's database; raises what Kafka or ClickHouse raise when away."""
     marks, ends, epoch = read_positions(kafka, group)
-    keys = {f"{each}/{partition}": hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()}
+    keys = {
+        f"{each}/{partition}": hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()
+    }
     parameters = {"keys": list(keys), "hwms": list(keys.values())}
     landed = client.query(_PARTITIONS, parameters=parameters).result_rows
     holes = client.query(_HOLES, parameters=parameters).result_rows
-    events, distinct, absent = (int(count) for count in client.query(_EVENTS, parameters=parameters).result_rows[0])
+    events, distinct, absent = (
+        int(count) for count in client.query(_EVENTS, parameters=parameters).result_rows[0]
+    )
     return settle(marks, ends, epoch, landed, holes, events=events, distinct=distinct, absent=absent)
 
 
-def read_positions(kafka: KafkaSettings, group: str) -> tuple[dict[int, Mark], dict[int, tuple[int, int]], str]:
+def read_positions(
+    kafka: KafkaSettings, group: str
+) -> tuple[dict[int, Mark], dict[int, tuple[int, int]], str]:
     """The committed marks by partition, the raw log's (start, end) by partition, and the raw topic's id."""
     epoch = TopicIds(kafka).read(kafka.raw_topic)
     with admin(kafka) as client:
@@ -110,7 +115,7 @@ def read_positions(kafka: KafkaSettings, group: str) -> tuple[dict[int, Mark], d
     return marks, {tp.partition: (starts[tp].offset, ends[tp].offset) for tp in partitions}, epoch
 
 
-def settle(
+def settle(  # noqa: PLR0913  # one argument for each thing that was read
     marks: Mapping[int, Mark],
     ends: Mapping[int, tuple[int, int]],
     epoch: str,
@@ -125,7 +130,10 @@ def settle(
     rows = {(str(row[0]), int(row[1])): row for row in landed}
     hwms = {(each, partition): hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()}
     keys = sorted(set(rows) | set(hwms) | {(epoch, partition) for partition in ends})
-    partitions = tuple(_settle_partition(key, rows.get(key), hwms.get(key, -1), _open_end(key, epoch, ends), holes) for key in keys)
+    partitions = tuple(
+        _settle_partition(key, rows.get(key), hwms.get(key, -1), _open_end(key, epoch, ends), holes)
+        for key in keys
+    )
     missing = sum(last - first + 1 for each in partitions for first, last in each.missing)
     return Balance(
         stored=distinct - absent,
@@ -138,18 +146,28 @@ def settle(
     )
 
 
-def _open_end(key: tuple[str, int], epoch: str, ends: Mapping[int, tuple[int, int]]) -> tuple[int, int] | None:
+def _open_end(
+    key: tuple[str, int], epoch: str, ends: Mapping[int, tuple[int, int]]
+) -> tuple[int, int] | None:
     """The raw log's (start, end) of a partition of the topic as it is now; None for a topic that is gone."""
     return ends.get(key[1]) if key[0] == epoch else None
 
 
 def _settle_partition(
-    key: tuple[str, int], row: Sequence[Any] | None, hwm: int, ends: tuple[int, int] | None, holes: Sequence[Sequence[Any]]
+    key: tuple[str, int],
+    row: Sequence[Any] | None,
+    hwm: int,
+    ends: tuple[int, int] | None,
+    holes: Sequence[Sequence[Any]],
 ) -> PartitionBalance:
     epoch, partition = key
-    first, last, events, rejected, control = (int(value) for value in row[2:]) if row is not None else (0, -1, 0, 0, 0)
+    first, last, events, rejected, control = (
+        (int(value) for value in row[2:]) if row is not None else (0, -1, 0, 0, 0)
+    )
     missing = [(int(hole[2]), int(hole[3])) for hole in holes if (str(hole[0]), int(hole[1])) == key]
     if hwm > last:
         missing.append((last + 1, hwm))
     in_flight = max(0, ends[1] - max(ends[0], hwm + 1)) if ends is not None else 0
-    return PartitionBalance(epoch, partition, first, max(last, hwm), events, rejected, control, tuple(missing), in_flight)
+    return PartitionBalance(
+        epoch, partition, first, max(last, hwm), events, rejected, control, tuple(missing), in_flight
+    )

@@ -41,7 +41,7 @@ class Batch:
 
     def is_due(self, limits: Limits, now: float) -> bool:
         """Full, or old enough with something to commit (rows, or repeats that moved the position)."""
-        return self.is_full(limits) or bool(self.marks) and now - self.born >= limits.age_s
+        return self.is_full(limits) or (bool(self.marks) and now - self.born >= limits.age_s)
 
     def inserts(self) -> Iterator[list[bytes]]:
         """The rows in pieces of at most 24 month partitions: ClickHouse refuses an insert that touches too many."""

@@ -12,7 +12,15 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.settings import ClickHouseSettings
 
-__all__ = ["INSERT_SETTINGS", "ROW_FAULT_CODES", "Client", "ClickHouseError", "connect", "error_code", "insert_lines"]
+__all__ = [
+    "INSERT_SETTINGS",
+    "ROW_FAULT_CODES",
+    "ClickHouseError",
+    "Client",
+    "connect",
+    "error_code",
+    "insert_lines",
+]
 
 # Pinned on every insert, because the server's defaults change between releases and each of these decides whether a
 # retry is harmless (delivery.md §2): one synchronous block per part, no deduplication (the tables are idempotent by
@@ -36,7 +44,36 @@ INSERT_SETTINGS: Final[Mapping[str, Any]] = {
 # One row's fault: its text does not parse, its value does not fit, it breaks a constraint. Every other refusal
 # (memory, too many parts, read-only, a broken view, a missing grant) is cured by waiting or by an operator.
 ROW_FAULT_CODES: Final = frozenset(
-    {6, 23, 25, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 128, 129, 130, 131, 190, 321, 349, 376, 396, 441, 469, 636, 675, 676}
+    {
+        6,
+        23,
+        25,
+        26,
+        27,
+        32,
+        33,
+        38,
+        41,
+        53,
+        69,
+        70,
+        72,
+        117,
+        128,
+        129,
+        130,
+        131,
+        190,
+        321,
+        349,
+        376,
+        396,
+        441,
+        469,
+        636,
+        675,
+        676,
+    }
 )
 
 
@@ -67,7 +104,9 @@ def insert_lines(client: Client, table: str, lines: Sequence[bytes]) -> None:
     send a body twice after a broken connection: harmless, because every table here is idempotent.
     """
     try:
-        client.raw_insert(table, insert_block=b"\n".join(lines), settings=dict(INSERT_SETTINGS), fmt="JSONEachRow")
+        client.raw_insert(
+            table, insert_block=b"\n".join(lines), settings=dict(INSERT_SETTINGS), fmt="JSONEachRow"
+        )
     except ClickHouseError as error:
         code = error_code(error)
         if code not in ROW_FAULT_CODES:
@@ -84,6 +123,13 @@ def error_code(error: BaseException) -> int | None:
 def _first_line(error: BaseException) -> str:
     """The error without the server's echo of the data: a parse error quotes the row, and rows hold personal data."""
     text = str(error).partition("\n")[0]
-    for marker in (": (while reading", "(at row", ": while parsing", "Buffer content", "JSON data", ", value "):
+    for marker in (
+        ": (while reading",
+        "(at row",
+        ": while parsing",
+        "Buffer content",
+        "JSON data",
+        ", value ",
+    ):
         text = text.partition(marker)[0]
     return text[:200]

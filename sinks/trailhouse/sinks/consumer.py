@@ -30,7 +30,12 @@ from typing import Any, Final
 
 import msgspec
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import FencedInstanceIdError, KafkaError, OffsetMetadataTooLargeError, TopicAuthorizationFailedError
+from kafka.errors import (
+    FencedInstanceIdError,
+    KafkaError,
+    OffsetMetadataTooLargeError,
+    TopicAuthorizationFailedError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from trailhouse.sinks.batch import Batch, Limits
@@ -107,7 +112,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         """Fetch, judge, hand over a due batch, commit a stored one. Returns within some 100 ms. Raises what ends us."""
         is_full = self._batch.is_full(self._limits)
         if is_full and self._flight is not None:
-            self._consumer.pause(*self._consumer.assignment())  # ClickHouse is behind; polling keeps us in the group
+            self._consumer.pause(
+                *self._consumer.assignment()
+            )  # ClickHouse is behind; polling keeps us in the group
         fetched = self._consumer.poll(20 if is_full else POLL_MS, max_records=POLL_RECORDS_MAX)
         if self._generation != self._restored:
             self._restore()
@@ -128,7 +135,10 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 self._take_off()
                 self._land(timeout_s=max(0.0, deadline - time.monotonic()))
         except TimeoutError:
-            log.warning("stopping with %d rows not stored; they will be read again", len(self._flying.lines) if self._flying else 0)
+            log.warning(
+                "stopping with %d rows not stored; they will be read again",
+                len(self._flying.lines) if self._flying else 0,
+            )
             self._generation += 1  # the storing thread gives up its retries
         self._storing.shutdown(wait=False)
         self._consumer.close()
@@ -137,16 +147,26 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         """After any change of assignment: drop what is not stored; position and mark come from one committed pair."""
         generation = self._generation
         self._batch, self._partitions = Batch(generation, time.monotonic()), {}
-        self._consumer.resume(*self._consumer.paused())  # a pause outlives a rebalance on partitions that stay
+        self._consumer.resume(
+            *self._consumer.paused()
+        )  # a pause outlives a rebalance on partitions that stay
         for tp in self._consumer.assignment():
             try:
                 committed = self._consumer.committed(tp, metadata=True)
             except KafkaError as error:
                 if not error.retriable:
                     raise
-                log.warning("cannot read the committed offset of partition %d yet: %s", tp.partition, type(error).__name__)
+                log.warning(
+                    "cannot read the committed offset of partition %d yet: %s",
+                    tp.partition,
+                    type(error).__name__,
+                )
                 return
-            mark = Mark.from_metadata(committed.metadata) if committed is not None and committed.offset >= 0 else None
+            mark = (
+                Mark.from_metadata(committed.metadata)
+                if committed is not None and committed.offset >= 0
+                else None
+            )
             if mark is None or committed is None:
                 # No commit, or one whose mark was lost: read the whole log again rather than guess. Repeats are harmless.
                 self._consumer.seek_to_beginning(tp)
@@ -164,7 +184,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 # Not a worker's record. It accounts for no raw offset, so passing it over can lose nothing:
                 # had it stood for one, the next record would show the gap.
                 self._metrics.foreign.inc()
-                log.error("record at offset %d of partition %d was not written by a stream worker; passed over", record.offset, tp.partition)
+                log.error(
+                    "record at offset %d of partition %d was not written by a stream worker; passed over",
+                    record.offset,
+                    tp.partition,
+                )
                 if not state.gap:
                     state.position = record.offset + 1
                 continue
@@ -224,7 +248,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
     def _bury(self, head: Head, line: bytes, why: str) -> None:
         """The dead letter of a poison row; returns when Kafka has it, raises otherwise (then nothing is committed)."""
         if self._letters is None:
-            self._letters = KafkaProducer(bootstrap_servers=self._settings.kafka.bootstrap.split(","), acks="all", max_request_size=1_200_000)
+            self._letters = KafkaProducer(
+                bootstrap_servers=self._settings.kafka.bootstrap.split(","),
+                acks="all",
+                max_request_size=1_200_000,
+            )
         place = f"{head.epoch}/{head.partition}/{head.offset}".encode()
         headers = [
             ("audit.err.reason", Reason.UNSTORABLE.value.encode()),
@@ -232,7 +260,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             ("audit.err.place", place),
             ("audit.err.stage", b"sink"),
         ]
-        self._letters.send(self._settings.kafka.rejected_topic, value=line, key=place, headers=headers).get(BURY_TIMEOUT_S)
+        self._letters.send(self._settings.kafka.rejected_topic, value=line, key=place, headers=headers).get(
+            BURY_TIMEOUT_S
+        )
         self._metrics.poison.inc()
 
     def _land(self, *, timeout_s: float) -> None:
@@ -246,7 +276,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._flight = self._flying = None
         if not is_stored or batch.generation != self._generation:
             return
-        offsets = {tp: OffsetAndMetadata(position, mark.to_metadata(), -1) for tp, (position, mark) in batch.marks.items() if position >= 0}
+        offsets = {
+            tp: OffsetAndMetadata(position, mark.to_metadata(), -1)
+            for tp, (position, mark) in batch.marks.items()
+            if position >= 0
+        }
         try:
             if offsets:
                 self._consumer.commit(offsets)
@@ -303,7 +337,12 @@ def run(settings: SinkSettings) -> None:
         check_topics(settings.kafka)
         sink = Sink(settings, ClickHouseWriter(settings.clickhouse), metrics)
         last_step = time.monotonic()
-        serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port, lambda: time.monotonic() - last_step < 60)
+        serve_metrics(
+            metrics.registry,
+            settings.metrics_host,
+            settings.metrics_port,
+            lambda: time.monotonic() - last_step < 60,
+        )
         while not is_stopping:
             sink.step()
             last_step = time.monotonic()

@@ -1,10 +1,10 @@
 """Errors of the sinks.
 
-    SinkError
-    ├── MigrationError     a migration was edited after it ran, is missing, or failed
-    ├── TopicError         a topic is missing or set up so that exactness could not hold
-    ├── Gap                enriched records are missing before one that arrived; the sink stops
-    └── StorageRefused     ClickHouse refused an insert because of a row in it
+SinkError
+├── MigrationError     a migration was edited after it ran, is missing, or failed
+├── TopicError         a topic is missing or set up so that exactness could not hold
+├── Gap                enriched records are missing before one that arrived; the sink stops
+└── StorageRefused     ClickHouse refused an insert because of a row in it
 """
 
 from __future__ import annotations
@@ -20,21 +20,6 @@ class SinkError(Exception):
 
 class MigrationError(SinkError):
     """A migration was edited after it was applied, is missing, or failed."""
-
-
-class TopicError(SinkError):
-    """A topic is missing or set up so that exactness could not hold."""
-
-
-class Gap(SinkError):
-    """Raw offsets `first` to `last` of `partition` (topic id `epoch`) never arrived as enriched records."""
-
-    def __init__(self, epoch: str, partition: int, first: int, last: int) -> None:
-        super().__init__(
-            f"gap: raw offsets {first}..{last} of partition {partition} (topic id {epoch}) are missing from the enriched topic",
-            "nothing after them is stored; start the stream worker from the last stored offset, the sink goes on by itself",
-        )
-        self.epoch, self.partition, self.first, self.last = epoch, partition, first, last
 
 
 class StorageRefused(SinkError):

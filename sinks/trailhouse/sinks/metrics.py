@@ -11,10 +11,14 @@ ROWS: Final = "trailhouse_sink_rows"  # Counter: rows stored, by outcome (stored
 REPEATS: Final = "trailhouse_sink_repeats"  # Counter: enriched records recognised as repeats and dropped
 FOREIGN: Final = "trailhouse_sink_foreign"  # Counter: records on the enriched topic that no worker wrote
 POISON: Final = "trailhouse_sink_poison"  # Counter: rows that ClickHouse refused for good
-INSERT_SECONDS: Final = "trailhouse_sink_insert_seconds"  # Histogram: one batch into ClickHouse, retries included
+INSERT_SECONDS: Final = (
+    "trailhouse_sink_insert_seconds"  # Histogram: one batch into ClickHouse, retries included
+)
 RETRIES: Final = "trailhouse_sink_insert_retries"  # Counter: inserts tried again
 LAG: Final = "trailhouse_sink_lag_records"  # Gauge: enriched records not yet stored, by partition
-GAP: Final = "trailhouse_sink_gap_records"  # Gauge: raw offsets missing before what arrived, by partition; must be 0
+GAP: Final = (
+    "trailhouse_sink_gap_records"  # Gauge: raw offsets missing before what arrived, by partition; must be 0
+)
 NEWEST: Final = "trailhouse_sink_newest_timestamp_seconds"  # Gauge: broker time of the newest record stored
 
 
@@ -36,11 +40,46 @@ class SinkMetrics:
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "rows", Counter(ROWS, "Rows stored, by outcome", ["outcome"], registry=self.registry))
-        put(self, "repeats", Counter(REPEATS, "Enriched records recognised as repeats and dropped", registry=self.registry))
-        put(self, "foreign", Counter(FOREIGN, "Records on the enriched topic that no worker wrote", registry=self.registry))
+        put(
+            self,
+            "repeats",
+            Counter(REPEATS, "Enriched records recognised as repeats and dropped", registry=self.registry),
+        )
+        put(
+            self,
+            "foreign",
+            Counter(FOREIGN, "Records on the enriched topic that no worker wrote", registry=self.registry),
+        )
         put(self, "poison", Counter(POISON, "Rows that ClickHouse refused for good", registry=self.registry))
-        put(self, "insert_seconds", Histogram(INSERT_SECONDS, "Seconds of one batch into ClickHouse, retries included", registry=self.registry))
+        put(
+            self,
+            "insert_seconds",
+            Histogram(
+                INSERT_SECONDS,
+                "Seconds of one batch into ClickHouse, retries included",
+                registry=self.registry,
+            ),
+        )
         put(self, "retries", Counter(RETRIES, "Inserts tried again", registry=self.registry))
-        put(self, "lag", Gauge(LAG, "Enriched records not yet stored, by partition", ["partition"], registry=self.registry))
-        put(self, "gap", Gauge(GAP, "Raw offsets missing before what arrived, by partition; must be 0", ["partition"], registry=self.registry))
-        put(self, "newest", Gauge(NEWEST, "Broker time of the newest record stored, Unix seconds", registry=self.registry))
+        put(
+            self,
+            "lag",
+            Gauge(
+                LAG, "Enriched records not yet stored, by partition", ["partition"], registry=self.registry
+            ),
+        )
+        put(
+            self,
+            "gap",
+            Gauge(
+                GAP,
+                "Raw offsets missing before what arrived, by partition; must be 0",
+                ["partition"],
+                registry=self.registry,
+            ),
+        )
+        put(
+            self,
+            "newest",
+            Gauge(NEWEST, "Broker time of the newest record stored, Unix seconds", registry=self.registry),
+        )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-from trailhouse.sinks.clickhouse import Client, ClickHouseError
+from trailhouse.sinks.clickhouse import ClickHouseError, Client
 from trailhouse.sinks.errors import MigrationError
 
 NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -48,7 +48,10 @@ class Migration:
 def load() -> list[Migration]:
     """The packaged migrations in order."""
     folder = files("trailhouse.sinks") / "schema"
-    return sorted((Migration(file.name, file.read_text()) for file in folder.iterdir() if NAME.fullmatch(file.name)), key=lambda each: each.name)
+    return sorted(
+        (Migration(file.name, file.read_text()) for file in folder.iterdir() if NAME.fullmatch(file.name)),
+        key=lambda each: each.name,
+    )
 
 
 def pending(migrations: Iterable[Migration], applied: Mapping[str, str]) -> list[Migration]:
@@ -60,7 +63,10 @@ def pending(migrations: Iterable[Migration], applied: Mapping[str, str]) -> list
     migrations = list(migrations)
     names = {each.name for each in migrations}
     if gone := sorted(set(applied) - names):
-        raise MigrationError(f"migration {gone[0]} was applied here but this version does not have it", "run a version at least as new as the database")
+        raise MigrationError(
+            f"migration {gone[0]} was applied here but this version does not have it",
+            "run a version at least as new as the database",
+        )
     for each in migrations:
         if each.name in applied and applied[each.name] != each.checksum:
             raise MigrationError(
@@ -69,7 +75,10 @@ def pending(migrations: Iterable[Migration], applied: Mapping[str, str]) -> list
             )
     todo = [each for each in migrations if each.name not in applied]
     if todo and applied and todo[0].name < max(applied):
-        raise MigrationError(f"migration {todo[0].name} sorts before {max(applied)}, which has run already", "give it the next number")
+        raise MigrationError(
+            f"migration {todo[0].name} sorts before {max(applied)}, which has run already",
+            "give it the next number",
+        )
     return todo
 
 
@@ -83,14 +92,27 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> li
         client.command(LEDGER)
         rows = client.query("SELECT name, checksum FROM migrations FINAL").result_rows
     except ClickHouseError as error:
-        raise MigrationError(f"cannot read the migrations table: {error}", "check the address and that this user may create tables") from None
+        raise MigrationError(
+            f"cannot read the migrations table: {error}",
+            "check the address and that this user may create tables",
+        ) from None
     done = []
-    for each in pending(load() if migrations is None else migrations, {str(name): str(checksum) for name, checksum in rows}):
+    for each in pending(
+        load() if migrations is None else migrations, {str(name): str(checksum) for name, checksum in rows}
+    ):
         try:
             for statement in each.statements:
-                client.command(re.sub(r"^CREATE (TABLE|VIEW|MATERIALIZED VIEW) (?!IF NOT)", r"CREATE \1 IF NOT EXISTS ", statement))
+                client.command(
+                    re.sub(
+                        r"^CREATE (TABLE|VIEW|MATERIALIZED VIEW) (?!IF NOT)",
+                        r"CREATE \1 IF NOT EXISTS ",
+                        statement,
+                    )
+                )
         except ClickHouseError as error:
-            raise MigrationError(f"migration {each.name} failed: {error}", "mend the cause and run `trailhouse migrate` again") from None
+            raise MigrationError(
+                f"migration {each.name} failed: {error}", "mend the cause and run `trailhouse migrate` again"
+            ) from None
         client.insert("migrations", [[each.name, each.checksum]], column_names=["name", "checksum"])
         done.append(each.name)
     return done

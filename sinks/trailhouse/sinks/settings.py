@@ -57,13 +57,53 @@ class SinkSettings(Settings):
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
-    group: str = setting("TRAILHOUSE_SINK_GROUP", "trailhouse-sink", "Kafka consumer group of the sinks", check=bool, wanted="a group name")
-    instance: str = setting("TRAILHOUSE_SINK_INSTANCE", "", "Static member id; a sink that comes back under it keeps its partitions")
-    batch_rows: int = setting("TRAILHOUSE_SINK_BATCH_ROWS", 50_000, "Rows after which a batch is inserted", check=lambda n: 1 <= n <= 1_000_000, wanted="1 to 1000000")
-    batch_bytes: int = setting("TRAILHOUSE_SINK_BATCH_BYTES", 64 << 20, "Bytes after which a batch is inserted", check=lambda n: n >= 1 << 16, wanted="at least 65536")
-    batch_age_ms: int = setting("TRAILHOUSE_SINK_BATCH_AGE_MS", 1000, "Milliseconds after which a batch is inserted", check=lambda n: 1 <= n <= 600_000, wanted="1 to 600000")
-    session_timeout_s: float = setting(
-        "TRAILHOUSE_SINK_SESSION_TIMEOUT_S", 10.0, "Seconds without a heartbeat until Kafka gives the partitions away", check=lambda s: s >= 6, wanted="at least 6"
+    group: str = setting(
+        "TRAILHOUSE_SINK_GROUP",
+        "trailhouse-sink",
+        "Kafka consumer group of the sinks",
+        check=bool,
+        wanted="a group name",
     )
-    metrics_port: int = setting("TRAILHOUSE_METRICS_PORT", 0, "Port of /metrics and /healthz; 0 = none", check=lambda port: 0 <= port <= 65535, wanted="0 to 65535")
-    metrics_host: str = setting("TRAILHOUSE_METRICS_HOST", "127.0.0.1", "Address /metrics listens on", check=bool, wanted="an address")
+    instance: str = setting(
+        "TRAILHOUSE_SINK_INSTANCE",
+        "",
+        "Static member id; a sink that comes back under it keeps its partitions",
+    )
+    batch_rows: int = setting(
+        "TRAILHOUSE_SINK_BATCH_ROWS",
+        50_000,
+        "Rows after which a batch is inserted",
+        check=lambda n: 1 <= n <= 1_000_000,
+        wanted="1 to 1000000",
+    )
+    batch_bytes: int = setting(
+        "TRAILHOUSE_SINK_BATCH_BYTES",
+        64 << 20,
+        "Bytes after which a batch is inserted",
+        check=lambda n: n >= 1 << 16,
+        wanted="at least 65536",
+    )
+    batch_age_ms: int = setting(
+        "TRAILHOUSE_SINK_BATCH_AGE_MS",
+        1000,
+        "Milliseconds after which a batch is inserted",
+        check=lambda n: 1 <= n <= 600_000,
+        wanted="1 to 600000",
+    )
+    session_timeout_s: float = setting(
+        "TRAILHOUSE_SINK_SESSION_TIMEOUT_S",
+        10.0,
+        "Seconds without a heartbeat until Kafka gives the partitions away",
+        check=lambda s: s >= 6,
+        wanted="at least 6",
+    )
+    metrics_port: int = setting(
+        "TRAILHOUSE_METRICS_PORT",
+        0,
+        "Port of /metrics and /healthz; 0 = none",
+        check=lambda port: 0 <= port <= 65535,
+        wanted="0 to 65535",
+    )
+    metrics_host: str = setting(
+        "TRAILHOUSE_METRICS_HOST", "127.0.0.1", "Address /metrics listens on", check=bool, wanted="an address"
+    )

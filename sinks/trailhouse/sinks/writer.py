@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from trailhouse.sinks.clickhouse import Client, ClickHouseError, connect, error_code, insert_lines
+from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, error_code, insert_lines
 from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.marks import Head
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -74,7 +74,13 @@ class Store:
         on_retry: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._writer, self._is_stale, self._bury, self._on_retry, self._sleep = writer, is_stale, bury, on_retry, sleep
+        self._writer, self._is_stale, self._bury, self._on_retry, self._sleep = (
+            writer,
+            is_stale,
+            bury,
+            on_retry,
+            sleep,
+        )
         self._poison = 0
 
     def store(self, lines: Sequence[bytes]) -> bool:
@@ -92,7 +98,12 @@ class Store:
                 return self._halve(lines, refused)
             except (ClickHouseError, OSError) as error:
                 self._on_retry()
-                log.warning("insert of %d rows failed: %s, code %s; trying again", len(lines), type(error).__name__, error_code(error))
+                log.warning(
+                    "insert of %d rows failed: %s, code %s; trying again",
+                    len(lines),
+                    type(error).__name__,
+                    error_code(error),
+                )
                 self._sleep(wait * random.uniform(0.5, 1))
                 wait = min(wait * 2, BACKOFF_MAX_S)
         return True
@@ -105,7 +116,12 @@ class Store:
         self._poison += 1
         if head.reason or self._poison > POISON_MAX:
             raise refused
-        log.error("the row of partition %d offset %d is refused for good: code %d", head.partition, head.offset, refused.code)
+        log.error(
+            "the row of partition %d offset %d is refused for good: code %d",
+            head.partition,
+            head.offset,
+            refused.code,
+        )
         self._bury(head, lines[0], f"ClickHouse code {refused.code}")
         return self.store([poison_envelope(head, lines[0], refused.code)])
 

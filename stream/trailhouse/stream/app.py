@@ -12,22 +12,26 @@ import logging
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import faust
 from aiokafka.producer import AIOKafkaProducer
 
 from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
+from trailhouse.stream.enriched import RULES_VERSION
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.persons import Pseudonyms
 from trailhouse.stream.settings import StreamSettings
-from trailhouse.stream.steps import RULES_VERSION, Rules
+from trailhouse.stream.steps import Rules
 from trailhouse.stream.topics import TopicIds
 from trailhouse.stream.transport import Consumer, Fetch, Transport
 
 EXIT_INFRASTRUCTURE: Final = 70
-EXIT_BROKEN_CHAIN: Final = 71
+EXIT_LOST_FETCH: Final = 71
+WATCH_EVERY_S: Final = 2.0
+LOST_AFTER_S: Final = 10.0
 BATCH_BYTES_MAX: Final = 900_000
 REQUEST_BYTES_MAX: Final = 1_200_000
 EPOCH_AGE_MAX_S: Final = 1.0
@@ -60,7 +64,10 @@ class Epoch:
             except Exception as error:
                 stop_now(EXIT_INFRASTRUCTURE, f"cannot read the id of {self._topic}: {error}")
             if self.value and found != self.value:
-                stop_now(EXIT_INFRASTRUCTURE, f"{self._topic} was deleted and created again: id {found}, was {self.value}")
+                stop_now(
+                    EXIT_INFRASTRUCTURE,
+                    f"{self._topic} was deleted and created again: id {found}, was {self.value}",
+                )
             self.value, self._read_at = found, started
         return self.value
 
@@ -94,31 +101,30 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         producer_request_timeout=30.0,
         producer_acks=-1,
     )
-    app.transport = Transport(app.conf.broker_consumer, app)
     raw = app.topic(settings.kafka.raw_topic, value_serializer="raw", key_serializer="raw")
     rules = Rules(Pseudonyms(settings.pepper.reveal().encode()), settings.orgs)
     epoch = Epoch(settings)
-    waiting: list[Any] = []  # the agent's channel, once it runs
-
-    def queued_records() -> int:
-        return sum(len(event.message.value.records) for event in list(waiting[0].queue._queue)) if waiting else 0  # noqa: SLF001  # asyncio.Queue shows no contents
+    agent = AgentState()
 
     class BoundConsumer(Consumer):
         queued_records_max = settings.queued_records
 
         def queued_records(self) -> int:
-            return queued_records()
+            return agent.queued_records()
 
         async def before_commit(self) -> None:
             await epoch.confirm()
 
-    app.transport.Consumer = BoundConsumer
+    class BoundTransport(Transport):
+        Consumer = BoundConsumer
+
+    app.transport = BoundTransport(app.conf.broker_consumer, app)
 
     @app.agent(raw, concurrency=1)
-    async def enrich(stream: faust.StreamT[Any]) -> None:
-        waiting[:] = [stream.channel]
+    async def enrich(stream: Any) -> None:
+        agent.channel = stream.channel
         await app.producer.maybe_start()
-        producer = app.producer._ensure_producer()  # noqa: SLF001  # Faust's own aiokafka producer, for whole batches
+        producer = cast("Any", app.producer)._ensure_producer()  # noqa: SLF001  # its aiokafka producer, for whole batches
         gc.collect()
         gc.freeze()
         ends: dict[int, tuple[Any, int]] = {}
@@ -129,35 +135,80 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
                 event.ack()  # not ours any more: acknowledged without being written, so never committed
                 continue
             if not fetched.is_first and ends.get(partition) != (fetched.assignment, fetched.from_offset):
-                stop_now(EXIT_BROKEN_CHAIN, f"records of partition {partition} before offset {fetched.from_offset} never reached the agent")
+                stop_now(
+                    EXIT_LOST_FETCH,
+                    f"records of partition {partition} before offset {fetched.from_offset} never reached the agent",
+                )
+            agent.is_busy = True
             try:
                 bundle = _enrich(fetched, await epoch.confirm(), partition, rules)
                 await _write(producer, settings, partition, bundle)
             except asyncio.CancelledError:
                 raise
             except BaseException as error:
-                stop_now(EXIT_INFRASTRUCTURE, f"could not write partition {partition} from offset {fetched.from_offset}: {type(error).__name__}: {error}")
+                place = f"partition {partition} from offset {fetched.from_offset}"
+                stop_now(EXIT_INFRASTRUCTURE, f"could not write {place}: {type(error).__name__}: {error}")
+            agent.is_busy = False
             ends[partition] = (fetched.assignment, fetched.next_offset)
             fetched.is_written = True
             event.ack()
             _count(metrics, fetched, bundle, partition)
 
+    @app.timer(interval=WATCH_EVERY_S)  # type: ignore[untyped-decorator]  # Faust's
+    async def watch() -> None:
+        """A fetch dropped on a partition that then falls quiet breaks no chain, because nothing follows it: look for it."""
+        consumer = cast("BoundConsumer", app.consumer)
+        if agent.is_busy or agent.queued_records() or not consumer.flow_active:
+            return
+        for tp, fetched in list(consumer.drained.items()):
+            age = time.monotonic() - fetched.fetched_at
+            if fetched.is_current and not fetched.is_written and age > LOST_AFTER_S:
+                stop_now(
+                    EXIT_LOST_FETCH,
+                    f"records of partition {tp.partition} from offset {fetched.from_offset} never reached the agent",
+                )
+
     return app
+
+
+@dataclass(slots=True)
+class AgentState:
+    """What the consumer and the watch need to know of the one agent."""
+
+    channel: Any = None
+    is_busy: bool = False
+
+    def queued_records(self) -> int:
+        """Records handed over and not yet taken."""
+        if self.channel is None:
+            return 0
+        waiting = list(self.channel.queue._queue)  # noqa: SLF001  # asyncio.Queue does not show what it holds
+        return sum(len(event.message.value.records) for event in waiting)
 
 
 def _enrich(fetched: Fetch, epoch: str, partition: int, rules: Rules) -> Bundle:
     """Pure work over thousands of objects that all live until the end: the collector only costs time meanwhile."""
     gc.disable()
     try:
-        return enrich_bundle(fetched.records, epoch=epoch, partition=partition, from_offset=fetched.from_offset, rules=rules)
+        return enrich_bundle(
+            fetched.records, epoch=epoch, partition=partition, from_offset=fetched.from_offset, rules=rules
+        )
     finally:
         gc.enable()
 
 
-async def _write(producer: AIOKafkaProducer, settings: StreamSettings, partition: int, bundle: Bundle) -> None:
+async def _write(
+    producer: AIOKafkaProducer, settings: StreamSettings, partition: int, bundle: Bundle
+) -> None:
     """Write lines in order to the same partition number, dead letters beside them; returns when Kafka has all."""
-    confirmations = [await producer.send_batch(batch, settings.kafka.enriched_topic, partition=partition) for batch in _batches(producer, bundle.lines)]
-    confirmations += [await _send_dead_letter(producer, settings.kafka.rejected_topic, letter) for letter in bundle.dead_letters]
+    confirmations = [
+        await producer.send_batch(batch, settings.kafka.enriched_topic, partition=partition)
+        for batch in _batches(producer, bundle.lines)
+    ]
+    confirmations += [
+        await _send_dead_letter(producer, settings.kafka.rejected_topic, letter)
+        for letter in bundle.dead_letters
+    ]
     await asyncio.gather(*confirmations)
 
 
@@ -196,6 +247,10 @@ def _count(metrics: StreamMetrics, fetched: Fetch, bundle: Bundle, partition: in
         metrics.rejected.labels(letter.reason.value).inc()
     metrics.bundle_seconds.observe(time.monotonic() - fetched.fetched_at)
     metrics.newest.set(fetched.records[-1].timestamp / 1000)
-    state = fetched.assignment.state_value(next(tp for tp in fetched.assignment.tps if tp.partition == partition)) if fetched.is_current else None
+    state = (
+        fetched.assignment.state_value(next(tp for tp in fetched.assignment.tps if tp.partition == partition))
+        if fetched.is_current
+        else None
+    )
     if state is not None and state.highwater is not None:
         metrics.lag.labels(partition).set(max(0, state.highwater - fetched.next_offset))

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
@@ -52,7 +53,9 @@ class Bundle:
     dead_letters: list[DeadLetter]
 
 
-def enrich_bundle(records: Sequence[Record], *, epoch: str, partition: int, from_offset: int, rules: Rules) -> Bundle:
+def enrich_bundle(
+    records: Sequence[Record], *, epoch: str, partition: int, from_offset: int, rules: Rules
+) -> Bundle:
     """Run `STEPS` over records of one partition in offset order.
 
     `epoch` is the raw topic's id, `from_offset` the position the first record was fetched from: what lies between it
@@ -62,16 +65,30 @@ def enrich_bundle(records: Sequence[Record], *, epoch: str, partition: int, from
     dead: list[DeadLetter] = []
     events = decode_many([record.value for record in records])
     for index, record in enumerate(records):
-        out = Enriched(epoch, partition, from_offset, record.offset, _time_of(record))
+        out = Enriched(epoch, partition, from_offset, record.offset, _moment(record.timestamp))
         from_offset = record.offset + 1
         try:
             event = decode(record.value) if events is None else events[index]
             run_steps(event, out, rules)
             lines.append(out)
         except Exception as error:
-            rejection = error if isinstance(error, Rejection) else Rejection(Reason.INTERNAL, f"{type(error).__name__} in a step")
+            rejection = (
+                error
+                if isinstance(error, Rejection)
+                else Rejection(Reason.INTERNAL, f"{type(error).__name__} in a step")
+            )
             lines.append(envelope(record, out, rejection))
-            dead.append(DeadLetter(epoch, partition, record.offset, rejection.reason, rejection.detail, record.key, record.value))
+            dead.append(
+                DeadLetter(
+                    epoch,
+                    partition,
+                    record.offset,
+                    rejection.reason,
+                    rejection.detail,
+                    record.key,
+                    record.value,
+                )
+            )
     return Bundle(list(_fitting(records, lines, dead)), dead)
 
 
@@ -106,8 +123,20 @@ def _fitting(records: Sequence[Record], lines: list[Enriched], dead: list[DeadLe
         if len(line) <= ENRICHED_BYTES_MAX:
             yield line
             continue
-        rejection = Rejection(Reason.TOO_LARGE, f"{len(line)} bytes once enriched, at most {ENRICHED_BYTES_MAX}")
-        dead.append(DeadLetter(out.epoch, out.partition, out.offset, rejection.reason, rejection.detail, record.key, record.value))
+        rejection = Rejection(
+            Reason.TOO_LARGE, f"{len(line)} bytes once enriched, at most {ENRICHED_BYTES_MAX}"
+        )
+        dead.append(
+            DeadLetter(
+                out.epoch,
+                out.partition,
+                out.offset,
+                rejection.reason,
+                rejection.detail,
+                record.key,
+                record.value,
+            )
+        )
         yield _ENCODER.encode(envelope(record, out, rejection))
 
 
@@ -115,5 +144,7 @@ def _encode(lines: list[Enriched]) -> list[bytes]:
     return _ENCODER.encode_lines(lines)[:-1].split(b"\n") if lines else []
 
 
-def _time_of(record: Record) -> datetime:
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+@lru_cache(maxsize=4096)
+def _moment(milliseconds: int) -> datetime:
+    """Broker time; the records of one producer batch share it."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -14,11 +14,17 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
-RECORDS: Final = "trailhouse_stream_records"  # Counter: raw records written on, by outcome (enriched, rejected)
+RECORDS: Final = (
+    "trailhouse_stream_records"  # Counter: raw records written on, by outcome (enriched, rejected)
+)
 REJECTED: Final = "trailhouse_stream_rejected"  # Counter: rejected records by reason (closed list)
-BUNDLE_SECONDS: Final = "trailhouse_stream_bundle_seconds"  # Histogram: fetch of a bundle to its confirmed write
+BUNDLE_SECONDS: Final = (
+    "trailhouse_stream_bundle_seconds"  # Histogram: fetch of a bundle to its confirmed write
+)
 LAG: Final = "trailhouse_stream_lag_records"  # Gauge: raw records not yet written on, by partition
-NEWEST: Final = "trailhouse_stream_newest_timestamp_seconds"  # Gauge: broker time of the newest record written on
+NEWEST: Final = (
+    "trailhouse_stream_newest_timestamp_seconds"  # Gauge: broker time of the newest record written on
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +40,35 @@ class StreamMetrics:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "records", Counter(RECORDS, "Raw records written on, by outcome", ["outcome"], registry=self.registry))
-        put(self, "rejected", Counter(REJECTED, "Rejected records, by reason", ["reason"], registry=self.registry))
-        put(self, "bundle_seconds", Histogram(BUNDLE_SECONDS, "Seconds from a bundle's fetch to its confirmed write", registry=self.registry))
-        put(self, "lag", Gauge(LAG, "Raw records not yet written on, by partition", ["partition"], registry=self.registry))
-        put(self, "newest", Gauge(NEWEST, "Broker time of the newest record written on, Unix seconds", registry=self.registry))
+        put(
+            self,
+            "records",
+            Counter(RECORDS, "Raw records written on, by outcome", ["outcome"], registry=self.registry),
+        )
+        put(
+            self,
+            "rejected",
+            Counter(REJECTED, "Rejected records, by reason", ["reason"], registry=self.registry),
+        )
+        put(
+            self,
+            "bundle_seconds",
+            Histogram(
+                BUNDLE_SECONDS, "Seconds from a bundle's fetch to its confirmed write", registry=self.registry
+            ),
+        )
+        put(
+            self,
+            "lag",
+            Gauge(LAG, "Raw records not yet written on, by partition", ["partition"], registry=self.registry),
+        )
+        put(
+            self,
+            "newest",
+            Gauge(
+                NEWEST, "Broker time of the newest record written on, Unix seconds", registry=self.registry
+            ),
+        )
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -50,7 +80,9 @@ class _Quiet(WSGIRequestHandler):
         """Scrapes every few seconds are not news."""
 
 
-def serve_metrics(registry: CollectorRegistry, host: str, port: int, is_healthy: Callable[[], bool]) -> Callable[[], None]:
+def serve_metrics(
+    registry: CollectorRegistry, host: str, port: int, is_healthy: Callable[[], bool]
+) -> Callable[[], None]:
     """Serve `/metrics` and `/healthz` (200 or 503) from a thread; returns what stops it. Port 0 serves nothing."""
     if port == 0:
         return lambda: None

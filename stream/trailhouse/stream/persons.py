@@ -7,10 +7,12 @@ organisations and nobody can look a person up without the key. 0 means nobody.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 
 
+@lru_cache(maxsize=131_072)
 def email_identity(email: str) -> str:
     """The form in which an e-mail address identifies a person: NFC, lower case, no space around (design §3)."""
     return unicodedata.normalize("NFC", email.strip().lower())
@@ -19,14 +21,19 @@ def email_identity(email: str) -> str:
 class Pseudonyms:
     """Refs under one pepper. Pure: equal inputs give equal refs in every process; the caches only save time."""
 
-    def __init__(self, pepper: bytes) -> None:
-        self._org_key = lru_cache(maxsize=65_536)(lambda org: blake2b(org.encode(), key=pepper[:64], digest_size=32, person=b"trailhouse-org").digest())
-        self._ref = lru_cache(maxsize=262_144)(self._hash)
+    #: `ref(org_id, identity)`: the 64-bit ref of a person or address in an organisation; 0 for the empty identity.
+    ref: Callable[[str, str], int]
 
-    def ref(self, org_id: str, identity: str) -> int:
-        """The 64-bit ref of a person or address in an organisation; 0 for the empty identity."""
-        return self._ref(org_id, identity) if identity else 0
+    def __init__(self, pepper: bytes) -> None:
+        self._pepper = pepper[:64]  # BLAKE2b takes keys of at most 64 bytes
+        self._org_key = lru_cache(maxsize=65_536)(self._derive)
+        self.ref = lru_cache(maxsize=262_144)(self._hash)
+
+    def _derive(self, org_id: str) -> bytes:
+        return blake2b(org_id.encode(), key=self._pepper, digest_size=32, person=b"trailhouse-org").digest()
 
     def _hash(self, org_id: str, identity: str) -> int:
+        if not identity:
+            return 0
         digest = blake2b(identity.encode(), key=self._org_key(org_id), digest_size=8).digest()
         return int.from_bytes(digest, "big") or 1

@@ -55,14 +55,38 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
         ),
         _always,
     ),
-    ("email", re.compile(r"[^\s@<>\"',;:()\[\]]{1,64}@[^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62}){1,8}"), _always),
-    ("ip", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])"), _is_address),
-    ("card", re.compile(r"(?<![\w-])(?:3[47]\d{2}|4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6\d{3})(?:[ -]?\d){10,12}(?![\w-])"), _is_card),
-    ("phone", re.compile(r"(?<![\w+])\+\d(?:[ ().-]{0,2}\d){7,14}(?!\w)|(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w.-])"), _always),
+    (
+        "email",
+        re.compile(r"[^\s@<>\"',;:()\[\]]{1,64}@[^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62}){1,8}"),
+        _always,
+    ),
+    (
+        "ip",
+        re.compile(
+            r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])"
+        ),
+        _is_address,
+    ),
+    (
+        "card",
+        re.compile(
+            r"(?<![\w-])(?:3[47]\d{2}|4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6\d{3})(?:[ -]?\d){10,12}(?![\w-])"
+        ),
+        _is_card,
+    ),
+    (
+        "phone",
+        re.compile(
+            r"(?<![\w+])\+\d(?:[ ().-]{0,2}\d){7,14}(?!\w)|(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w.-])"
+        ),
+        _always,
+    ),
 )
 
 # One pass decides that most texts hold nothing: no @, no key-like word, no run that could be a number.
-_SUSPICIOUS: Final = re.compile(r"@|\d[\d ().:-]{5}|:[0-9A-Fa-f]*:|_|-----|eyJ|AKIA|ASIA|AIza|sk-|glpat-|xox|(?i:bearer|passw|secret|api-?key|token)")
+_SUSPICIOUS: Final = re.compile(
+    r"@|\d[\d ().:-]{5}|:[0-9A-Fa-f]*:|_|-----|eyJ|AKIA|ASIA|AIza|sk-|glpat-|xox|(?i:bearer|passw|secret|api-?key|token)"
+)
 
 
 @lru_cache(maxsize=131_072)
@@ -92,7 +116,10 @@ _PERSONAL: Final = re.compile(
     r"|street|address|postcode|zip_?code|birth_?(?:date|day)|ssn|passport|iban)",
     re.IGNORECASE,
 )
-_SECRET: Final = re.compile(r"(?:.*[_.-])?(?:password|passwd|secret|token|api_?key|authorization|cookie|credentials?|private_?key)", re.IGNORECASE)
+_SECRET: Final = re.compile(
+    r"(?:.*[_.-])?(?:password|passwd|secret|token|api_?key|authorization|cookie|credentials?|private_?key)",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=16_384)

@@ -6,6 +6,7 @@ so that a newer emitter loses nothing (additive changes keep `schema_version`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -64,6 +65,7 @@ _DECODER: Final = msgspec.json.Decoder(RawEvent)
 _ORG: Final = msgspec.json.Decoder(_OrgOnly)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SCALAR: Final = msgspec.json.Decoder(Value)
+_NUL: Final = rb"\u0000"
 
 
 def decode(value: bytes | None) -> RawEvent:
@@ -73,30 +75,43 @@ def decode(value: bytes | None) -> RawEvent:
     if len(value) > EVENT_BYTES_MAX:
         raise Rejection(Reason.TOO_LARGE, f"{len(value)} bytes, at most {EVENT_BYTES_MAX}")
     try:
-        return _DECODER.decode(value)
+        event = _DECODER.decode(value)
     except msgspec.ValidationError as error:
-        if "unknown field" in str(error) and "`$." not in str(error):
-            return _decode_newer(value)
-        raise _invalid(value, error) from None
+        if "unknown field" not in str(error):
+            raise _invalid(value, error) from None
+        event = _decode_newer(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejection(Reason.MALFORMED, _safe_text(error)) from None
+    if _NUL in value and (field := _field_with_nul(msgspec.to_builtins(event))):
+        raise Rejection(Reason.INVALID_FIELD, f"{field}: must not hold a NUL character")
+    return event
 
 
-def decode_many(values: list[bytes | None]) -> list[RawEvent] | None:
+def decode_many(values: Sequence[bytes | None]) -> list[RawEvent] | None:
     """Decode a bundle in one go, or None when one of them needs `decode` (bad, unknown fields, line breaks inside).
 
     The count of line breaks is checked: a record with two documents beside one with none must not shift its neighbours.
     """
-    if None in values or b"" in values:
+    present = [value for value in values if value]
+    lines = b"\n".join(present)
+    if len(present) != len(values) or lines.count(b"\n") != len(values) - 1 or _NUL in lines:
         return None
-    lines = b"\n".join(values)  # type: ignore[arg-type]  # None was ruled out above
-    if lines.count(b"\n") != len(values) - 1 or len(lines) > EVENT_BYTES_MAX and max(map(len, values)) > EVENT_BYTES_MAX:  # type: ignore[arg-type]  # as above
+    if len(lines) > EVENT_BYTES_MAX and max(map(len, present)) > EVENT_BYTES_MAX:
         return None
     try:
         events: list[RawEvent] = _DECODER.decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return events if len(events) == len(values) else None
+
+
+def _field_with_nul(fields: dict[str, Any]) -> str:
+    """The first field whose text, or a text or name inside it, really holds a NUL (the escape may itself be escaped)."""
+    for name, value in fields.items():
+        texts = [value] if not isinstance(value, dict) else [*value, *(each for each in value.values())]
+        if any("\x00" in text for text in texts if isinstance(text, str)):
+            return name
+    return ""
 
 
 def org_of(value: bytes | None) -> str:
@@ -118,7 +133,9 @@ def _decode_newer(value: bytes) -> RawEvent:
         raise _invalid(value, error) from None
     event.attributes = {**(event.attributes or {}), **extra}
     if len(event.attributes) > ATTRIBUTES_MAX:
-        raise Rejection(Reason.INVALID_FIELD, f"attributes: more than {ATTRIBUTES_MAX} keys with the unknown fields")
+        raise Rejection(
+            Reason.INVALID_FIELD, f"attributes: more than {ATTRIBUTES_MAX} keys with the unknown fields"
+        )
     return event
 
 

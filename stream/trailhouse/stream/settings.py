@@ -26,23 +26,67 @@ class StreamSettings(Settings):
         check=bool,
         wanted="* or org[,org…]",
     )
-    group: str = setting("TRAILHOUSE_STREAM_GROUP", "trailhouse-stream", "Kafka consumer group of the workers", check=bool, wanted="a group name")
-    instance: str = setting("TRAILHOUSE_STREAM_INSTANCE", "", "Static member id; a worker that comes back under it keeps its partitions")
-    datadir: str = setting("TRAILHOUSE_STREAM_DATADIR", ".trailhouse/stream", "Folder for the worker's own files", check=bool, wanted="a folder")
+    group: str = setting(
+        "TRAILHOUSE_STREAM_GROUP",
+        "trailhouse-stream",
+        "Kafka consumer group of the workers",
+        check=bool,
+        wanted="a group name",
+    )
+    instance: str = setting(
+        "TRAILHOUSE_STREAM_INSTANCE",
+        "",
+        "Static member id; a worker that comes back under it keeps its partitions",
+    )
+    datadir: str = setting(
+        "TRAILHOUSE_STREAM_DATADIR",
+        ".trailhouse/stream",
+        "Folder for the worker's own files",
+        check=bool,
+        wanted="a folder",
+    )
     fetch_records: int = setting(
-        "TRAILHOUSE_STREAM_FETCH_RECORDS", 4000, "Largest bundle of records handed to the agent", check=lambda n: 1 <= n <= 100_000, wanted="1 to 100000"
+        "TRAILHOUSE_STREAM_FETCH_RECORDS",
+        4000,
+        "Largest bundle of records handed to the agent",
+        check=lambda n: 1 <= n <= 100_000,
+        wanted="1 to 100000",
     )
     queued_records: int = setting(
-        "TRAILHOUSE_STREAM_QUEUED_RECORDS", 20_000, "Records held in memory before fetching pauses", check=lambda n: n >= 1, wanted="at least 1"
+        "TRAILHOUSE_STREAM_QUEUED_RECORDS",
+        20_000,
+        "Records held in memory before fetching pauses",
+        check=lambda n: n >= 1,
+        wanted="at least 1",
     )
     session_timeout_s: float = setting(
-        "TRAILHOUSE_STREAM_SESSION_TIMEOUT_S", 10.0, "Seconds without a heartbeat until Kafka gives the partitions away", check=lambda s: s >= 6, wanted="at least 6"
+        "TRAILHOUSE_STREAM_SESSION_TIMEOUT_S",
+        10.0,
+        "Seconds without a heartbeat until Kafka gives the partitions away",
+        check=lambda s: s >= 6,
+        wanted="at least 6",
     )
-    stop_grace_s: float = setting("TRAILHOUSE_STREAM_STOP_GRACE_S", 15.0, "Seconds a stopping worker may take before it ends itself", check=lambda s: s > 0, wanted="above 0")
-    metrics_port: int = setting("TRAILHOUSE_METRICS_PORT", 0, "Port of /metrics and /healthz; 0 = none", check=lambda port: 0 <= port <= 65535, wanted="0 to 65535")
-    metrics_host: str = setting("TRAILHOUSE_METRICS_HOST", "127.0.0.1", "Address /metrics listens on", check=bool, wanted="an address")
+    stop_grace_s: float = setting(
+        "TRAILHOUSE_STREAM_STOP_GRACE_S",
+        15.0,
+        "Seconds a stopping worker may take before it ends itself",
+        check=lambda s: s > 0,
+        wanted="above 0",
+    )
+    metrics_port: int = setting(
+        "TRAILHOUSE_METRICS_PORT",
+        0,
+        "Port of /metrics and /healthz; 0 = none",
+        check=lambda port: 0 <= port <= 65535,
+        wanted="0 to 65535",
+    )
+    metrics_host: str = setting(
+        "TRAILHOUSE_METRICS_HOST", "127.0.0.1", "Address /metrics listens on", check=bool, wanted="an address"
+    )
 
     @property
     def orgs(self) -> frozenset[str] | None:
         """Organisations the raw topic may carry; None = all."""
-        return None if self.topic_orgs == "*" else frozenset(org.strip() for org in self.topic_orgs.split(","))
+        return (
+            None if self.topic_orgs == "*" else frozenset(org.strip() for org in self.topic_orgs.split(","))
+        )

@@ -8,17 +8,29 @@ raises `Rejection`.
 from __future__ import annotations
 
 import ipaddress
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from itertools import compress
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
-from trailhouse.producers.actions import Action, classify
-from trailhouse.producers.event import ACTION_LENGTH_MAX, FIELDS, ORG_ID, SCHEMA_VERSION, ActorType, Outcome, is_printable
+from trailhouse.producers.actions import classify
+from trailhouse.producers.event import (
+    ACTION_LENGTH_MAX,
+    FIELDS,
+    ORG_ID,
+    SCHEMA_VERSION,
+    ActorType,
+    Outcome,
+    is_printable,
+)
 from trailhouse.stream.enriched import EPOCH_START, RULES_VERSION, Enriched
 from trailhouse.stream.persons import Pseudonyms, email_identity
 from trailhouse.stream.pii import kind_of_name, scan
@@ -47,7 +59,7 @@ def validate(event: RawEvent, out: Enriched, rules: Rules) -> None:
         raise Rejection(reason, f"schema_version: this worker reads {SCHEMA_VERSION}")
     out.event_id = _canonical_id(event.event_id)
     out.org_id = _checked_org(event.org_id)
-    out.action = _checked_action(event.action)[0].name
+    out.action = _known_action(event.action).name
     moment = event.occurred_at if event.occurred_at.tzinfo is UTC else _in_utc(event)
     if moment.microsecond % 1000:
         moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
@@ -66,11 +78,10 @@ def scope_to_org(event: RawEvent, out: Enriched, rules: Rules) -> None:
 
 def classify_action(event: RawEvent, out: Enriched, rules: Rules) -> None:
     """Noun, verb, class and category from the catalogue, or from the name itself."""
-    action, redacted = _checked_action(event.action)
-    out.noun, out.verb, out.crud, out.category = action.noun, action.verb, action.crud.value, action.category.value
-    if redacted:
-        out.pii = {**out.pii, "action": event.action}
-        out.pii_tags = [*out.pii_tags, *redacted]
+    known = _known_action(event.action)
+    out.noun, out.verb, out.crud, out.category = known.noun, known.verb, known.crud, known.category
+    if known.pii_tags:
+        out.pii, out.pii_tags = {"action": event.action}, list(known.pii_tags)
 
 
 def derive_outcome(event: RawEvent, out: Enriched, rules: Rules) -> None:
@@ -79,8 +90,10 @@ def derive_outcome(event: RawEvent, out: Enriched, rules: Rules) -> None:
         raise Rejection(Reason.INVALID_FIELD, "outcome: must be one of " + ", ".join(_OUTCOMES))
     code = event.response_code or 0
     out.response_code = code
-    out.outcome = event.outcome or ("denied" if code in {401, 403} else "failure" if code >= 400 else "success" if code else "unknown")
-    action = classify(event.action)
+    out.outcome = event.outcome or (
+        "denied" if code in {401, 403} else "failure" if code >= 400 else "success" if code else "unknown"
+    )
+    action = _known_action(event.action)
     has_ended_well = out.outcome in {"success", "unknown"}
     out.is_login = action.is_login and has_ended_well
     out.is_activity = action.is_activity and (has_ended_well or not action.is_login)
@@ -101,50 +114,43 @@ def identify_actor(event: RawEvent, out: Enriched, rules: Rules) -> None:
 
 def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
     """Personal data leaves the event: by field (the contract says which), by attribute name, and by value anywhere."""
-    pii, tags = dict(out.pii), list(out.pii_tags)
-    for name in _PII_FIELDS:
-        if value := getattr(event, name):
+    values = astuple(event)  # `compress` leaves out what is absent: events are sparse
+    pii: dict[str, str] = dict(compress(zip(_PII_FIELDS, present := _pii_of(values), strict=True), present))
+    tags = [*out.pii_tags, *pii]
+    pii |= out.pii
+    for name, value in compress(zip(_TEXT_FIELDS, present := _text_of(values), strict=True), present):
+        found = scan(value)
+        setattr(out, name, value if found is None else found.redacted)
+        if found is not None:
             pii[name] = value
-            tags.append(name)
-    for name in _TEXT_FIELDS:
-        if value := getattr(event, name):
-            _check_text(name, value)
-            if (found := scan(value)) is not None:
-                pii[name] = value
-                tags.extend(f"{name}:{kind}" for kind in found.kinds)
-                value = found.redacted
-            setattr(out, name, value)
+            tags.extend(f"{name}:{kind}" for kind in found.kinds)
     if event.changes:
         pii["changes"] = msgspec.json.encode(event.changes).decode()
         tags.append("changes")
         out.changed_fields = [found.redacted if (found := scan(name)) else name for name in event.changes]
     if event.attributes:
         out.attributes = _tag_attributes(event.attributes, pii, tags)
-    for name in _PII_FIELDS:
-        if name in pii:
-            _check_text(name, pii[name])
     out.pii, out.pii_tags = pii, tags
 
 
 def pseudonymise(event: RawEvent, out: Enriched, rules: Rules) -> None:
     """Keyed hashes in place of persons and addresses, and the list of everyone this event speaks of."""
     ref, org = rules.pseudonyms.ref, out.org_id
-    out.user_ref = ref(org, out.identity)
-    target = event.user_asset or (email_identity(event.user_email) if event.user_email else "")
-    out.target_ref = ref(org, target)
+    out.user_ref = user = ref(org, out.identity)
+    subjects = {user} if user else set()
+    if event.actor_email:
+        subjects.add(ref(org, email_identity(event.actor_email)))
     if event.actor_ip:
         out.address_ref = ref(org, event.actor_ip)
-    subjects = {out.user_ref: None, out.target_ref: None}
-    for email in (event.actor_email, event.user_email):
-        if email:
-            subjects[ref(org, email_identity(email))] = None
-    if len(out.pii) > 1:
-        for value in out.pii.values():
-            if "@" in value and (found := scan(value)) is not None:
-                for email in found.emails:
-                    subjects[ref(org, email_identity(email))] = None
-    subjects.pop(0, None)
-    out.subject_refs = list(subjects)
+    if event.user_email:
+        subjects.add(ref(org, email_identity(event.user_email)))
+    if event.user_asset or event.user_email:
+        out.target_ref = ref(org, event.user_asset or email_identity(event.user_email or ""))
+        subjects.add(out.target_ref)
+    for name, value in out.pii.items():
+        if "@" in value and name not in _EMAIL_FIELDS and (found := scan(value)) is not None:
+            subjects.update(ref(org, email_identity(email)) for email in found.emails)
+    out.subject_refs = sorted(subjects)
 
 
 def derive_facts(event: RawEvent, out: Enriched, rules: Rules) -> None:
@@ -172,25 +178,57 @@ _OUTCOMES: Final = tuple(each.value for each in Outcome)
 _ACTOR_TYPES: Final = tuple(each.value for each in ActorType)
 _PII_FIELDS: Final = tuple(field.name for field in FIELDS if field.is_pii and field.kind == "text")
 _TEXT_FIELDS: Final = tuple(field.name for field in FIELDS if not field.is_pii and field.kind == "text")
+_EMAIL_FIELDS: Final = frozenset({"actor_email", "user_email"})
+_pii_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _PII_FIELDS))
+_text_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _TEXT_FIELDS))
+_CANONICAL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @lru_cache(maxsize=65_536)
 def _checked_org(org_id: str) -> str:
     if not ORG_ID.fullmatch(org_id):
-        raise Rejection(Reason.INVALID_FIELD, "org_id: must be 1-128 of A-Z a-z 0-9 . _ : - and start with a letter or digit")
+        raise Rejection(
+            Reason.INVALID_FIELD,
+            "org_id: must be 1-128 of A-Z a-z 0-9 . _ : - and start with a letter or digit",
+        )
     return org_id
 
 
+class _Known(NamedTuple):
+    """What the steps need of an action, as plain text; `pii_tags` = personal data its name held (now redacted)."""
+
+    name: str
+    noun: str
+    verb: str
+    crud: str
+    category: str
+    is_activity: bool
+    is_login: bool
+    pii_tags: tuple[str, ...]
+
+
 @lru_cache(maxsize=65_536)
-def _checked_action(action: str) -> tuple[Action, tuple[str, ...]]:
-    """The classified action, and the tags of personal data that its name held (then the name is the redacted one)."""
+def _known_action(action: str) -> _Known:
     if not 1 <= len(action) <= ACTION_LENGTH_MAX or not is_printable(action):
         raise Rejection(Reason.INVALID_FIELD, f"action: must be 1-{ACTION_LENGTH_MAX} printable characters")
     found = scan(action)
-    return (classify(found.redacted), tuple(f"action:{kind}" for kind in found.kinds)) if found else (classify(action), ())
+    known = classify(action if found is None else found.redacted)
+    tags = () if found is None else tuple(f"action:{kind}" for kind in found.kinds)
+    return _Known(
+        known.name,
+        known.noun,
+        known.verb,
+        known.crud.value,
+        known.category.value,
+        known.is_activity,
+        known.is_login,
+        tags,
+    )
 
 
 def _canonical_id(event_id: str) -> str:
+    if _CANONICAL_ID.fullmatch(event_id):
+        return event_id
     try:
         return str(uuid.UUID(event_id))
     except ValueError:
@@ -204,34 +242,25 @@ def _in_utc(event: RawEvent) -> Any:
         raise Rejection(Reason.CLOCK_SKEW, "occurred_at: outside the years 1 to 9999") from None
 
 
-def _check_text(name: str, value: str) -> None:
-    if "\x00" in value:
-        raise Rejection(Reason.INVALID_FIELD, f"{name}: must not hold a NUL character")
-
-
 def _tag_attributes(attributes: dict[str, Any], pii: dict[str, str], tags: list[str]) -> dict[str, str]:
     """Attributes as text without personal data; what was taken out lands in `pii` under `attributes.NAME`."""
     texts: dict[str, str] = {}
     for name, value in attributes.items():
         if value is None:
             continue
-        text = value if type(value) is str else _as_text(value)
-        found = scan(text)
-        if (kind := kind_of_name(name)) and text:
-            redacted, kinds = f"<{kind}>", (kind,)
-        elif found is not None:
-            redacted, kinds = found.redacted, found.kinds
-        else:
-            redacted, kinds = text, ()
+        text = shown = value if type(value) is str else str(value) if type(value) is int else _as_text(value)
+        public_name = name
+        kinds: tuple[str, ...] = ()
+        if kind := kind_of_name(name):
+            shown, kinds = f"<{kind}>", (kind,)
+        elif (found := scan(text)) is not None:
+            shown, kinds = found.redacted, found.kinds
         if (in_name := scan(name)) is not None:
-            pii[f"attributes.{name}"], name = text, in_name.redacted
-            tags.append(f"attributes:{in_name.kinds[0]}")
-        _check_text("attributes", name)
-        _check_text(f"attributes.{name}", text)
+            public_name, kinds = f"{in_name.redacted}.{len(texts)}", (*kinds, *in_name.kinds)
         if kinds:
             pii[f"attributes.{name}"] = text
-            tags.extend(f"attributes.{name}:{each}" for each in kinds)
-        texts[name] = redacted
+            tags.extend(f"attributes.{public_name}:{each}" for each in kinds)
+        texts[public_name] = shown
     return texts
 
 

@@ -60,12 +60,21 @@ def admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
 
 def _open(settings: KafkaSettings) -> KafkaAdminClient:
     try:
-        return KafkaAdminClient(bootstrap_servers=settings.bootstrap.split(","), client_id="trailhouse-topics", request_timeout_ms=10_000)
+        return KafkaAdminClient(
+            bootstrap_servers=settings.bootstrap.split(","),
+            client_id="trailhouse-topics",
+            request_timeout_ms=10_000,
+        )
     except KafkaError as error:
-        raise TopicError(f"no Kafka broker answers at {settings.bootstrap}: {type(error).__name__}", "check TRAILHOUSE_KAFKA_BOOTSTRAP and that the broker runs") from None
+        raise TopicError(
+            f"no Kafka broker answers at {settings.bootstrap}: {type(error).__name__}",
+            "check TRAILHOUSE_KAFKA_BOOTSTRAP and that the broker runs",
+        ) from None
 
 
-def create_topics(settings: KafkaSettings, partitions: int, *, replication: int = -1, retention_ms: int | None = None) -> list[str]:
+def create_topics(
+    settings: KafkaSettings, partitions: int, *, replication: int = -1, retention_ms: int | None = None
+) -> list[str]:
     """Create what is missing and grow what has fewer partitions, enriched before raw; returns what was done.
 
     Grown in that order, because a raw partition without its enriched twin would have nowhere to go.
@@ -78,7 +87,15 @@ def create_topics(settings: KafkaSettings, partitions: int, *, replication: int 
             topic = existing.get(name)
             if topic is None:
                 try:
-                    client.create_topics({name: {"num_partitions": partitions, "replication_factor": replication, "configs": configs | extra}})
+                    client.create_topics(
+                        {
+                            name: {
+                                "num_partitions": partitions,
+                                "replication_factor": replication,
+                                "configs": configs | extra,
+                            }
+                        }
+                    )
                 except TopicAlreadyExistsError:
                     continue
                 done.append(f"created {name} with {partitions} partitions")
@@ -97,17 +114,23 @@ def check_topics(settings: KafkaSettings) -> dict[str, Topic]:
                 raise TopicError(f"topic {name} does not exist", "run `trailhouse topics`")
         configs = _configs(client, list(topics))
     for problem in problems(settings, topics, configs):
-        raise TopicError(problem, "mend the topic with your Kafka tools, or let `trailhouse topics` create it")
+        raise TopicError(
+            problem, "mend the topic with your Kafka tools, or let `trailhouse topics` create it"
+        )
     return topics
 
 
-def problems(settings: KafkaSettings, topics: Mapping[str, Topic], configs: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def problems(
+    settings: KafkaSettings, topics: Mapping[str, Topic], configs: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
     """Every way in which the topics differ from what exactness needs."""
     for name, wanted in wanted_configs(settings).items():
         for key in ("message.timestamp.type", "cleanup.policy"):
             if configs[name].get(key) != wanted[key]:
                 yield f"topic {name} has {key}={configs[name].get(key)}; wanted {wanted[key]}"
-        if name != settings.raw_topic and int(configs[name].get("max.message.bytes", "0")) < int(wanted["max.message.bytes"]):
+        if name != settings.raw_topic and int(configs[name].get("max.message.bytes", "0")) < int(
+            wanted["max.message.bytes"]
+        ):
             yield f"topic {name} has max.message.bytes={configs[name].get('max.message.bytes')}; wanted at least {wanted['max.message.bytes']}"
     raw, enriched = topics[settings.raw_topic], topics[settings.enriched_topic]
     if enriched.partitions < raw.partitions:
@@ -146,5 +169,13 @@ def _describe(client: KafkaAdminClient, names: Any) -> dict[str, Topic]:
 
 
 def _configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    answer = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all")
-    return {name: {str(key): str(value.get("value") if isinstance(value, dict) else value) for key, value in answer["topic"][name].items()} for name in names}
+    answer = client.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all"
+    )
+    return {
+        name: {
+            str(key): str(value.get("value") if isinstance(value, dict) else value)
+            for key, value in answer["topic"][name].items()
+        }
+        for name in names
+    }

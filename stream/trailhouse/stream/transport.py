@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchError, FetchResult
@@ -36,9 +36,19 @@ FLOW_POLL_S: Final = 0.005
 class Fetch:
     """Records of one partition that left the fetcher together; `is_written` is set by the agent, once."""
 
-    __slots__ = ("__weakref__", "assignment", "fetched_at", "from_offset", "is_first", "is_written", "records")
+    __slots__ = (
+        "__weakref__",
+        "assignment",
+        "fetched_at",
+        "from_offset",
+        "is_first",
+        "is_written",
+        "records",
+    )
 
-    def __init__(self, records: list[ConsumerRecord], from_offset: int, assignment: Any, *, is_first: bool) -> None:
+    def __init__(
+        self, records: list[ConsumerRecord], from_offset: int, assignment: Any, *, is_first: bool
+    ) -> None:
         self.records = records
         self.from_offset = from_offset
         self.assignment = assignment
@@ -48,7 +58,7 @@ class Fetch:
 
     @property
     def next_offset(self) -> int:
-        return self.records[-1].offset + 1
+        return int(self.records[-1].offset) + 1
 
     @property
     def is_current(self) -> bool:
@@ -88,7 +98,9 @@ def drain(result: FetchResult, max_records: int | None) -> Fetch | None:
     return Fetch(records, from_offset, assignment, is_first=is_first) if records else None
 
 
-async def fetch(consumer: aiokafka.AIOKafkaConsumer, partitions: set[TP] | None, timeout_s: float, max_records: int) -> dict[TopicPartition, Fetch]:
+async def fetch(
+    consumer: aiokafka.AIOKafkaConsumer, partitions: set[TP] | None, timeout_s: float, max_records: int
+) -> dict[TopicPartition, Fetch]:
     """What `Fetcher.fetched_records` does, with each partition's records as one `Fetch`.
 
     Written out because that method tests for exactly its own result class, and because the position must be read in
@@ -115,7 +127,9 @@ async def fetch(consumer: aiokafka.AIOKafkaConsumer, partitions: set[TP] | None,
             waiter.result()  # raises authorisation errors
 
 
-def _drain_all(fetcher: Any, partitions: set[TP] | None, max_records: int) -> Iterator[tuple[TopicPartition, Fetch]]:
+def _drain_all(
+    fetcher: Any, partitions: set[TP] | None, max_records: int
+) -> Iterator[tuple[TopicPartition, Fetch]]:
     for tp in list(fetcher._records):  # noqa: SLF001
         if partitions and tp not in partitions:
             if not fetcher._subscriptions.is_assigned(tp):  # noqa: SLF001
@@ -148,12 +162,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self,
         consumer: aiokafka.AIOKafkaConsumer,
         active_partitions: set[TP] | None,
-        timeout: float | None = None,  # noqa: ASYNC109  # the overridden method's argument
+        timeout: float | None = None,  # the overridden method's argument
         max_records: int | None = None,
     ) -> Any:
         if not self.consumer.flow_active:
             return {}
-        return await fetch(consumer, active_partitions, timeout or 0.0, max_records or 1)
+        fetched = await fetch(consumer, active_partitions, timeout or 0.0, max_records or 1)
+        cast("Consumer", self.consumer).drained.update(fetched)
+        return fetched
 
 
 class Consumer(driver.Consumer):
@@ -165,10 +181,17 @@ class Consumer(driver.Consumer):
     #: Runs before offsets are committed; ends the process when the raw topic is no longer the one it was.
     before_commit: Callable[[], Any]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        #: The last fetch of each partition as it left the fetcher, whether or not it reached the agent.
+        self.drained: dict[TopicPartition, Fetch] = {}
+        super().__init__(*args, **kwargs)
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109  # the overridden method's argument
+    async def _getmany(
+        self, active_partitions: Any, timeout: float
+    ) -> Any:  # the overridden method's argument
         deadline = time.monotonic() + timeout
         while self.flow_active and self.queued_records() >= self.queued_records_max:
             if time.monotonic() > deadline:
@@ -203,7 +226,7 @@ class Consumer(driver.Consumer):
             return False
         message.acked = True
         self._unacked_messages.discard(message)
-        fetched: Fetch = message.value
+        fetched: Fetch = cast("Any", message.value)  # what `_to_message` put there
         if fetched.is_written and fetched.is_current:
             self._acked[message.tp] = [fetched]  # type: ignore[list-item]  # ours: the last written fetch, not a number
         notify(self._waiting_for_ack)
@@ -217,7 +240,7 @@ class Consumer(driver.Consumer):
         """Always: Faust compares with what it *tried* to commit, also when that failed; a repeat is harmless."""
         return True
 
-    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002  # the overridden method's argument
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002  # Faust's signature
         await self.before_commit()
         return await super()._commit_offsets(offsets, start_new_transaction)
 

@@ -37,7 +37,9 @@ class Worker(faust.Worker):
 
 def log_to_stderr() -> None:
     """One line an event on stderr; the drivers speak up from warnings on."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
     for driver in ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect"):
         logging.getLogger(driver).setLevel(logging.WARNING)
 
@@ -53,7 +55,12 @@ def run(settings: StreamSettings) -> None:
     metrics = StreamMetrics()
     app = create_app(settings, metrics)
     serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port, lambda: not app.should_stop)
-    arguments: dict[str, Any] = {"loglevel": "WARN", "quiet": True, "redirect_stdouts": False, "override_logging": False}
+    arguments: dict[str, Any] = {
+        "loglevel": "WARN",
+        "quiet": True,
+        "redirect_stdouts": False,
+        "override_logging": False,
+    }
     worker = Worker(app, **arguments)
     worker.grace_s = settings.stop_grace_s
     app.finalize()
