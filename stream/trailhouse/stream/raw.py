@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from trailhouse.producers.event import ATTRIBUTES_MAX, EVENT_BYTES_MAX, FIELD, TEXT_LENGTH_MAX
 from trailhouse.stream.rejected import Reason, Rejection
@@ -66,6 +67,7 @@ _ORG: Final = msgspec.json.Decoder(_OrgOnly)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SCALAR: Final = msgspec.json.Decoder(Value)
 _NUL: Final = rb"\u0000"
+_OPENING, _CLOSING = b"{}"
 
 
 def decode(value: bytes | None) -> RawEvent:
@@ -82,7 +84,9 @@ def decode(value: bytes | None) -> RawEvent:
         event = _decode_newer(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejection(Reason.MALFORMED, _safe_text(error)) from None
-    if _NUL in value and (field := _field_with_nul(msgspec.to_builtins(event))):
+    if not _is_utf8(value):  # the decoder does not look into `changes`
+        raise Rejection(Reason.MALFORMED, "not UTF-8")
+    if _NUL in value and (field := _field_with_nul(event)):
         raise Rejection(Reason.INVALID_FIELD, f"{field}: must not hold a NUL character")
     return event
 
@@ -90,13 +94,18 @@ def decode(value: bytes | None) -> RawEvent:
 def decode_many(values: Sequence[bytes | None]) -> list[RawEvent] | None:
     """Decode a bundle in one go, or None when one of them needs `decode` (bad, unknown fields, line breaks inside).
 
-    The count of line breaks is checked: a record with two documents beside one with none must not shift its neighbours.
+    Neighbours must not shift: two documents in one record may stand beside one without any, or beside the halves of
+    a third. So each must begin with `{` and end with `}`: no half of an object ends where another could begin.
     """
-    present = [value for value in values if value]
+    if not all(value and value[0] == _OPENING and value[-1] == _CLOSING for value in values):
+        return None
+    present: list[bytes] = values  # type: ignore[assignment]  # None was ruled out above
     lines = b"\n".join(present)
-    if len(present) != len(values) or lines.count(b"\n") != len(values) - 1 or _NUL in lines:
+    if lines.count(b"\n") != len(values) - 1:
         return None
     if len(lines) > EVENT_BYTES_MAX and max(map(len, present)) > EVENT_BYTES_MAX:
+        return None
+    if _NUL in lines or not _is_utf8(lines):
         return None
     try:
         events: list[RawEvent] = _DECODER.decode_lines(lines)
@@ -105,10 +114,23 @@ def decode_many(values: Sequence[bytes | None]) -> list[RawEvent] | None:
     return events if len(events) == len(values) else None
 
 
-def _field_with_nul(fields: dict[str, Any]) -> str:
-    """The first field whose text, or a text or name inside it, really holds a NUL (the escape may itself be escaped)."""
-    for name, value in fields.items():
-        texts = [value] if not isinstance(value, dict) else [*value, *(each for each in value.values())]
+def _is_utf8(value: bytes) -> bool:
+    if value.isascii():
+        return True
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _field_with_nul(event: RawEvent) -> str:
+    """The first field whose text, or a text or name inside it, really holds a NUL (the escape may itself be escaped).
+
+    Values inside `changes` stay JSON text, where the escape does no harm.
+    """
+    for name, value in zip(event.__struct_fields__, astuple(event), strict=True):
+        texts = [*value, *value.values()] if isinstance(value, dict) else [value]
         if any("\x00" in text for text in texts if isinstance(text, str)):
             return name
     return ""
