@@ -1,0 +1,99 @@
+# What this repository can do, one target each; `make help` lists them.
+# A machine needs Python 3.11 or newer and make, nothing else: every target first makes .venv from requirements.lock.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# pyright comes with its wheel and runs on the node of another: nothing is fetched by address, no newer version looked for.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo demo-clean up down test check check-format check-lint check-mypy check-pyright check-imports bench docs format lock hooks clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
+	@echo "  ARGS=… is handed on, as in: make test ARGS=tests/stream"
+
+demo: $(READY) ## see it work: git history and a generated company through Kafka and ClickHouse into reports
+	@$(BIN)/trailhouse demo $(ARGS)
+
+demo-clean: $(READY) ## stop the demo and remove its state
+	@$(BIN)/trailhouse down --data .demo >/dev/null 2>&1 || true
+	rm -rf .demo
+
+up: $(READY) ## start the local stack in the foreground (ARGS=--detach to leave it running)
+	@$(BIN)/trailhouse up $(ARGS)
+
+down: $(READY) ## stop the local stack; its data stay
+	@$(BIN)/trailhouse down $(ARGS)
+
+test: $(READY) ## run the tests, on a real Kafka and the real ClickHouse engine
+	@$(BIN)/pytest $(ARGS)
+
+check: check-format check-lint check-imports check-mypy check-pyright ## formatting, lint, import contracts, types
+
+check-format: $(READY)
+	$(BIN)/ruff format --check
+
+check-lint: $(READY)
+	$(BIN)/ruff check
+
+check-imports: $(READY)
+	$(BIN)/lint-imports
+
+check-mypy: $(READY)
+	$(BIN)/mypy
+
+check-pyright: $(READY)
+	$(BIN)/pyright
+
+format: $(READY) ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix --exit-zero --quiet
+	$(BIN)/ruff format
+
+bench: $(READY) ## measure, side by side with the peers of each part
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(READY) ## write the generated pages of docs/ anew
+	$(BIN)/python -m trailhouse.deploy.reference docs
+
+lock: $(READY) ## resolve the dependencies anew into requirements.lock (ARGS=--upgrade for the newest versions)
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --group dev \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --output-file requirements.lock $(ARGS)
+
+hooks: $(READY) ## run the checks before every commit and push
+	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
+
+clean: ## remove .venv, caches and built files; state folders stay
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -not -path "./.git/*" -prune -exec rm -rf {} +
+
+# The lock's own uv installs the rest several times faster than pip. It does not read pip's configuration, so where only
+# pip knows the way to the packages, pip installs them.
+$(READY): requirements.lock pyproject.toml
+	@python=; for each in "$(PYTHON)" python3 python3.13 python3.12 python3.11; do \
+	  if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "error: no Python 3.11 or newer found ($$($(PYTHON) --version 2>&1 || echo 'no $(PYTHON)'))" >&2; \
+	  echo "hint: install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "error: $$python cannot make virtual environments: its modules venv and ensurepip are missing" >&2; \
+	    echo "hint: on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	  fi; \
+	  "$$python" -m venv --clear $(VENV) || exit 1; \
+	fi
+	@echo "installing the locked packages into $(VENV) (once; some 500 MB to fetch)" >&2
+	@sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p;}' requirements.lock > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement $(VENV)/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock \
+	  || $(BIN)/python -m pip install --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --no-index --editable .
+	@touch $@
