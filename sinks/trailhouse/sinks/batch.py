@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from trailhouse.sinks.marks import Mark
+from trailhouse.sinks.marks import Head, Mark
 
 MONTHS_MAX: Final = 24
+DAYS_MAX: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +23,26 @@ class Limits:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows gathered under one assignment (`generation`); stale once the assignment changed."""
+    """Rows gathered under one assignment (`generation`); stale once the assignment changed.
+
+    `rejected` of the rows are envelopes; `newest` is when the last row was received (RFC 3339).
+    """
 
     generation: int
     born: float
     lines: list[bytes] = field(default_factory=list)
-    months: list[str] = field(default_factory=list)
+    places: list[tuple[str, str]] = field(default_factory=list)
     marks: dict[Any, tuple[int, Mark]] = field(default_factory=dict)
     size: int = 0
+    rejected: int = 0
+    newest: str = ""
 
-    def add(self, line: bytes, month: str) -> None:
+    def add(self, line: bytes, head: Head) -> None:
         self.lines.append(line)
-        self.months.append(month)
+        self.places.append((head.month, head.day))
         self.size += len(line)
+        self.rejected += head.reason != ""
+        self.newest = head.received_at
 
     def is_full(self, limits: Limits) -> bool:
         return len(self.lines) >= limits.rows or self.size >= limits.bytes
@@ -44,14 +52,27 @@ class Batch:
         return self.is_full(limits) or (bool(self.marks) and now - self.born >= limits.age_s)
 
     def inserts(self) -> Iterator[list[bytes]]:
-        """The rows in pieces of at most 24 month partitions: ClickHouse refuses an insert that touches too many."""
-        months = sorted(set(self.months))
-        if len(months) <= MONTHS_MAX:
+        """The rows in pieces of at most 24 months (of events) and 24 days (of receipt, by which `landed` is kept):
+        ClickHouse refuses an insert that touches more partitions of a table than it is allowed to.
+        """
+        pieces = list(_pieces(sorted(set(self.places))))
+        if len(pieces) <= 1:
             yield self.lines
             return
-        for start in range(0, len(months), MONTHS_MAX):
-            piece = set(months[start : start + MONTHS_MAX])
-            yield [line for line, month in zip(self.lines, self.months, strict=True) if month in piece]
+        for piece in pieces:
+            yield [line for line, place in zip(self.lines, self.places, strict=True) if place in piece]
+
+
+def _pieces(places: list[tuple[str, str]]) -> Iterator[set[tuple[str, str]]]:
+    piece: set[tuple[str, str]] = set()
+    for place in places:
+        grown = piece | {place}
+        if len({month for month, _ in grown}) > MONTHS_MAX or len({day for _, day in grown}) > DAYS_MAX:
+            yield piece
+            grown = {place}
+        piece = grown
+    if piece:
+        yield piece
 
 
 Marks = Mapping[Any, tuple[int, Mark]]

@@ -11,8 +11,9 @@ which raw offset that is (`marks.py`). What a crash repeats, the mark recognises
 | after the commit                  | nothing is repeated                                                  |
 | loses its partitions meanwhile    | its batch is stale and dropped; the new owner reads from the last pair |
 
-A record beyond missing ones (a gap) is not stored and nothing after it is committed; reading goes on, because the
-missing range comes again behind it as soon as the worker resumes from its own committed offset.
+A record beyond missing ones (a gap) is not stored and the position stays before it; reading goes on, because the
+missing range comes further on in the log (a worker that resumes, a refill). Once it came, the log is read again from
+the gap.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
 from typing import Any, Final
@@ -58,15 +60,21 @@ log = logging.getLogger(__name__)
 _HEADS: Final = msgspec.json.Decoder(Head)
 
 
+@dataclass(slots=True)
+class Gap:
+    """Raw offsets up to `last` are missing before the record at `position` of the enriched log."""
+
+    position: int
+    last: int
+
+
+@dataclass(slots=True)
 class Partition:
     """What the sink knows of one partition it owns: its mark, where to read on, and a gap it waits behind."""
 
-    __slots__ = ("gap", "mark", "position")
-
-    def __init__(self, mark: Mark, position: int) -> None:
-        self.mark = mark
-        self.position = position
-        self.gap = 0
+    mark: Mark
+    position: int
+    gap: Gap | None = None
 
 
 class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
@@ -178,54 +186,79 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         log.info("assigned partitions %s", sorted(tp.partition for tp in self._partitions))
 
     def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
-        state = self._partitions[tp]
+        """Judge records in log order. The usual case, one after the other without a gap, is all there is per record."""
+        state, batch, number = self._partitions[tp], self._batch, tp.partition
+        epoch, hwm = state.mark.latest
         for record, head in zip(records, read_heads([record.value for record in records]), strict=True):
-            if head is None or head.partition != tp.partition:
-                # Not a worker's record. It accounts for no raw offset, so passing it over can lose nothing:
-                # had it stood for one, the next record would show the gap.
-                self._metrics.foreign.inc()
-                log.error(
-                    "record at offset %d of partition %d was not written by a stream worker; passed over",
-                    record.offset,
-                    tp.partition,
-                )
-                if not state.gap:
-                    state.position = record.offset + 1
+            if (
+                head is not None
+                and head.from_offset <= hwm + 1 <= head.offset
+                and head.epoch == epoch
+                and head.partition == number
+                and state.gap is None
+            ):
+                hwm = head.offset
+                batch.add(record.value, head.month)
                 continue
-            verdict = state.mark.judge(head.epoch, head.from_offset, head.offset)
-            if verdict is Verdict.BEYOND_GAP:
-                self._report_gap(state, head)
-                continue
-            if verdict is Verdict.REPEAT:
-                self._metrics.repeats.inc()
-            else:
-                self._batch.add(record.value, head.month)
-                state.mark = state.mark.advanced(head.epoch, head.offset)
-                if state.gap:
-                    log.warning("gap in partition %d is filled up to offset %d", tp.partition, head.offset)
-                    state.gap = 0
-                    self._metrics.gap.labels(tp.partition).set(0)
-            if not state.gap:
-                state.position = record.offset + 1
-        self._batch.marks[tp] = (state.position, state.mark)
+            if epoch:
+                state.mark = state.mark.advanced(epoch, hwm)
+            if self._take_unusual(tp, state, record, head):
+                break  # the log is read again from where the gap was
+            epoch, hwm = state.mark.latest
+        else:
+            if epoch:
+                state.mark = state.mark.advanced(epoch, hwm)
+            if state.gap is None:
+                state.position = records[-1].offset + 1
+        batch.marks[tp] = (state.position, state.mark)
         highwater = self._consumer.highwater(tp)
         if highwater is not None:
-            self._metrics.lag.labels(tp.partition).set(max(0, highwater - state.position))
+            self._metrics.lag.labels(number).set(max(0, highwater - state.position))
 
-    def _report_gap(self, state: Partition, head: Head) -> None:
-        hwm = state.mark.hwms.get(head.epoch, -1)
-        missing = head.from_offset - hwm - 1
-        if not state.gap:
-            log.critical(
-                "GAP: raw offsets %d..%d of partition %d (topic id %s) are missing from the enriched topic; "
-                "nothing beyond them is stored until they arrive (restart the stream worker to have them written again)",
-                hwm + 1,
-                head.from_offset - 1,
-                head.partition,
-                head.epoch,
+    def _take_unusual(self, tp: TopicPartition, state: Partition, record: Any, head: Head | None) -> bool:
+        """A repeat, a record beyond a gap or one that fills it, another topic id, a stranger. True = read again."""
+        if head is None or head.partition != tp.partition:
+            # Not a worker's record. It accounts for no raw offset, so passing it over can lose nothing:
+            # had it stood for one, the next record would show the gap.
+            self._metrics.foreign.inc()
+            log.error(
+                "record at offset %d of partition %d was not written by a stream worker; passed over",
+                record.offset,
+                tp.partition,
             )
-            state.gap = missing
-            self._metrics.gap.labels(head.partition).set(missing)
+            return False
+        verdict = state.mark.judge(head.epoch, head.from_offset, head.offset)
+        if verdict is Verdict.REPEAT:
+            self._metrics.repeats.inc()
+        elif verdict is Verdict.NEXT:
+            self._batch.add(record.value, head)
+            state.mark = state.mark.advanced(head.epoch, head.offset)
+            if state.gap is not None and head.offset >= state.gap.last:
+                return self._close_gap(tp, state, state.gap)
+        elif state.gap is None:
+            self._open_gap(tp, state, record, head)
+        return False
+
+    def _open_gap(self, tp: TopicPartition, state: Partition, record: Any, head: Head) -> None:
+        first, last = state.mark.hwms.get(head.epoch, -1) + 1, head.from_offset - 1
+        log.critical(
+            "GAP: raw offsets %d..%d of partition %d (topic id %s) are missing from the enriched topic; nothing beyond "
+            "them is stored until they arrive (restart the stream worker to have them written again)",
+            first,
+            last,
+            tp.partition,
+            head.epoch,
+        )
+        state.position, state.gap = record.offset, Gap(record.offset, last)
+        self._metrics.gap.labels(tp.partition).set(last - first + 1)
+
+    def _close_gap(self, tp: TopicPartition, state: Partition, gap: Gap) -> bool:
+        """The missing records came, further on in the log: read again from where they were missed."""
+        log.warning("gap in partition %d is filled up to offset %d", tp.partition, gap.last)
+        state.gap = None
+        self._metrics.gap.labels(tp.partition).set(0)
+        self._consumer.seek(tp, gap.position)
+        return True
 
     def _take_off(self) -> None:
         """Hand the batch to the storing thread and start the next one."""
@@ -293,11 +326,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
     def _count(self, batch: Batch) -> None:
         if not batch.lines:
             return
-        rejected = sum(b'"reason":"' in line for line in batch.lines)
-        self._metrics.rows.labels("stored").inc(len(batch.lines) - rejected)
-        self._metrics.rows.labels("rejected").inc(rejected)
-        received = _HEADS.decode(batch.lines[-1]).received_at
-        self._metrics.newest.set(datetime.fromisoformat(received).timestamp())
+        self._metrics.rows.labels("stored").inc(len(batch.lines) - batch.rejected)
+        self._metrics.rows.labels("rejected").inc(batch.rejected)
+        self._metrics.newest.set(datetime.fromisoformat(batch.newest).timestamp())
 
 
 def read_heads(values: Sequence[bytes | None]) -> list[Head | None]:
@@ -306,7 +337,7 @@ def read_heads(values: Sequence[bytes | None]) -> list[Head | None]:
     if joined.count(b"\n") == len(values) - 1 and all(values):
         try:
             heads: list[Head | None] = list(_HEADS.decode_lines(joined))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
             if len(heads) == len(values):
@@ -317,7 +348,7 @@ def read_heads(values: Sequence[bytes | None]) -> list[Head | None]:
 def _read_head(value: bytes | None) -> Head | None:
     try:
         return _HEADS.decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

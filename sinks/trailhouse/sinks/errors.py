@@ -2,8 +2,6 @@
 
 SinkError
 ├── MigrationError     a migration was edited after it ran, is missing, or failed
-├── TopicError         a topic is missing or set up so that exactness could not hold
-├── Gap                enriched records are missing before one that arrived; the sink stops
 └── StorageRefused     ClickHouse refused an insert because of a row in it
 """
 

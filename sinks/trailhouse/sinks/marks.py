@@ -8,7 +8,6 @@ So no commit needs fencing, whoever wrote it (design §5).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -16,6 +15,7 @@ from typing import Final
 import msgspec
 
 EPOCHS_KEPT: Final = 2
+OFFSETS_END: Final = 2**63
 
 
 class Head(msgspec.Struct, gc=False, rename={"from_offset": "from"}):
@@ -32,8 +32,16 @@ class Head(msgspec.Struct, gc=False, rename={"from_offset": "from"}):
 
     @property
     def month(self) -> str:
-        """The month partition the row falls into: of the event, or of receipt where there is none."""
-        return (self.occurred_at or self.received_at)[:7]
+        """The month partition the row falls into: of the event, or of receipt where there is none.
+
+        A line leaves defaults out, and the first moment of 1970 is one.
+        """
+        return (self.occurred_at or (self.received_at if self.reason else "1970-01"))[:7]
+
+    @property
+    def day(self) -> str:
+        """The day of receipt, by which `landed` is partitioned."""
+        return self.received_at[:10]
 
 
 class Verdict(Enum):
@@ -48,7 +56,7 @@ class Verdict(Enum):
 class Mark:
     """The high-water marks of one partition: topic id -> last raw offset up to which everything is stored."""
 
-    hwms: Mapping[str, int]
+    hwms: dict[str, int]
 
     def judge(self, epoch: str, from_offset: int, offset: int) -> Verdict:
         """A record continues the stored range, repeats it, or lies beyond missing records.
@@ -63,6 +71,11 @@ class Mark:
             return Verdict.REPEAT
         return Verdict.NEXT if from_offset <= hwm + 1 else Verdict.BEYOND_GAP
 
+    @property
+    def latest(self) -> tuple[str, int]:
+        """The topic id that advanced last and its hwm; ('', -1) when nothing is stored."""
+        return next(reversed(self.hwms.items()), ("", -1))
+
     def advanced(self, epoch: str, offset: int) -> Mark:
         """The mark after storing up to `offset`; the oldest topic id beyond two is forgotten."""
         hwms = {each: hwm for each, hwm in self.hwms.items() if each != epoch} | {epoch: offset}
@@ -76,9 +89,11 @@ class Mark:
         """The committed mark, or None when there is none that can be read: then the log is read again from its start."""
         try:
             hwms = json.loads(text or "")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
-        if not isinstance(hwms, dict) or not all(isinstance(hwm, int) for hwm in hwms.values()):
+        if not isinstance(hwms, dict) or not all(
+            type(hwm) is int and 0 <= hwm < OFFSETS_END for hwm in hwms.values()
+        ):
             return None
         return cls(hwms)
 
