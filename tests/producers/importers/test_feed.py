@@ -31,7 +31,7 @@ def run(reads: Iterator[Read]) -> tuple[Collector, Tally, list[Reject], list[int
             collector,
             tally,
             on_reject=lambda _, reject: rejects.append(reject),
-            on_tick=lambda at, so_far: ticks.append(so_far.events + so_far.rejected),
+            on_tick=lambda _, so_far: ticks.append(so_far.events + so_far.rejected),
         )
     except UnreadableInput:
         ticks.append(-1)
