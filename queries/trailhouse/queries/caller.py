@@ -1,0 +1,31 @@
+"""Who asks: the rights a report is run with. A report never learns of an organisation from anywhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from trailhouse.queries.errors import NotAllowed
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Rights of one caller. `orgs` None = every organisation; the defaults allow nothing.
+
+    `read_pii`: names and addresses are shown, else `u_` and a hash stand for a person.
+    `is_instance`: operates the installation, so may see records that name no readable organisation.
+    """
+
+    orgs: frozenset[str] | None = frozenset()
+    read_pii: bool = False
+    is_instance: bool = False
+
+    @classmethod
+    def operator(cls) -> Self:
+        """Whoever operates the installation and may see all of it, as `trailhouse report` on the machine itself."""
+        return cls(orgs=None, read_pii=True, is_instance=True)
+
+    def check(self, org: str) -> None:
+        """Raise `NotAllowed` unless this caller may read `org`."""
+        if self.orgs is not None and org not in self.orgs:
+            raise NotAllowed(org)

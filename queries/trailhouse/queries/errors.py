@@ -1,0 +1,84 @@
+"""Errors of the queries, each with the HTTP status and the exit code it becomes.
+
+QueryError
+├── ReportBroken         a report file breaks the header format; a mistake of ours, found by the tests
+├── UnknownReport        no report has that name
+├── BadParameter         a parameter has a value that cannot be used, or is not one of the report's
+├── NotAllowed           the caller may not see that organisation
+└── StorageUnavailable   ClickHouse does not answer, or not in time
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class QueryError(Exception):
+    """Root; the message says what happened, with which value, `hint` what to do."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "The report failed"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ReportBroken(QueryError):
+    """The file of report `name` breaks the header format."""
+
+    def __init__(self, name: str, rule: str) -> None:
+        super().__init__(f"report {name}: {rule}")
+        self.name, self.rule = name, rule
+
+
+class UnknownReport(QueryError):
+    """No report is called `name`; the hint names the closest one."""
+
+    status = 404
+    title = "No such report"
+    exit_code = 2
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        similar = difflib.get_close_matches(name, names, n=1)
+        super().__init__(
+            f"there is no report {name!r}",
+            f"did you mean {similar[0]}?" if similar else "the reports are " + ", ".join(names),
+        )
+        self.name = name
+
+
+class BadParameter(QueryError):
+    """Parameter `name` has a `value` that cannot be used; `wanted` says how a good one reads."""
+
+    status = 400
+    title = "A parameter cannot be used"
+    exit_code = 2
+
+    def __init__(self, name: str, value: object, wanted: str) -> None:
+        shown = repr(value)
+        super().__init__(f"{name} is {shown if len(shown) <= 80 else shown[:79] + '…'}", f"wanted: {wanted}")
+        self.name, self.wanted = name, wanted
+
+
+class NotAllowed(QueryError):
+    """The caller may not see organisation `org`; whether it exists is not said."""
+
+    status = 403
+    title = "Not allowed"
+    exit_code = 4
+
+    def __init__(self, org: str) -> None:
+        super().__init__(f"you may not read organisation {org!r}", "ask for one of your own organisations")
+        self.org = org
+
+
+class StorageUnavailable(QueryError):
+    """ClickHouse does not answer; the same call may succeed later."""
+
+    status = 503
+    title = "The store does not answer"

@@ -1,0 +1,108 @@
+"""A question: a report, whose data, which period and with which rights, ready to be bound by the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Protocol
+
+from trailhouse.producers.event import ORG_ID
+from trailhouse.queries.caller import Caller
+from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.periods import Last, Period, between, first_day, parse_bound, parse_last
+from trailhouse.queries.report import ASKED, Report
+from trailhouse.queries.zones import find_zone
+
+DEFAULT_TIMEZONE: Final = "UTC"
+
+
+class Store(Protocol):
+    """What must be looked up before some questions are complete."""
+
+    def orgs(self) -> list[str]:
+        """Every organisation with a stored event, in alphabetical order."""
+
+    def first_event(self, org: str) -> datetime | None:
+        """When the organisation's first event occurred; None when it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One run of a report. `own` holds the report's own parameters, defaults filled in."""
+
+    report: Report
+    caller: Caller
+    org: str
+    period: Period
+    own: Mapping[str, str | int]
+
+    @property
+    def bindings(self) -> dict[str, Any]:
+        """Values of the placeholders, for the server to bind: rights and period from here, never from text."""
+        return {
+            "org": self.org,
+            "spans": [tuple(span) for span in self.period.spans],
+            "cuts": [tuple(cut) for cut in self.period.cuts],
+            "ranges": list(self.period.ranges),
+            "read_pii": self.caller.read_pii,
+            "is_instance": self.caller.is_instance,
+            **self.own,
+        }
+
+
+def ask(
+    report: Report, caller: Caller, params: Mapping[str, str], *, store: Store, now: datetime
+) -> Question:
+    """The question a caller asks with text parameters (`ASKED` and the report's own).
+
+    Raises `BadParameter` for a value that cannot be used or a name the report does not have, `NotAllowed` for an
+    organisation the caller may not see; nothing is looked up about that one.
+    """
+    own = {each.name: each for each in report.parameters}
+    if unknown := [name for name in params if name not in ASKED and name not in own]:
+        known = ", ".join((*ASKED, *own))
+        raise BadParameter(unknown[0], params[unknown[0]], f"one of the parameters of {report.name}: {known}")
+    org = _org(params.get("org"), caller, store)
+    return Question(
+        report=report,
+        caller=caller,
+        org=org,
+        period=_period(report, params, org=org, store=store, now=now),
+        own={
+            name: each.parse(params[name]) if name in params else each.default for name, each in own.items()
+        },
+    )
+
+
+def _org(asked: str | None, caller: Caller, store: Store) -> str:
+    if asked is not None:
+        if not ORG_ID.fullmatch(asked):
+            raise BadParameter("org", asked, "an organisation's id: 1-128 of A-Z a-z 0-9 . _ : -")
+        caller.check(asked)
+        return asked
+    orgs = sorted(caller.orgs) if caller.orgs is not None else store.orgs()
+    if len(orgs) != 1:
+        some = ", ".join(orgs[:10]) + (" …" if len(orgs) > 10 else "")
+        raise BadParameter(
+            "org", None, f"one of {some}" if orgs else "an organisation; none has a stored event yet"
+        )
+    return orgs[0]
+
+
+def _period(report: Report, params: Mapping[str, str], *, org: str, store: Store, now: datetime) -> Period:
+    zone = find_zone(params.get("timezone", DEFAULT_TIMEZONE))
+    until: date | datetime = (
+        parse_bound("until", params["until"], zone) if "until" in params else now.astimezone(zone).date()
+    )
+    if "since" in params:
+        if "last" in params:
+            raise BadParameter("last", params["last"], "either since or last, not both")
+        return between(zone, parse_bound("since", params["since"], zone), until)
+    last: Last = parse_last(params.get("last", report.last))
+    # An instant at local midnight ends the day before it.
+    end = (
+        (until - timedelta(milliseconds=1)).astimezone(zone).date() if isinstance(until, datetime) else until
+    )
+    first_event = store.first_event(org) if last.count is None else None
+    return between(zone, first_day(last, end, zone, first_event), until)

@@ -1,0 +1,231 @@
+"""A report: one SQL file that opens with a YAML header in a comment, and everything else is derived from the two.
+
+    /*
+    title: …            a few words
+    question: …         what a person wants to know
+    source: [WD9, …]    requirement ids
+    counts: …           what is counted, in one sentence
+    terms: [active-user, …]   anchors in docs/definitions.md
+    chart: number | line | bar | table
+    ties: …             how equal rows are ranked; only where rows are ranked
+    last: 30d           the period when none is asked for
+    parameters: {name: {type: …, default: …, choices: […] | minimum: …, maximum: …, text: …}}
+    columns: {name: {type: date | time | integer | text, unit: …, text: …}}
+    */
+    SELECT …
+
+The text below the header is what ClickHouse runs. Its `{name:Type}` are bound by the server: those of `BOUND` by the
+runner, never from a caller's text, the rest are the header's parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Final, Literal, get_args
+
+import yaml
+
+from trailhouse.queries.errors import BadParameter, ReportBroken, UnknownReport
+
+Chart = Literal["number", "line", "bar", "table"]
+ColumnType = Literal["date", "time", "integer", "text"]
+
+# What the runner binds in every report: whose data, which period, which rights.
+BOUND: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "org": "String",
+        "spans": "Array(Tuple(Int64, Int64, Int32))",
+        "cuts": "Array(Tuple(Int64, Int64, Int32))",
+        "ranges": "Array(Tuple(Int64, Int64))",
+        "read_pii": "Bool",
+        "is_instance": "Bool",
+    }
+)
+# What every report can be asked with besides its own parameters.
+ASKED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "org": "organisation the report is about",
+        "since": "first local day, or first instant",
+        "until": "last local day (it counts whole), or the instant before which the period ends; today when left out",
+        "last": "instead of `since`: the last days, weeks, months or years up to `until`, such as 30d, 12w, 6m, 1y, or all",
+        "timezone": "IANA time zone whose days count; UTC when left out",
+    }
+)
+_HEADER: Final = re.compile(r"\A/\*\n(.*?)\n\*/\n", re.DOTALL)
+_PLACEHOLDER: Final = re.compile(r"\{(\w+):([^{}]+)\}")
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_KEYS: Final = (
+    "title",
+    "question",
+    "source",
+    "counts",
+    "terms",
+    "chart",
+    "ties",
+    "last",
+    "parameters",
+    "columns",
+)
+_OPTIONAL: Final = frozenset({"ties", "parameters"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A report's own parameter; `choices` or `minimum`/`maximum` say what is allowed, the default always is."""
+
+    name: str
+    type: str
+    default: str | int
+    text: str
+    choices: tuple[str, ...] = ()
+    minimum: int = 0
+    maximum: int = 0
+
+    def parse(self, text: str) -> str | int:
+        """Read a caller's text; raises `BadParameter`."""
+        if self.choices:
+            if text not in self.choices:
+                raise BadParameter(self.name, text, "one of " + ", ".join(self.choices))
+            return text
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not self.minimum <= int(text) <= self.maximum:
+            raise BadParameter(self.name, text, f"a whole number from {self.minimum} to {self.maximum}")
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the answer; `unit` says what its figures count, or how its values read."""
+
+    name: str
+    type: ColumnType
+    unit: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One question the product answers. `sql` is the file without its header."""
+
+    name: str
+    title: str
+    question: str
+    source: tuple[str, ...]
+    counts: str
+    terms: tuple[str, ...]
+    chart: Chart
+    ties: str
+    last: str
+    parameters: tuple[Parameter, ...]
+    columns: tuple[Column, ...]
+    sql: str
+
+
+def parse(name: str, text: str) -> Report:
+    """Read one report file; raises `ReportBroken` naming the rule it breaks.
+
+    Every report must bind `org` and every placeholder must be declared with its type, so that no file can forget
+    whose data it shows or take a value from elsewhere.
+    """
+    match = _HEADER.match(text)
+    if match is None or not _NAME.fullmatch(name):
+        raise ReportBroken(
+            name,
+            "must have a name of a-z 0-9 _ and open with a YAML header between /* and */ on lines of their own",
+        )
+    try:
+        header = yaml.safe_load(match[1])
+    except yaml.YAMLError as error:
+        raise ReportBroken(name, f"header is not YAML: {error}") from None
+    _check_keys(name, header)
+    report = Report(
+        name=name,
+        title=header["title"],
+        question=header["question"],
+        source=tuple(header["source"]),
+        counts=header["counts"],
+        terms=tuple(header["terms"]),
+        chart=_one_of(name, "chart", header["chart"], get_args(Chart)),
+        ties=header.get("ties", ""),
+        last=str(header["last"]),
+        parameters=tuple(_parameter(name, key, value) for key, value in header.get("parameters", {}).items()),
+        columns=tuple(_column(name, key, value) for key, value in header["columns"].items()),
+        sql=text[match.end() :].strip(),
+    )
+    _check_placeholders(report)
+    return report
+
+
+def load() -> dict[str, Report]:
+    """The packaged reports by name, in alphabetical order; raises `ReportBroken`."""
+    folder = files("trailhouse.queries") / "reports"
+    found = sorted(
+        (file.name, file.read_text("utf-8")) for file in folder.iterdir() if file.name.endswith(".sql")
+    )
+    return {name.removesuffix(".sql"): parse(name.removesuffix(".sql"), text) for name, text in found}
+
+
+def find(reports: Mapping[str, Report], name: str) -> Report:
+    """The report of that name; raises `UnknownReport` with the closest one."""
+    if name not in reports:
+        raise UnknownReport(name, reports)
+    return reports[name]
+
+
+def _check_keys(name: str, header: Any) -> None:
+    if not isinstance(header, dict):
+        raise ReportBroken(name, "header must be a map")
+    if unknown := [key for key in header if key not in _KEYS]:
+        raise ReportBroken(name, f"header has {unknown[0]!r}; the keys are {', '.join(_KEYS)}")
+    if missing := [key for key in _KEYS if not header.get(key) and key not in _OPTIONAL]:
+        raise ReportBroken(name, f"header lacks {missing[0]!r}")
+    kinds = {"source": list, "terms": list, "parameters": dict, "columns": dict}
+    for key, value in header.items():
+        if not isinstance(value, kinds.get(key, str)):
+            raise ReportBroken(name, f"{key} must be a {kinds.get(key, str).__name__}")
+
+
+def _check_placeholders(report: Report) -> None:
+    declared = dict(BOUND) | {each.name: each.type for each in report.parameters}
+    if clash := [each.name for each in report.parameters if each.name in BOUND or each.name in ASKED]:
+        raise ReportBroken(report.name, f"parameter {clash[0]} has a name that every report has already")
+    used = {(key, " ".join(kind.split())) for key, kind in _PLACEHOLDER.findall(report.sql)}
+    for key, kind in sorted(used):
+        if declared.get(key) != kind:
+            raise ReportBroken(report.name, f"{{{key}:{kind}}} is declared as {declared.get(key, 'nothing')}")
+    names = {key for key, _ in used}
+    for needed in ("org", *(each.name for each in report.parameters)):
+        if needed not in names:
+            raise ReportBroken(report.name, f"the SQL never uses {{{needed}:{declared[needed]}}}")
+
+
+def _parameter(report: str, name: str, fields: dict[str, Any]) -> Parameter:
+    try:
+        parameter = Parameter(name=name, **{**fields, "choices": tuple(fields.get("choices", ()))})
+        if parameter.parse(str(parameter.default)) != parameter.default:
+            raise ReportBroken(
+                report, f"parameter {name}: default {parameter.default!r} is not of the type of its choices"
+            )
+    except TypeError as error:
+        raise ReportBroken(report, f"parameter {name}: {error}") from None
+    except BadParameter as error:
+        raise ReportBroken(report, f"parameter {name}: default {error}, {error.hint}") from None
+    return parameter
+
+
+def _column(report: str, name: str, fields: dict[str, Any]) -> Column:
+    try:
+        column = Column(name=name, **fields)
+    except TypeError as error:
+        raise ReportBroken(report, f"column {name}: {error}") from None
+    _one_of(report, f"type of column {name}", column.type, get_args(ColumnType))
+    return column
+
+
+def _one_of(report: str, what: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    if value not in allowed:
+        raise ReportBroken(report, f"{what} is {value!r}; wanted one of {', '.join(allowed)}")
+    return value

@@ -1,0 +1,20 @@
+/*
+title: Active users
+question: How many people were active?
+source: [WD8, WD9, WS5]
+counts: people with at least one event that counts as activity in the period, each once
+terms: [active-user, person, activity, period, local-day]
+chart: number
+last: 30d
+parameters:
+  actors: {type: String, default: people, choices: [people, all], text: 'whose activity counts; all adds service accounts and systems'}
+columns:
+  active_users: {type: integer, unit: users, text: 'distinct active users in the whole period'}
+*/
+SELECT uniqExact(user_ref) AS active_users
+FROM activity(
+  org = {org:String},
+  spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+  cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
+)
+WHERE actor_type = 'user' OR {actors:String} = 'all'

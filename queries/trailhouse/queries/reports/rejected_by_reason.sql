@@ -1,0 +1,23 @@
+/*
+title: Rejected records by reason
+question: What could not become an event, and why?
+source: [design-5]
+counts: records of the raw topic that were refused, each once, by the time the broker received them
+terms: [rejected, period]
+chart: bar
+ties: more records first, then the reason, then the organisation
+last: 30d
+columns:
+  reason: {type: text, unit: reason, text: 'one of the closed list of reasons'}
+  records: {type: integer, unit: records, text: 'records refused for that reason'}
+  org: {type: text, unit: organisation, text: 'the organisation asked for; empty for records that name none that can be read, which only operators of the installation see'}
+*/
+SELECT reason, count() AS records, org_id AS org
+FROM rejected FINAL
+WHERE (org_id = {org:String} OR (org_id = '' AND {is_instance:Bool}))
+  AND arrayExists(
+    instants -> toUnixTimestamp64Milli(received_at) >= instants.1 AND toUnixTimestamp64Milli(received_at) < instants.2,
+    {ranges:Array(Tuple(Int64, Int64))}
+  )
+GROUP BY reason, org_id
+ORDER BY records DESC, reason ASC, org ASC

@@ -1,0 +1,29 @@
+/*
+title: Weekly active users
+question: How many people were active in each week?
+source: [WS4, WS6, A5]
+counts: people with at least one event that counts as activity in that week, each once a week
+terms: [active-user, person, activity, period, week]
+chart: bar
+last: 30d
+parameters:
+  actors: {type: String, default: people, choices: [people, all], text: 'whose activity counts; all adds service accounts and systems'}
+columns:
+  week: {type: date, unit: Monday, text: 'every week the period touches, oldest first; one that its edge cuts counts only the days inside'}
+  active_users: {type: integer, unit: users, text: 'distinct users active in that week; 0 where nobody was'}
+*/
+SELECT local_day - (toDayOfWeek(local_day) - 1) AS week, uniqExactIf(user_ref, is_active) AS active_users
+FROM (
+  SELECT local_day, user_ref, 1 AS is_active
+  FROM activity(
+    org = {org:String},
+    spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+    cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
+  )
+  WHERE actor_type = 'user' OR {actors:String} = 'all'
+  UNION ALL
+  SELECT local_day, 0 AS user_ref, 0 AS is_active
+  FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
+)
+GROUP BY week
+ORDER BY week

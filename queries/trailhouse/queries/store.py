@@ -1,0 +1,125 @@
+"""ClickHouse as the queries see it: driver errors turned into ours, and a pool of clients for threads."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from trailhouse.queries.errors import QueryError, StorageUnavailable
+from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, error_code
+from trailhouse.sinks.settings import ClickHouseSettings
+
+QUERY_TIMEOUT_S: Final = 60.0
+_TOO_LONG: Final = frozenset({159, 160, 209})
+_TOO_LARGE: Final = frozenset({241, 307, 158})
+_NO_TABLE: Final = frozenset({60, 81})
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """Turn the driver's errors into `QueryError`s that say what to do; the server's text never quotes parameters."""
+    try:
+        yield
+    except ClickHouseError as error:
+        code = error_code(error)
+        if code is None:
+            raise StorageUnavailable(
+                "ClickHouse does not answer", "is it running? `trailhouse status` tells; try again"
+            ) from error
+        if code in _TOO_LONG:
+            raise StorageUnavailable(
+                "the report took too long", "ask for a shorter period, or try again later"
+            ) from error
+        if code in _TOO_LARGE:
+            raise StorageUnavailable(
+                "the report needs more memory than it may use", "ask for a shorter period"
+            ) from error
+        if code in _NO_TABLE:
+            raise StorageUnavailable(
+                "the database lacks a table or view", "run `trailhouse migrate`"
+            ) from error
+        raise QueryError(
+            f"ClickHouse refused the report: code {code}",
+            "this is a mistake of ours; its log has the whole text",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseStore:
+    """What questions look up before they are complete (`question.Store`)."""
+
+    client: Client
+
+    def orgs(self) -> list[str]:
+        """Every organisation with a stored event, in alphabetical order."""
+        with our_errors():
+            rows = self.client.query("SELECT DISTINCT org_id FROM action_slots ORDER BY org_id").result_rows
+        return [str(row[0]) for row in rows]
+
+    def first_event(self, org: str) -> datetime | None:
+        """When the organisation's first event occurred; None when it has none."""
+        # The quarter-hours are few and sorted; only the first one's events are then read.
+        text = """
+            SELECT toUnixTimestamp64Milli(min(occurred_at)) FROM events
+            WHERE org_id = {org:String} AND occurred_at < (
+              SELECT min(slot) + 900 FROM action_slots WHERE org_id = {org:String}
+            )
+            HAVING count() > 0
+        """
+        return _moment(self._scalar(text, {"org": org}))
+
+    def landed_until(self) -> datetime | None:
+        """When the broker received the newest record that is stored, of any organisation; None before the first."""
+        return _moment(
+            self._scalar("SELECT toUnixTimestamp64Milli(max(received_at)) FROM landed HAVING count() > 0", {})
+        )
+
+    def _scalar(self, text: str, parameters: Mapping[str, Any]) -> Any:
+        with our_errors():
+            rows = self.client.query(text, parameters=dict(parameters)).result_rows
+        return rows[0][0] if rows else None
+
+
+class Pool:
+    """At most `size` clients, each lent to one thread at a time; a client opens when it is first needed."""
+
+    def __init__(self, settings: ClickHouseSettings, *, size: int = 8, wait_s: float = 10.0) -> None:
+        self._settings, self._wait_s = settings, wait_s
+        self._slots: queue.LifoQueue[Client | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._slots.put(None)
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """Lend a client; raises `StorageUnavailable` when ClickHouse is away or all stay busy for `wait_s`."""
+        try:
+            client = self._slots.get(timeout=self._wait_s)
+        except queue.Empty:
+            raise StorageUnavailable(
+                "all connections to ClickHouse are busy", "try again in a moment"
+            ) from None
+        try:
+            if client is None:
+                with our_errors():
+                    client = connect(self._settings, timeout_s=QUERY_TIMEOUT_S)
+            yield client
+        finally:
+            self._slots.put(client)
+
+    def close(self) -> None:
+        """Close the clients that are not lent."""
+        while True:
+            try:
+                client = self._slots.get_nowait()
+            except queue.Empty:
+                return
+            if client is not None:
+                client.close()
+
+
+def _moment(millis: int | None) -> datetime | None:
+    return None if millis is None else datetime.fromtimestamp(millis / 1000, UTC)

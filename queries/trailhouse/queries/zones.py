@@ -1,0 +1,109 @@
+"""Time zones as spans: pieces of time in which a zone keeps one offset from UTC.
+
+Inside a span the local date is plain arithmetic, so SQL needs no time zone of its own, and what makes local days
+irregular needs no special case: days of 23 and 25 hours, dates a zone skipped (Pacific/Apia, 2011-12-30), a date
+that comes back for an hour (America/St_Johns until 2010 set its clock back at 00:01), offsets that are no whole
+quarter-hour (Africa/Monrovia until 1972). ClickHouse's own time zones get the last two wrong by minutes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from trailhouse.queries.errors import BadParameter
+
+DAY_MS: Final = 86_400_000
+# What `DateTime` and the quarter-hours of `action_slots` can hold; events lie inside (the contract wants 1970 or later).
+EARLIEST_MS: Final = 0
+LATEST_MS: Final = 49_711 * DAY_MS
+
+
+class Span(NamedTuple):
+    """Milliseconds since 1970 UTC (`until` excluded), and seconds east of UTC."""
+
+    since: int
+    until: int
+    offset_s: int
+
+    def local_day(self, moment_ms: int) -> int:
+        """Days since 1970-01-01 of the local date at an instant of this span."""
+        return (moment_ms + self.offset_s * 1000) // DAY_MS
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """The time zone of that IANA name; raises `BadParameter` with the closest one."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        similar = difflib.get_close_matches(name, available_timezones(), n=1)
+        raise BadParameter(
+            "timezone", name, f"an IANA time zone such as {similar[0] if similar else 'Europe/Berlin'}"
+        ) from None
+
+
+def spans(zone: ZoneInfo, since_ms: int, until_ms: int) -> Iterator[Span]:
+    """The zone's spans between two instants, in order and without a hole; nothing outside 1970 to 2105."""
+    since_ms, until_ms = max(since_ms, EARLIEST_MS), min(until_ms, LATEST_MS)
+    if since_ms >= until_ms:
+        return
+    first, last = _moment(since_ms).year, _moment(until_ms - 1).year
+    changes = [change for year in range(first, last + 1) for change in _changes(zone.key, year)]
+    ends = [change[0] for change in changes[1:]] + [until_ms]
+    current: Span | None = None
+    for (start, offset_s), end in zip(changes, ends, strict=True):
+        piece = Span(max(start, since_ms), min(end, until_ms), offset_s)
+        if piece.since >= piece.until:
+            continue
+        if current is None:
+            current = piece
+        elif current.offset_s == offset_s:
+            current = current._replace(until=piece.until)
+        else:
+            yield current
+            current = piece
+    if current is not None:
+        yield current
+
+
+@lru_cache(maxsize=4096)
+def _changes(key: str, year: int) -> tuple[tuple[int, int], ...]:
+    """Offsets of a UTC year: (instant in ms from which it holds, seconds east of UTC), the first at New Year.
+
+    The zone is asked once a day and a difference is searched to the second; since 1970 no zone changed twice in six days.
+    """
+    zone = ZoneInfo(key)
+    moment, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    offset = _offset_s(zone, moment)
+    found = [(_millis(moment), offset)]
+    while moment < end:
+        following = min(moment + timedelta(days=1), end)
+        if (offset_after := _offset_s(zone, following - timedelta(seconds=1))) != offset:
+            before, after = moment, following - timedelta(seconds=1)
+            while after - before > timedelta(seconds=1):
+                middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+                before, after = (middle, after) if _offset_s(zone, middle) == offset else (before, middle)
+            offset = offset_after
+            found.append((_millis(after), offset))
+        moment = following
+        if moment < end and (at_start := _offset_s(zone, moment)) != offset:
+            offset = at_start
+            found.append((_millis(moment), offset))
+    return tuple(found)
+
+
+def _offset_s(zone: ZoneInfo, moment: datetime) -> int:
+    offset = moment.astimezone(zone).utcoffset()
+    return offset // timedelta(seconds=1) if offset is not None else 0
+
+
+def _moment(millis: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=millis)
+
+
+def _millis(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

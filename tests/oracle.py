@@ -1,0 +1,146 @@
+"""The reports' answers by brute force: plain Python over event dicts, one event at a time, nothing shared with the SQL.
+
+An event is a dict as on the raw topic: org_id, event_id, occurred_at (RFC 3339 text), action, and where they apply
+actor_type, actor_user_id, actor_email. `is_activity` in it says whether it counts as activity; left out = it does.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Local dates `first` to `last`, both included, of a zone; or instants, `since` included and `until` not."""
+
+    timezone: str
+    first: date | None = None
+    last: date | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def contains(self, moment: datetime) -> bool:
+        day = local_date(moment, self.timezone)
+        return (
+            (self.first is None or self.first <= day)
+            and (self.last is None or day <= self.last)
+            and (self.since is None or self.since <= moment)
+            and (self.until is None or moment < self.until)
+        )
+
+    def days(self) -> list[date]:
+        """Every local date with an instant in the window; dates the zone skipped have none."""
+        low = self.since or datetime.combine(_given(self.first), datetime.min.time(), UTC) - timedelta(days=2)
+        high = self.until or datetime.combine(_given(self.last), datetime.min.time(), UTC) + timedelta(days=3)
+        found, moment = set(), low
+        while moment < high:
+            if self.contains(moment):
+                found.add(local_date(moment, self.timezone))
+            moment += timedelta(hours=1)
+        if self.contains(high - timedelta(milliseconds=1)):
+            found.add(local_date(high - timedelta(milliseconds=1), self.timezone))
+        return sorted(found)
+
+
+def active_users(events: Iterable[Event], org: str, window: Window, *, people_only: bool = True) -> int:
+    return len({who for who, _ in _activity(events, org, window, people_only=people_only)})
+
+
+def users_active_over_time(
+    events: Iterable[Event], org: str, window: Window, *, people_only: bool = True
+) -> list[tuple[date, int]]:
+    seen: dict[date, set[str]] = {day: set() for day in window.days()}
+    for who, moment in _activity(events, org, window, people_only=people_only):
+        seen[local_date(moment, window.timezone)].add(who)
+    return [(day, len(users)) for day, users in sorted(seen.items())]
+
+
+def weekly_active_users(
+    events: Iterable[Event], org: str, window: Window, *, people_only: bool = True
+) -> list[tuple[date, int]]:
+    seen: dict[date, set[str]] = {_monday(day): set() for day in window.days()}
+    for who, moment in _activity(events, org, window, people_only=people_only):
+        seen[_monday(local_date(moment, window.timezone))].add(who)
+    return [(week, len(users)) for week, users in sorted(seen.items())]
+
+
+def most_active_users(
+    events: Iterable[Event], org: str, window: Window, *, people_only: bool = True, limit: int = 10
+) -> list[tuple[int, str, int, datetime]]:
+    """Rank, identity, active days, last activity."""
+    days: dict[str, set[date]] = defaultdict(set)
+    last: dict[str, datetime] = {}
+    for who, moment in _activity(events, org, window, people_only=people_only):
+        days[who].add(local_date(moment, window.timezone))
+        last[who] = max(moment, last.get(who, moment))
+    ranked = sorted(days, key=lambda who: (-len(days[who]), -last[who].timestamp(), who))
+    return [(place, who, len(days[who]), last[who]) for place, who in enumerate(ranked[:limit], start=1)]
+
+
+def events_by_action(events: Iterable[Event], org: str, window: Window) -> list[tuple[str, int]]:
+    counts = Counter(
+        event["action"]
+        for event in distinct(events)
+        if event["org_id"] == org and window.contains(when(event))
+    )
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+
+
+def distinct(events: Iterable[Event]) -> list[Event]:
+    """The first of every (org, id); what comes again is the same event."""
+    first: dict[tuple[str, str], Event] = {}
+    for event in events:
+        first.setdefault((event["org_id"], event["event_id"].lower()), event)
+    return list(first.values())
+
+
+def identity(event: Event) -> str:
+    """Who acted: the actor id verbatim, else the lower-cased NFC e-mail, else nobody ("")."""
+    return event.get("actor_user_id") or unicodedata.normalize("NFC", event.get("actor_email") or "").lower()
+
+
+@lru_cache(maxsize=1_000_000)
+def local_date(moment: datetime, timezone: str) -> date:
+    return moment.astimezone(ZoneInfo(timezone)).date()
+
+
+def when(event: Event) -> datetime:
+    return _instant(event["occurred_at"])
+
+
+@lru_cache(maxsize=1_000_000)
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _activity(
+    events: Iterable[Event], org: str, window: Window, *, people_only: bool
+) -> list[tuple[str, datetime]]:
+    return [
+        (identity(event), when(event))
+        for event in distinct(events)
+        if event["org_id"] == org
+        and event.get("is_activity", True)
+        and identity(event)
+        and (not people_only or event.get("actor_type", "user") == "user")
+        and window.contains(when(event))
+    ]
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _given(day: date | None) -> date:
+    assert day is not None
+    return day

@@ -1,0 +1,78 @@
+"""Put event dicts into `landing` as the sink would, without Kafka."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from tests import oracle
+
+from trailhouse.sinks.clickhouse import Client, insert_lines
+
+
+def user_ref(org: str, identity: str) -> int:
+    """Some 64-bit stand-in for a person; reports must work with any."""
+    return int.from_bytes(hashlib.sha256(f"{org}\0{identity}".encode()).digest()[:8]) if identity else 0
+
+
+def store(client: Client, events: Iterable[Mapping[str, Any]], *, repeats: int = 1, start: int = 0) -> None:
+    """Insert every event `repeats` times, in inserts of at most 24 months each, as the sink's batches are."""
+    rows = [row(event, offset) for offset, event in enumerate(events, start=start)]
+    rows.sort(key=lambda each: each["occurred_at"])
+    for _ in range(repeats):
+        batch: list[bytes] = []
+        months: set[str] = set()
+        for each in rows:
+            months.add(each["occurred_at"][:7])
+            if len(months) > 24:
+                insert_lines(client, "landing", batch)
+                batch, months = [], {each["occurred_at"][:7]}
+            batch.append(orjson.dumps(each))
+        if batch:
+            insert_lines(client, "landing", batch)
+
+
+def reject(client: Client, reasons: Iterable[tuple[str, str, datetime]], *, start: int = 0) -> None:
+    """Insert rejected records: (org, reason, received_at)."""
+    lines = [
+        orjson.dumps(
+            {
+                "epoch": "e",
+                "partition": 1,
+                "offset": offset,
+                "from": offset,
+                "received_at": _text(at),
+                "reason": reason,
+                "org_id": org,
+            }
+        )
+        for offset, (org, reason, at) in enumerate(reasons, start=start)
+    ]
+    insert_lines(client, "landing", lines)
+
+
+def row(event: Mapping[str, Any], offset: int) -> dict[str, Any]:
+    """The columns of `landing` that reports depend on."""
+    who = oracle.identity(event)
+    return {
+        "epoch": "e",
+        "partition": 0,
+        "offset": offset,
+        "from": offset,
+        "received_at": _text(datetime(2026, 6, 1, 12, tzinfo=UTC)),
+        "org_id": event["org_id"],
+        "event_id": event["event_id"],
+        "occurred_at": _text(oracle.when(event)),
+        "action": event["action"],
+        "is_activity": event.get("is_activity", True),
+        "actor_type": event.get("actor_type", "user") if who else "anonymous",
+        "user_ref": user_ref(event["org_id"], who),
+        "identity": who,
+    }
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
