@@ -1,7 +1,8 @@
 """The Faust app: one agent that turns fetches of raw records into enriched records, exactly one for each.
 
-Delivery: an output batch is confirmed by Kafka before its fetch is acknowledged, and any infrastructure error ends
+Delivery: the outputs of a fetch are confirmed by Kafka before it is acknowledged, and any infrastructure error ends
 the process before an acknowledgement. So a crash repeats outputs and never loses one; the sink drops the repeats.
+While writes wait for Kafka, the next fetches are enriched; each partition's writes finish in the order of its log.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ EXIT_INFRASTRUCTURE: Final = 70
 EXIT_LOST_FETCH: Final = 71
 WATCH_EVERY_S: Final = 2.0
 LOST_AFTER_S: Final = 10.0
+WRITES_IN_FLIGHT_MAX: Final = 8
 BATCH_BYTES_MAX: Final = 900_000
 REQUEST_BYTES_MAX: Final = 1_200_000
 EPOCH_AGE_MAX_S: Final = 1.0
@@ -128,6 +130,28 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         gc.collect()
         gc.freeze()
         ends: dict[int, tuple[Any, int]] = {}
+        writes: dict[int, asyncio.Task[None]] = {}  # the last of each partition; it waits for the one before
+        room = asyncio.Semaphore(WRITES_IN_FLIGHT_MAX)
+
+        async def write(
+            event: Any, fetched: Fetch, bundle: Bundle, previous: asyncio.Task[None] | None
+        ) -> None:
+            partition = event.message.partition
+            try:
+                await _write(producer, settings, partition, bundle)
+                if previous is not None:
+                    await previous
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                place = f"partition {partition} from offset {fetched.from_offset}"
+                stop_now(EXIT_INFRASTRUCTURE, f"could not write {place}: {type(error).__name__}: {error}")
+            fetched.is_written = True
+            event.ack()
+            _count(metrics, fetched, bundle, partition)
+            agent.writing -= 1
+            room.release()
+
         async for event in stream.noack().events():
             fetched: Fetch = event.message.value
             partition = event.message.partition
@@ -139,26 +163,21 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
                     EXIT_LOST_FETCH,
                     f"records of partition {partition} before offset {fetched.from_offset} never reached the agent",
                 )
-            agent.is_busy = True
+            agent.writing += 1
+            await room.acquire()
             try:
                 bundle = _enrich(fetched, await epoch.confirm(), partition, rules)
-                await _write(producer, settings, partition, bundle)
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:
-                place = f"partition {partition} from offset {fetched.from_offset}"
-                stop_now(EXIT_INFRASTRUCTURE, f"could not write {place}: {type(error).__name__}: {error}")
-            agent.is_busy = False
+            except Exception as error:  # no record can cause this, only the process's own state (memory)
+                stop_now(EXIT_INFRASTRUCTURE, f"cannot enrich partition {partition}: {type(error).__name__}: {error}")
             ends[partition] = (fetched.assignment, fetched.next_offset)
-            fetched.is_written = True
-            event.ack()
-            _count(metrics, fetched, bundle, partition)
+            writes[partition] = asyncio.create_task(write(event, fetched, bundle, writes.get(partition)))
+            await asyncio.sleep(0)  # the queue may never be empty: let the writes go on meanwhile
 
     @app.timer(interval=WATCH_EVERY_S)  # type: ignore[untyped-decorator]  # Faust's
     async def watch() -> None:
         """A fetch dropped on a partition that then falls quiet breaks no chain, because nothing follows it: look for it."""
         consumer = cast("BoundConsumer", app.consumer)
-        if agent.is_busy or agent.queued_records() or not consumer.flow_active:
+        if agent.writing or agent.queued_records() or not consumer.flow_active:
             return
         for tp, fetched in list(consumer.drained.items()):
             age = time.monotonic() - fetched.fetched_at
@@ -176,7 +195,7 @@ class AgentState:
     """What the consumer and the watch need to know of the one agent."""
 
     channel: Any = None
-    is_busy: bool = False
+    writing: int = 0
 
     def queued_records(self) -> int:
         """Records handed over and not yet taken."""

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a text holds: itself with every finding replaced by `<kind>`, the kinds in order, the e-mails in it."""
+    """What a text holds: itself with every finding replaced by `<kind>`, the kinds in order, the e-mails in it as they may be meant."""
 
     redacted: str
     kinds: tuple[str, ...]
@@ -57,13 +59,18 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
     ),
     (
         "email",
-        re.compile(r"[^\s@<>\"',;:()\[\]]{1,64}@[^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62}){1,8}"),
+        # The last label begins with a letter: `react@18.2.0` is a version.
+        re.compile(
+            r"[^\s@<>\"',;:()\[\]]{1,64}+@[^\W_][\w-]{0,62}+(?:\.[^\W_][\w-]{0,62}+){0,7}\.[^\W\d_][\w-]{0,62}+"
+        ),
         _always,
     ),
     (
         "ip",
         re.compile(
-            r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])"
+            # `Chrome/120.0.0.0` is taken whole, and is no address.
+            r"\b[A-Z]\w{1,31}/(?:\d{1,3}\.){3}\d{1,3}|(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"
+            r"|(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])"
         ),
         _is_address,
     ),
@@ -83,15 +90,23 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
     ),
 )
 
+# `mail=a@b.example` may be an address as it stands, but rather `a@b.example` is one: whoever looks finds both.
+_BEFORE_ADDRESS: Final = re.compile(r".*[=/?&|{}\\]")
+
 # One pass decides that most texts hold nothing: no @, no key-like word, no run that could be a number.
 _SUSPICIOUS: Final = re.compile(
     r"@|\d[\d ().:-]{5}|:[0-9A-Fa-f]*:|_|-----|eyJ|AKIA|ASIA|AIza|sk-|glpat-|xox|(?i:bearer|passw|secret|api-?key|token)"
 )
 
 
-@lru_cache(maxsize=131_072)
+@lru_cache(maxsize=32_768)
 def scan(text: str) -> Findings | None:
     """What personal data and secrets `text` holds, or None when it holds none."""
+    return find(text)
+
+
+def find(text: str) -> Findings | None:
+    """`scan` without its memory, for texts that are long and hardly come twice."""
     if len(text) < 3 or not _SUSPICIOUS.search(text):
         return None
     kinds: list[str] = []
@@ -103,28 +118,42 @@ def scan(text: str) -> Findings | None:
                 return match[0]
             kinds.append(kind)
             if kind == "email":
-                emails.append(match[0])
+                emails.extend(dict.fromkeys((match[0], _BEFORE_ADDRESS.sub("", match[0]))))
             return f"<{kind}>"
 
         text = pattern.sub(replace, text)
     return Findings(text, tuple(dict.fromkeys(kinds)), tuple(emails)) if kinds else None
 
 
-# Attribute names that say by themselves that their value is personal or secret, whatever it looks like.
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
+
+
+def emails_in_json(text: str) -> tuple[str, ...]:
+    """The e-mails in the strings of a valid JSON text, read as their escapes mean them."""
+    if "@" not in text and "\\u" not in text:
+        return ()
+    strings: list[str] = msgspec.json.decode(f"[{','.join(_STRING.findall(text))}]")
+    found = [find(each) for each in strings if "@" in each]
+    return tuple(email for each in found if each is not None for email in each.emails)
+
+
+# Attribute names that say by themselves that their value is personal or secret, whatever it looks like; matched in
+# lower case, with `_` for every other way of joining words.
 _PERSONAL: Final = re.compile(
-    r"(?:.*[_.-])?(?:e?_?mail|phone|mobile|telephone|ip|ip_?addr(?:ess)?|full_?name|first_?name|last_?name|surname|user_?name|display_?name"
-    r"|street|address|postcode|zip_?code|birth_?(?:date|day)|ssn|passport|iban)",
-    re.IGNORECASE,
+    r"(?:.*[_.])?(?:e?_?mail|(?:tele|mobile_?)?phone(?:_?number)?|mobile(?:_?number)?|ip|(?:ip|remote)_?addr(?:ess)?"
+    r"|(?:full|first|last|given|family|middle|user|display|nick)_?name|sur_?name|street|address|post_?code|postal_?code"
+    r"|zip_?code|birth_?(?:date|day)|date_?of_?birth|ssn|passport(?:_?number)?|iban)"
 )
 _SECRET: Final = re.compile(
-    r"(?:.*[_.-])?(?:password|passwd|secret|token|api_?key|authorization|cookie|credentials?|private_?key)",
-    re.IGNORECASE,
+    r"(?:.*[_.])?(?:password|passwd|secret|token|(?:api|access|secret|private)_?key|authorization|cookie|credentials?)"
 )
+_WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[- ]")
 
 
 @lru_cache(maxsize=16_384)
 def kind_of_name(name: str) -> str:
     """`personal`, `token` or '' for an attribute of this name."""
+    name = _WORD_BREAK.sub("_", name).lower()
     if _SECRET.fullmatch(name):
         return "token"
     return "personal" if _PERSONAL.fullmatch(name) else ""

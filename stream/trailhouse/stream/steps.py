@@ -33,7 +33,7 @@ from trailhouse.producers.event import (
 )
 from trailhouse.stream.enriched import EPOCH_START, RULES_VERSION, Enriched
 from trailhouse.stream.persons import Pseudonyms, email_identity
-from trailhouse.stream.pii import kind_of_name, scan
+from trailhouse.stream.pii import emails_in_json, kind_of_name, scan
 from trailhouse.stream.raw import RawEvent
 from trailhouse.stream.rejected import Reason, Rejection
 
@@ -147,9 +147,16 @@ def pseudonymise(event: RawEvent, out: Enriched, rules: Rules) -> None:
     if event.user_asset or event.user_email:
         out.target_ref = ref(org, event.user_asset or email_identity(event.user_email or ""))
         subjects.add(out.target_ref)
+    if event.actor_user_id and not user:  # named, though said to be anonymous
+        subjects.add(ref(org, event.actor_user_id))
     for name, value in out.pii.items():
-        if "@" in value and name not in _EMAIL_FIELDS and (found := scan(value)) is not None:
-            subjects.update(ref(org, email_identity(email)) for email in found.emails)
+        if name == "changes":
+            emails = emails_in_json(value)
+        elif "@" in value and name not in _EMAIL_FIELDS and (found := scan(value)) is not None:
+            emails = found.emails
+        else:
+            continue
+        subjects.update(ref(org, email_identity(email)) for email in emails)
     out.subject_refs = sorted(subjects)
 
 
