@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,9 @@ def main(folder: Path, port: int, credentials: Path) -> None:
     record(os.environ)
     engine = Engine(folder)
     app = create_app(engine, Passwords(load_credentials(credentials).clickhouse))
+    # uvicorn raises the signal that stopped it once more when it is done; the engine has to be closed first.
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: None)
+    signal.signal(signal.SIGINT, lambda _signum, _frame: None)
     uvicorn.run(
         app, host=LOOPBACK, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1
     )

@@ -120,6 +120,11 @@ class Engine:
         self._keeper = _ENGINE.connect(self._address)
         self.version = str(self._keeper.query("SELECT version()", "TSVRaw").bytes().decode().strip())
 
+        names = (
+            self._keeper.query("SELECT lower(name) FROM system.table_functions", "TSVRaw").bytes().decode()
+        )
+        self.table_functions: Final = frozenset(names.split())
+
     def connect(self, identity: Identity) -> Connection:
         """A connection that can do what `identity` is granted; the caller makes it read-only after its settings."""
         connection = Connection(_ENGINE.connect(self._address), identity)

@@ -2,7 +2,7 @@
 
 `admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
 time and memory. The engine enforces the grants through roles declared in `users.xml` (every connection does
-`SET ROLE`); `statements.check` refuses what grants do not cover.
+`SET ROLE`); `Job` refuses what grants do not cover.
 """
 
 from __future__ import annotations
@@ -20,29 +20,6 @@ from trailhouse.deploy.clickhouse.errors import refused
 from trailhouse.producers.settings import Secret
 
 DATABASE: Final = "trailhouse"
-# What the reader needs of `system` so that drivers and Grafana can connect and complete names; nothing that shows
-# other people's queries.
-READABLE_SYSTEM_TABLES: Final = (
-    "aggregate_function_combinators",
-    "build_options",
-    "collations",
-    "columns",
-    "contributors",
-    "data_type_families",
-    "databases",
-    "formats",
-    "functions",
-    "licenses",
-    "numbers",
-    "numbers_mt",
-    "one",
-    "settings",
-    "table_engines",
-    "table_functions",
-    "tables",
-    "time_zones",
-    "zeros",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +33,14 @@ class Identity:
     caps: Mapping[str, int] = field(default_factory=dict)
 
 
-_SYSTEM = tuple(f"GRANT SELECT ON system.{table}" for table in READABLE_SYSTEM_TABLES)
 IDENTITIES: Final = {
     identity.name: identity
     for identity in (
         Identity("admin", ("GRANT ALL ON *.*",), is_admin=True),
-        Identity("ingest", (f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*", *_SYSTEM)),
+        Identity("ingest", (f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*",)),
         Identity(
             "reader",
-            (f"GRANT SELECT, SHOW ON {DATABASE}.*", *_SYSTEM),
+            (f"GRANT SELECT, SHOW ON {DATABASE}.*",),
             is_readonly=True,
             caps={"max_execution_time": 30, "max_memory_usage": 2_000_000_000},
         ),
@@ -109,10 +85,6 @@ def config_xml(users: Path, data: Path) -> str:
     return f"""<clickhouse>
 <user_directories><users_xml><path>{escape(str(users))}</path></users_xml></user_directories>
 <user_files_path>{escape(str(data / "user_files"))}/</user_files_path>
-<access_control_improvements>
-<select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
-<select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
-</access_control_improvements>
 </clickhouse>
 """
 

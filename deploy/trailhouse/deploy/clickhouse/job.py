@@ -15,7 +15,7 @@ from trailhouse.deploy.clickhouse.identities import Identity
 from trailhouse.deploy.clickhouse.sessions import Lease, Sessions
 from trailhouse.deploy.clickhouse.statements import (
     Insert,
-    denied_function,
+    forbidden,
     is_streamable,
     names_file,
     parse_insert,
@@ -67,7 +67,7 @@ class Job:
     """One request on one connection. Every method blocks and runs in a worker thread; `close` must follow."""
 
     def __init__(self, engine: Engine, sessions: Sessions, request: Request) -> None:
-        self._request = request
+        self._engine, self._request = engine, request
         self._undo: list[str] = []
         self._lease: Lease | None = None
         # Only the admin can change anything that outlives a request, so only its sessions have something to keep.
@@ -118,6 +118,10 @@ class Job:
     def _prepare(self) -> None:
         request, identity = self._request, self._request.identity
         if request.database:
+            if request.database.lower() in {"system", "information_schema"} and not identity.is_admin:
+                raise refused(
+                    497, "ACCESS_DENIED", f"{identity.name}: name tables of {request.database} in full"
+                )
             self._undo.append("USE default")
             self._connection.run(f"USE {quoted_name(request.database)}")
         settings = allowed_settings(identity, request.settings or {})
@@ -135,7 +139,7 @@ class Job:
         """The kind of a statement; raises when it is several or `identity` may not run it.
 
         Grants do not cover everything: SET ROLE, INTO OUTFILE, KILL, USE and BACKUP are of kind CONTROL, some
-        functions need no grant. A text that does not parse has no statements; the engine will refuse it.
+        functions and the tables of `system` need no grant. A text that does not parse has no statements; the engine will refuse it.
         """
         identity, kind = self._request.identity, self._connection.classify(sql)
         if kind.statements > 1:
@@ -146,8 +150,10 @@ class Job:
         if (kind.name != "READ_ONLY" and not writes) or names_file(sql):
             raise refused(497, "ACCESS_DENIED", f"{identity.name}: Not enough privileges for this statement")
         tree = self._connection.run(b"EXPLAIN AST " + sql, "TSVRaw", self._request.parameters).data
-        if function := denied_function(tree.decode(errors="replace")):
-            raise refused(497, "ACCESS_DENIED", f"{identity.name}: Function {function} is not allowed")
+        if name := forbidden(tree.decode(errors="replace"), self._engine.table_functions):
+            raise refused(
+                497, "ACCESS_DENIED", f"{identity.name}: Not enough privileges: {name} is not allowed"
+            )
         return kind.name
 
     def _insert(self, insert: Insert, data: Body, compression: str) -> Answer:

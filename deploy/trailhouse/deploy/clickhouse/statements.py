@@ -7,6 +7,7 @@ is the body.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,10 +36,55 @@ _INSERT: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _INFILE: Final = re.compile(rb"\bINFILE\b", re.IGNORECASE)
-# These need no grant: `file` reads any file, `eval` hides a statement in a string, the others leave the engine.
+# Scalar functions that need no grant: `file` reads any file, `eval` hides a statement in a string, `sleep` keeps a
+# thread, the others leave the engine or tell about its set-up.
 _DENIED: Final = re.compile(
     r"^\s*Function (file|eval|python|catboostEvaluate|getServerSetting|getMacro|sleep\w*|ai\w+)\b",
     re.IGNORECASE | re.MULTILINE,
+)
+_TABLE_FUNCTION: Final = re.compile(r"^\s*TableExpression\b.*\n\s*Function (\S+)", re.MULTILINE)
+_SYSTEM_TABLE: Final = re.compile(r"^\s*(?:Table)?Identifier system\.(\S+)", re.MULTILINE)
+# Table functions for everybody; of the others many need no grant and read files or other people's tables.
+HARMLESS_TABLE_FUNCTIONS: Final = frozenset(
+    (
+        "numbers",
+        "numbers_mt",
+        "zeros",
+        "zeros_mt",
+        "generate_series",
+        "generateseries",
+        "values",
+        "view",
+        "null",
+        "format",
+    )
+)
+# What of `system` drivers and Grafana read to connect and to complete names, and analysts to see sizes; nothing that
+# shows other people's queries.
+READABLE_SYSTEM_TABLES: Final = frozenset(
+    (
+        "aggregate_function_combinators",
+        "build_options",
+        "collations",
+        "columns",
+        "contributors",
+        "data_type_families",
+        "databases",
+        "formats",
+        "functions",
+        "licenses",
+        "numbers",
+        "numbers_mt",
+        "one",
+        "parts",
+        "parts_columns",
+        "settings",
+        "table_engines",
+        "table_functions",
+        "tables",
+        "time_zones",
+        "zeros",
+    )
 )
 
 
@@ -78,10 +124,22 @@ def names_file(text: bytes) -> bool:
     return _INFILE.search(text) is not None
 
 
-def denied_function(syntax_tree: str) -> str | None:
-    """The first function in the output of `EXPLAIN AST` that only an admin may call."""
-    found = _DENIED.search(syntax_tree)
-    return found[1] if found else None
+def forbidden(syntax_tree: str, table_functions: Collection[str]) -> str | None:
+    """What in the output of `EXPLAIN AST` only an admin may use; None when there is nothing.
+
+    `table_functions` are the engine's, in lower case; any other name is a view with parameters.
+    """
+    if syntax_tree.startswith("ShowProcesslistQuery"):
+        return "SHOW PROCESSLIST"
+    if found := _DENIED.search(syntax_tree):
+        return f"function {found[1]}"
+    for name in _TABLE_FUNCTION.findall(syntax_tree):
+        if name.lower() in table_functions and name.lower() not in HARMLESS_TABLE_FUNCTIONS:
+            return f"table function {name}"
+    for name in _SYSTEM_TABLE.findall(syntax_tree):
+        if name not in READABLE_SYSTEM_TABLES:
+            return f"table system.{name}"
+    return None
 
 
 def quoted(text: str) -> str:

@@ -42,7 +42,18 @@ def main(folder: Path, port: int, controller_port: int) -> NoReturn:
         )
     quiet = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
     os.execv(
-        java, [java, "-Xmx512m", "-XX:+UseSerialGC", *quiet, "-cp", classpath, "kafka.Kafka", str(settings)]
+        java,
+        [
+            java,
+            "-Xmx512m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            *quiet,
+            "-cp",
+            classpath,
+            "kafka.Kafka",
+            str(settings),
+        ],
     )
 
 
