@@ -23,26 +23,24 @@ class Limits:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows gathered under one assignment (`generation`); stale once the assignment changed.
-
-    `rejected` of the rows are envelopes; `newest` is when the last row was received (RFC 3339).
-    """
+    """Rows gathered under one assignment (`generation`), each with its head; stale once the assignment changed."""
 
     generation: int
     born: float
     lines: list[bytes] = field(default_factory=list)
-    places: list[tuple[str, str]] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
     marks: dict[Any, tuple[int, Mark]] = field(default_factory=dict)
     size: int = 0
-    rejected: int = 0
-    newest: str = ""
 
     def add(self, line: bytes, head: Head) -> None:
         self.lines.append(line)
-        self.places.append((head.month, head.day))
+        self.heads.append(head)
         self.size += len(line)
-        self.rejected += head.reason != ""
-        self.newest = head.received_at
+
+    @property
+    def rejected(self) -> int:
+        """How many of the rows are envelopes of rejected records."""
+        return sum(head.reason != "" for head in self.heads)
 
     def is_full(self, limits: Limits) -> bool:
         return len(self.lines) >= limits.rows or self.size >= limits.bytes
@@ -55,12 +53,13 @@ class Batch:
         """The rows in pieces of at most 24 months (of events) and 24 days (of receipt, by which `landed` is kept):
         ClickHouse refuses an insert that touches more partitions of a table than it is allowed to.
         """
-        pieces = list(_pieces(sorted(set(self.places))))
+        places = [(head.month, head.day) for head in self.heads]
+        pieces = list(_pieces(sorted(set(places))))
         if len(pieces) <= 1:
             yield self.lines
             return
         for piece in pieces:
-            yield [line for line, place in zip(self.lines, self.places, strict=True) if place in piece]
+            yield [line for line, place in zip(self.lines, places, strict=True) if place in piece]
 
 
 def _pieces(places: list[tuple[str, str]]) -> Iterator[set[tuple[str, str]]]:

@@ -62,9 +62,10 @@ _HEADS: Final = msgspec.json.Decoder(Head)
 
 @dataclass(slots=True)
 class Gap:
-    """Raw offsets up to `last` are missing before the record at `position` of the enriched log."""
+    """Raw offsets up to `last` of topic id `epoch` are missing before the record at `position` of the enriched log."""
 
     position: int
+    epoch: str
     last: int
 
 
@@ -198,7 +199,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 and state.gap is None
             ):
                 hwm = head.offset
-                batch.add(record.value, head.month)
+                batch.add(record.value, head)
                 continue
             if epoch:
                 state.mark = state.mark.advanced(epoch, hwm)
@@ -233,7 +234,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         elif verdict is Verdict.NEXT:
             self._batch.add(record.value, head)
             state.mark = state.mark.advanced(head.epoch, head.offset)
-            if state.gap is not None and head.offset >= state.gap.last:
+            if state.gap is not None and state.mark.hwms.get(state.gap.epoch, -1) >= state.gap.last:
                 return self._close_gap(tp, state, state.gap)
         elif state.gap is None:
             self._open_gap(tp, state, record, head)
@@ -249,7 +250,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             tp.partition,
             head.epoch,
         )
-        state.position, state.gap = record.offset, Gap(record.offset, last)
+        state.position, state.gap = record.offset, Gap(record.offset, head.epoch, last)
         self._metrics.gap.labels(tp.partition).set(last - first + 1)
 
     def _close_gap(self, tp: TopicPartition, state: Partition, gap: Gap) -> bool:
@@ -328,7 +329,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             return
         self._metrics.rows.labels("stored").inc(len(batch.lines) - batch.rejected)
         self._metrics.rows.labels("rejected").inc(batch.rejected)
-        self._metrics.newest.set(datetime.fromisoformat(batch.newest).timestamp())
+        self._metrics.newest.set(datetime.fromisoformat(batch.heads[-1].received_at).timestamp())
 
 
 def read_heads(values: Sequence[bytes | None]) -> list[Head | None]:
