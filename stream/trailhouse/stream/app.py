@@ -138,9 +138,11 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         ) -> None:
             partition = event.message.partition
             try:
-                await _write(producer, settings, partition, bundle)
                 if previous is not None:
-                    await previous
+                    await (
+                        previous
+                    )  # before sending: two batches of a partition waiting for room may overtake each other
+                await _write(producer, settings, partition, bundle)
             except asyncio.CancelledError:
                 raise
             except BaseException as error:
@@ -168,7 +170,10 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
             try:
                 bundle = _enrich(fetched, await epoch.confirm(), partition, rules)
             except Exception as error:  # no record can cause this, only the process's own state (memory)
-                stop_now(EXIT_INFRASTRUCTURE, f"cannot enrich partition {partition}: {type(error).__name__}: {error}")
+                stop_now(
+                    EXIT_INFRASTRUCTURE,
+                    f"cannot enrich partition {partition}: {type(error).__name__}: {error}",
+                )
             ends[partition] = (fetched.assignment, fetched.next_offset)
             writes[partition] = asyncio.create_task(write(event, fetched, bundle, writes.get(partition)))
             await asyncio.sleep(0)  # the queue may never be empty: let the writes go on meanwhile

@@ -14,10 +14,12 @@ import msgspec
 from msgspec.structs import astuple
 
 from trailhouse.producers.event import ATTRIBUTES_MAX, EVENT_BYTES_MAX, FIELD, TEXT_LENGTH_MAX
+from trailhouse.producers.field import ATTRIBUTE_NAME_LENGTH_MAX
 from trailhouse.stream.rejected import Reason, Rejection
 
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] | None
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=ATTRIBUTE_NAME_LENGTH_MAX)]
 Value = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] | Int64 | float | bool | None
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -55,7 +57,7 @@ class RawEvent(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     source: Text = None
     correlation_id: Text = None
     changes: dict[str, msgspec.Raw] | None = None
-    attributes: Annotated[dict[str, Value], msgspec.Meta(max_length=ATTRIBUTES_MAX)] | None = None
+    attributes: Annotated[dict[Name, Value], msgspec.Meta(max_length=ATTRIBUTES_MAX)] | None = None
 
 
 class _OrgOnly(msgspec.Struct, gc=False):
@@ -150,7 +152,7 @@ def _decode_newer(value: bytes) -> RawEvent:
         fields = _OBJECT.decode(value)
         unknown = {name: fields.pop(name) for name in list(fields) if name not in FIELD}
         event = _DECODER.decode(msgspec.json.encode(fields))
-        extra: dict[str, Any] = {f"extra.{name}"[:128]: _scalar(raw) for name, raw in unknown.items()}
+        extra: dict[str, Any] = {f"extra.{name}"[:ATTRIBUTE_NAME_LENGTH_MAX]: _scalar(raw) for name, raw in unknown.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(value, error) from None
     event.attributes = {**(event.attributes or {}), **extra}
