@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from trailhouse.producers.errors import AuditBufferFull, ProducerClosed
@@ -30,8 +31,9 @@ class Buffer:
     it steps down when nothing is left, and `put` says when another has to step up.
     """
 
-    def __init__(self, settings: BufferSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: BufferSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._clock = settings, clock
+        self._settled_at = clock()
         self._waiting: deque[Record] = deque()
         self._held_events = self._held_bytes = 0
         self._accepted = self._sent = self._failed = 0
@@ -75,9 +77,11 @@ class Buffer:
         if self._is_closed:
             raise ProducerClosed("the producer is closed; the event was not accepted")
         if not has_room:
+            silence_s = self._clock() - self._settled_at
             raise AuditBufferFull(
-                f"{self._held_events} events ({self._held_bytes} bytes) wait for Kafka and none left within {block_ms} ms; "
-                f"the event was not accepted. {self.trouble or 'Kafka is slower than the events come'}"
+                f"{self._held_events} events ({self._held_bytes} bytes) wait for Kafka, which made no room within {block_ms} ms "
+                f"and has confirmed nothing for {silence_s:.0f} s; this event was not accepted"
+                f"{': ' + self.trouble if self.trouble else ''}"
             )
 
     def take(self, events: int, size: int) -> list[Record]:
@@ -119,6 +123,7 @@ class Buffer:
             self._held_bytes -= sum(len(record.value) for record in records)
             self._sent += len(records) - failed
             self._failed += failed
+            self._settled_at = self._clock()
             self._room.notify_all()
             self._settled.notify_all()
 

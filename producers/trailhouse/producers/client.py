@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from trailhouse.producers.buffer import Buffer, Flushed
-from trailhouse.producers.errors import DeliveryFailed
+from trailhouse.producers.errors import AuditBufferFull, DeliveryFailed
 from trailhouse.producers.event import AuditEvent, EventFields, encode, new_fields
 from trailhouse.producers.lifetime import ExitDeadline, call_in_forked_child, weakly
 from trailhouse.producers.sender import Sender
@@ -88,13 +88,23 @@ class AuditProducer:
         return self._accept(Record(event.event_id, event.to_bytes()))
 
     def _accept(self, record: Record) -> str:
-        if self._buffer.put(record):
+        try:
+            needs_sender = self._buffer.put(record)
+        except AuditBufferFull:
+            # Full because no thread could be started earlier: this is the moment to try again.
+            if self._buffer.claim():
+                self._start_sender()
+            raise
+        if needs_sender:
             self._start_sender()
+        if self._is_exiting:
+            # Nobody waits for the sender's thread any more: this was emitted by an exit hook that runs after ours.
+            self.flush(self._settings.close_timeout_ms / 1000)
         return record.event_id
 
     def _start_sender(self) -> None:
         if self._is_exiting:
-            # No thread may start any more (CPython 3.12+), and nobody would wait for it.
+            # No thread may start any more (CPython 3.12+).
             self._sender.run(idle_s=0)
             return
         # Not a daemon: see Sender.

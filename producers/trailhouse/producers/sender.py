@@ -60,18 +60,26 @@ class Sender:
 
     def run(self, idle_s: float = IDLE_S) -> None:
         """Send until nothing is left for `idle_s`; the buffer then asks for a sender when it has work again."""
-        while self._flights or self._buffer.await_work(idle_s):
-            try:
-                self._step()
-            except Exception as error:
-                log.exception("the sender met an error it does not know")
-                self._recover(DeliveryFailed(f"{type(error).__name__}: {error}"))
-            if self._abandoned.is_set() or self._deadline.is_over():
-                self._give_up()
+        try:
+            while self._flights or self._buffer.await_work(idle_s):
+                self._step_or_recover()
+                if self._abandoned.is_set() or self._deadline.is_over():
+                    self._give_up()
+        except BaseException:
+            # What is under way stays with this object; the next event, or `flush`, starts another thread.
+            self._buffer.resign()
+            raise
 
     def abandon(self) -> None:
         """Give up what is left at the next opportunity, and do not wait for Kafka any more."""
         self._abandoned.set()
+
+    def _step_or_recover(self) -> None:
+        try:
+            self._step()
+        except Exception as error:
+            log.exception("the sender met an error it does not know")
+            self._recover(DeliveryFailed(f"{type(error).__name__}: {error}"))
 
     def _step(self) -> None:
         taken = self._fill()

@@ -1,0 +1,200 @@
+"""The sender, run on the test's own thread with outcomes the test decides."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.producers.doubles import Refusal, ScriptedTransport
+from trailhouse.producers import sender as module
+from trailhouse.producers.buffer import Buffer, Flushed
+from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
+from trailhouse.producers.lifetime import ExitDeadline
+from trailhouse.producers.sender import Sender
+from trailhouse.producers.settings import BufferSettings
+from trailhouse.producers.transport import Record
+
+Told = list[tuple[str, DeliveryFailed | None]]
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BACKOFF_MIN_S", 0)
+    monkeypatch.setattr(module, "BACKOFF_MAX_S", 0)
+
+
+def send_all(transport: ScriptedTransport, events: int, *, is_ending: bool = False, timeout_s: float = 0) -> tuple[Buffer, Told]:
+    """Run a sender over `events` records named "0", "1", … until it has nothing left."""
+    buffer = Buffer(BufferSettings())
+    told: Told = []
+    sender = Sender(buffer, transport, ExitDeadline(timeout_s, is_ending=lambda: is_ending), lambda *each: told.append(each))
+    for index in range(events):
+        buffer.put(Record(str(index), str(index).encode()))
+    sender.run(idle_s=0)
+    return buffer, told
+
+
+def test_everything_is_sent_once_and_told_once() -> None:
+    """The usual day: in order, one outcome each."""
+    transport = ScriptedTransport()
+    buffer, told = send_all(transport, 5000)
+    names = [str(index) for index in range(5000)]
+    assert transport.sent == [name.encode() for name in names]
+    assert told == [(name, None) for name in names]
+    assert buffer.counts() == Flushed(sent=5000, pending=0, failed=0)
+
+
+def test_the_window_under_way_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver, which has no limit of its own, never holds more than the window."""
+    monkeypatch.setattr(module, "WINDOW_EVENTS", 100)
+    transport = ScriptedTransport()
+    send_all(transport, 1000)
+    assert transport.under_way_at_most == 100
+    monkeypatch.setattr(module, "WINDOW_EVENTS", 10_000)
+    monkeypatch.setattr(module, "WINDOW_BYTES", 300)
+    transport = ScriptedTransport()
+    send_all(transport, 1000)
+    assert transport.under_way_at_most == 137  # 10 names of 1 byte, 90 of 2, 37 of 3: the first to reach 300
+
+
+def test_it_flushes_only_when_there_is_nothing_more_to_hand_over() -> None:
+    """Batches fill while events wait; the last partly filled one does not wait for a linger."""
+    transport = ScriptedTransport()
+    send_all(transport, 10 * module.TAKE_EVENTS)
+    assert transport.flushed == 1
+
+
+def test_no_connection_is_tried_again_until_there_is_one(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is lost or told before; the trouble is logged once, and its end."""
+    caplog.set_level(logging.INFO, "trailhouse.producers")
+    away = DeliveryFailed("away")
+    transport = ScriptedTransport(away, away, away)
+    buffer, told = send_all(transport, 3)
+    assert transport.sent == [b"0", b"1", b"2"]
+    assert [error for _, error in told] == [None, None, None]
+    assert buffer.trouble == ""
+    assert [record.getMessage() for record in caplog.records] == [
+        "Kafka takes no events, they are kept and sent again: away",
+        "Kafka takes events again",
+    ]
+
+
+def test_a_failed_delivery_sends_what_is_not_confirmed_again_with_the_same_bytes() -> None:
+    """The connection is dropped; confirmed events are not sent twice, unconfirmed ones are, in order."""
+    transport = ScriptedTransport((None,), (ConnectionError("broken"),), "ok")
+    buffer, told = send_all(transport, 3)
+    assert transport.sent == [b"0", b"1", b"2", b"1", b"2"]
+    assert transport.closed == 1
+    assert told == [("0", None), ("1", None), ("2", None)]
+    assert buffer.counts() == Flushed(sent=3, pending=0, failed=0)
+
+
+def test_an_event_refused_for_good_is_told_and_does_not_hold_up_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    """Its callback has the error, the log names it, the rest arrives on the same connection."""
+    transport = ScriptedTransport("ok", (Refusal("too large"),), DeliveryRefused("not ever"), "ok")
+    buffer, told = send_all(transport, 4)
+    assert [(name, type(error)) for name, error in told] == [
+        ("0", type(None)),
+        ("1", DeliveryRefused),
+        ("2", DeliveryRefused),
+        ("3", type(None)),
+    ]
+    assert transport.closed == 0
+    assert buffer.counts() == Flushed(sent=2, pending=0, failed=2)
+    assert [record.getMessage() for record in caplog.records] == [
+        "event 1 was not delivered: too large",
+        "event 2 was not delivered: not ever",
+    ]
+
+
+def test_outcomes_are_settled_in_order() -> None:
+    """A later event that is confirmed first waits for the one before it, so that `flush` may count."""
+    sent_at_flush: list[int] = []
+
+    class Watched(ScriptedTransport):
+        def flush(self, timeout_s: float) -> None:
+            sent_at_flush.append(buffer.counts().sent)
+            super().flush(timeout_s)
+
+    buffer = Buffer(BufferSettings())
+    sender = Sender(buffer, Watched("late", (None,)), ExitDeadline(0))
+    buffer.put(Record("a", b"a"))
+    buffer.put(Record("b", b"b"))
+    sender.run(idle_s=0)
+    assert sent_at_flush == [0, 0]
+    assert buffer.counts().sent == 2
+
+
+def test_a_callback_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and the next event is delivered and told."""
+    told: list[str] = []
+
+    def on_delivery(event_id: str, error: DeliveryFailed | None) -> None:
+        told.append(event_id)
+        raise RuntimeError("mine")
+
+    buffer = Buffer(BufferSettings())
+    sender = Sender(buffer, ScriptedTransport(), ExitDeadline(0), on_delivery)
+    buffer.put(Record("a", b"a"))
+    buffer.put(Record("b", b"b"))
+    sender.run(idle_s=0)
+    assert told == ["a", "b"]
+    assert buffer.counts().sent == 2
+    assert [record.getMessage() for record in caplog.records] == ["on_delivery failed for event a", "on_delivery failed for event b"]
+
+
+def test_an_error_nobody_foresaw_is_logged_and_survived(caplog: pytest.LogCaptureFixture) -> None:
+    """A broken driver does not end the thread that everything waits for."""
+    transport = ScriptedTransport(ZeroDivisionError("driver"))
+    buffer, told = send_all(transport, 2)
+    assert told == [("0", None), ("1", None)]
+    assert "the sender met an error it does not know" in caplog.text
+    assert buffer.counts().sent == 2
+
+
+def test_even_a_driver_that_cannot_be_closed_leaves_room_for_another_sender() -> None:
+    """The thread ends, what is under way stays, the next one delivers it."""
+
+    class Stuck(ScriptedTransport):
+        def close(self, timeout_s: float) -> None:
+            super().close(timeout_s)
+            if self.closed <= 2:
+                raise SystemError("cannot close")
+
+    transport = Stuck(DeliveryFailed("away"))
+    buffer = Buffer(BufferSettings())
+    sender = Sender(buffer, transport, ExitDeadline(0))
+    buffer.put(Record("a", b"a"))
+    with pytest.raises(SystemError):
+        sender.run(idle_s=0)
+    assert buffer.claim()
+    transport.outcomes.append("ok")
+    sender._recover(DeliveryFailed("again"))
+    sender.run(idle_s=0)
+    assert buffer.counts() == Flushed(sent=1, pending=0, failed=0)
+
+
+def test_an_ending_process_gives_up_loudly_when_kafka_stays_away(caplog: pytest.LogCaptureFixture) -> None:
+    """Each event is told, the log says how many and why."""
+    transport = ScriptedTransport(*[DeliveryFailed("away")] * 3)
+    buffer, told = send_all(transport, 3, is_ending=True, timeout_s=0)
+    assert [name for name, _ in told] == ["0", "1", "2"]
+    assert all(isinstance(error, DeliveryFailed) and "away" in str(error) for _, error in told)
+    assert buffer.counts() == Flushed(sent=0, pending=0, failed=3)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL] == [
+        "3 audit events were NOT delivered, first 0: not confirmed by Kafka before the producer ended: away"
+    ]
+
+
+def test_an_abandoned_sender_reports_what_still_waits_too() -> None:
+    """What was not even taken from the buffer yet is told like the rest."""
+    buffer = Buffer(BufferSettings())
+    told: Told = []
+    sender = Sender(buffer, ScriptedTransport(*["hang"] * 10_000), ExitDeadline(0), lambda *each: told.append(each))
+    for index in range(3 * module.TAKE_EVENTS):
+        buffer.put(Record(str(index), b""))
+    sender.abandon()
+    sender.run(idle_s=0)
+    assert [name for name, _ in told] == [str(index) for index in range(3 * module.TAKE_EVENTS)]
+    assert buffer.counts() == Flushed(sent=0, pending=0, failed=3 * module.TAKE_EVENTS)
