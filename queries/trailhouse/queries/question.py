@@ -22,9 +22,11 @@ class Store(Protocol):
 
     def orgs(self) -> list[str]:
         """Every organisation with a stored event, in alphabetical order."""
+        ...
 
     def first_event(self, org: str) -> datetime | None:
         """When the organisation's first event occurred; None when it has none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class Question:
             "is_instance": self.caller.is_instance,
             **self.own,
         }
+
+    def to_sql(self) -> str:
+        """The statement with its parameters, to be pasted into clickhouse-client."""
+        settings = [
+            f"SET param_{name} = '{_literal(value)}';"
+            for name, value in self.bindings.items()
+            if f"{{{name}:" in self.report.sql
+        ]
+        return "\n".join([*settings, self.report.sql])
 
 
 def ask(
@@ -106,3 +117,7 @@ def _period(report: Report, params: Mapping[str, str], *, org: str, store: Store
     )
     first_event = store.first_event(org) if last.count is None else None
     return between(zone, first_day(last, end, zone, first_event), until)
+
+
+def _literal(value: Any) -> str:
+    return str(value).replace("\\", "\\\\").replace("'", "\\'")

@@ -94,10 +94,7 @@ def document(result: Result) -> dict[str, Any]:
             "until": text(period.until),
             "so_far": result.is_so_far,
         },
-        "columns": [
-            {"name": each.name, "type": each.type, "unit": each.unit, "text": each.text}
-            for each in result.columns
-        ],
+        "columns": [column.to_dict() for column in result.columns],
         "rows": _objects(result),
         "freshness": {
             "asked_at": text(result.asked_at),

@@ -95,6 +95,12 @@ class Parameter:
             raise BadParameter(self.name, text, f"a whole number from {self.minimum} to {self.maximum}")
         return int(text)
 
+    def to_schema(self) -> dict[str, Any]:
+        """What is allowed, as JSON Schema."""
+        if self.choices:
+            return {"type": "string", "enum": list(self.choices)}
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -104,6 +110,10 @@ class Column:
     type: ColumnType
     unit: str
     text: str
+
+    def to_dict(self) -> dict[str, str]:
+        """The column as JSON values."""
+        return {"name": self.name, "type": self.type, "unit": self.unit, "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,25 @@ class Report:
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
     sql: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The header as JSON values, without the SQL."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "question": self.question,
+            "counts": self.counts,
+            "source": list(self.source),
+            "terms": list(self.terms),
+            "chart": self.chart,
+            "ties": self.ties or None,
+            "last": self.last,
+            "parameters": [
+                {"name": each.name, "text": each.text, "default": each.default, **each.to_schema()}
+                for each in self.parameters
+            ],
+            "columns": [column.to_dict() for column in self.columns],
+        }
 
 
 def parse(name: str, text: str) -> Report:

@@ -45,6 +45,13 @@ class Result:
         return self.question.period.is_so_far(self.asked_at)
 
 
+def prepare(
+    client: Client, report: Report, caller: Caller, params: Mapping[str, str], *, now: datetime | None = None
+) -> Question:
+    """The question that `run` would answer; raises what `run` raises."""
+    return ask(report, caller, params, store=ClickHouseStore(client), now=_or_clock(now))
+
+
 def run(
     client: Client, report: Report, caller: Caller, params: Mapping[str, str], *, now: datetime | None = None
 ) -> Result:
@@ -52,9 +59,8 @@ def run(
 
     `now` (default: the clock) decides what "today" is. Raises `BadParameter`, `NotAllowed`, `StorageUnavailable`.
     """
-    asked_at = datetime.now(UTC) if now is None else now
-    store = ClickHouseStore(client)
-    return answer(client, ask(report, caller, params, store=store, now=asked_at), asked_at=asked_at)
+    asked_at = _or_clock(now)
+    return answer(client, prepare(client, report, caller, params, now=asked_at), asked_at=asked_at)
 
 
 def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
@@ -82,6 +88,10 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
         elapsed_s=time.perf_counter() - started,
         rows_read=int(result.summary.get("read_rows", 0)),
     )
+
+
+def _or_clock(now: datetime | None) -> datetime:
+    return datetime.now(UTC) if now is None else now
 
 
 def _value(column: Column, value: Any, zone: ZoneInfo) -> Value:

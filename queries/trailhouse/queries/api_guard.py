@@ -1,0 +1,82 @@
+"""What every request passes: a check of the Host header, and the count of what was answered."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trailhouse.queries.api_problems import problem
+from trailhouse.queries.metrics import ApiMetrics
+
+NO_ROUTE: Final = "none"
+
+
+class HostGuard:
+    """Refuses a Host that is not this machine's: a web page whose name was rebound to 127.0.0.1 sends its own."""
+
+    def __init__(self, app: ASGIApp, extra_hosts: Iterable[str] = ()) -> None:
+        self.app = app
+        self._hosts = {"localhost", *extra_hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._is_known(
+            [value for name, value in scope["headers"] if name == b"host"]
+        ):
+            refusal = problem(
+                421,
+                "Misdirected request",
+                "the Host header does not name this machine",
+                "use http://127.0.0.1 or http://localhost",
+            )
+            await refusal(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _is_known(self, hosts: list[bytes]) -> bool:
+        if len(hosts) != 1:
+            return False
+        name = host_name(hosts[0].decode("latin-1"))
+        try:
+            return name in self._hosts or ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return False
+
+
+class RequestMeter:
+    """Counts and times requests by route, which is the path's pattern: unknown paths share one, so labels stay bounded."""
+
+    def __init__(
+        self, app: ASGIApp, metrics: ApiMetrics, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.app, self._metrics, self._clock = app, metrics, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = self._clock(), 500
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, note)
+        finally:
+            route: Any = scope.get("route")
+            label = getattr(route, "path", NO_ROUTE)
+            self._metrics.requests.labels(label, str(status)).inc()
+            self._metrics.request_seconds.labels(label).observe(self._clock() - started)
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, without port and brackets, lower case."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0].lower()
+    return header.partition(":")[0].lower()

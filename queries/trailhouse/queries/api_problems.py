@@ -1,0 +1,58 @@
+"""Errors over HTTP: RFC 9457 problem documents that say what happened, with which value, and what to do."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from trailhouse.queries.errors import QueryError
+
+MEDIA_TYPE: Final = "application/problem+json"
+log = logging.getLogger(__name__)
+
+
+def problem(status: int, title: str, detail: str, hint: str = "", **members: Any) -> JSONResponse:
+    """A problem document; `hint` says what to do, further members are the problem's own."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    headers = {"Cache-Control": "no-store"} | (
+        {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    )
+    return JSONResponse(body | ({"hint": hint} if hint else {}), status, headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem document."""
+    app.add_exception_handler(QueryError, _query_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _defect)
+
+
+def _query_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, QueryError)  # what the handler is registered for
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s: %s", request.url.path, error, exc_info=error)
+    members = (
+        {"parameter": name}
+        if (name := getattr(error, "name", None)) and error.status == HTTPStatus.BAD_REQUEST
+        else {}
+    )
+    return problem(error.status, error.title, str(error), error.hint, **members)
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # what the handler is registered for
+    title = HTTPStatus(error.status_code).phrase
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    answer = problem(error.status_code, title, detail, "/openapi.json lists what there is")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _defect(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s", request.url.path, exc_info=error)
+    return problem(500, "Internal error", "this is a defect of trailhouse", "its log has the traceback")

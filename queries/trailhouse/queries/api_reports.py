@@ -1,0 +1,130 @@
+"""The reports over HTTP: one route each, made from its header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from trailhouse.queries import render
+from trailhouse.queries.caller import Caller
+from trailhouse.queries.errors import BadParameter, UnknownReport
+from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.report import ASKED, Report
+from trailhouse.queries.runner import Result, run
+from trailhouse.queries.store import Pool
+
+FORMATS: Final[Mapping[str, tuple[str, Callable[[Result], str | bytes]]]] = {
+    "json": ("application/json", render.json),
+    "csv": ("text/csv; charset=utf-8; header=present", render.csv),
+    "ndjson": ("application/x-ndjson", render.ndjson),
+}
+
+
+def routes(
+    reports: Mapping[str, Report],
+    pool: Pool,
+    caller: Caller,
+    metrics: ApiMetrics,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> APIRouter:
+    """`/reports` lists them, `/reports/{name}` runs one; nobody but `caller` is asking while there are no keys."""
+    router = APIRouter(prefix="/api/v1/reports", tags=["reports"])
+
+    @router.get(
+        "",
+        summary="The reports",
+        description="Every report with its parameters and columns, from its file's header.",
+    )
+    def list_reports() -> dict[str, Any]:
+        return {"reports": [report.to_dict() for report in reports.values()]}
+
+    for report in reports.values():
+        router.add_api_route(
+            f"/{report.name}",
+            _endpoint(report, pool, caller, metrics, now),
+            methods=["GET"],
+            name=report.name,
+            summary=report.title,
+            description=f"{report.question}\n\nCounts {report.counts}.",
+            response_class=Response,
+            openapi_extra={"parameters": _openapi(report)},
+            responses={200: {"content": {kind.partition(";")[0]: {} for kind, _ in FORMATS.values()}}},
+        )
+
+    @router.get("/{name}", include_in_schema=False)
+    def unknown_report(name: str) -> Response:
+        raise UnknownReport(name, reports)
+
+    return router
+
+
+def choose_format(asked: str | None, accept: str) -> str:
+    """`?format=` decides, else the first media type of Accept we have; `*/*` and nothing mean JSON."""
+    if asked is not None:
+        if asked not in FORMATS:
+            raise BadParameter("format", asked, "one of " + ", ".join(FORMATS))
+        return asked
+    media = {kind.partition(";")[0]: name for name, (kind, _) in FORMATS.items()}
+    wanted = [
+        part.partition(";")[0].strip().lower()
+        for part in accept.split(",")
+        if not part.replace(" ", "").endswith(";q=0")
+    ]
+    return next((media[kind] for kind in wanted if kind in media), "json")
+
+
+def _endpoint(
+    report: Report, pool: Pool, caller: Caller, metrics: ApiMetrics, now: Callable[[], datetime]
+) -> Callable[[Request], Any]:
+    def answer(params: Mapping[str, str]) -> Result:
+        with pool.client() as client:
+            return run(client, report, caller, params, now=now())
+
+    async def endpoint(request: Request) -> Response:
+        params = single(request)
+        name = choose_format(params.pop("format", None), request.headers.get("accept", ""))
+        result = await run_in_threadpool(answer, params)
+        metrics.report_seconds.labels(report.name).observe(result.elapsed_s)
+        media_type, write = FORMATS[name]
+        headers = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+        if name == "csv":
+            period = result.question.period
+            headers["Content-Disposition"] = (
+                f'attachment; filename="{report.name}_{period.first}_{period.last}.csv"'
+            )
+        return Response(write(result), media_type=media_type, headers=headers)
+
+    return endpoint
+
+
+def single(request: Request) -> dict[str, str]:
+    """The query's parameters; raises `BadParameter` for one given twice, of which nobody could say which counts."""
+    params: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in params:
+            raise BadParameter(name, value, "the parameter once")
+        params[name] = value
+    return params
+
+
+def _openapi(report: Report) -> list[dict[str, Any]]:
+    common = [
+        (name, text, {"type": "string"} | ({"default": report.last} if name == "last" else {}))
+        for name, text in ASKED.items()
+    ]
+    own = [(each.name, each.text, each.to_schema() | {"default": each.default}) for each in report.parameters]
+    formats = [
+        (
+            "format",
+            "how the answer is written; else the Accept header decides",
+            {"type": "string", "enum": list(FORMATS)},
+        )
+    ]
+    return [
+        {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
+        for name, text, schema in (*common, *own, *formats)
+    ]
