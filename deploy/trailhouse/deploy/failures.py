@@ -64,8 +64,8 @@ def failure_of(error: BaseException, commands: Sequence[str] = ()) -> Failure:
         return Failure(
             f"the package {error.name!r} is not installed", hint=f"pip install 'trailhouse[{extra}]'"
         )
-    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        return _usage(error.format_message(), error.exit_code, commands)
+    if say := getattr(error, "format_message", None):  # click's own errors
+        return _usage(say(), getattr(error, "exit_code", USAGE), commands)
     cause, hint = getattr(error, "cause", ""), getattr(error, "hint", "")
     if type(error).__module__.startswith("trailhouse."):
         code = getattr(error, "exit_code", FAILED)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from kafka import TopicPartition
-from kafka.admin import KafkaAdminClient, OffsetSpec
+import kafka
+import kafka.admin
+
+_KAFKA: Final[Any] = kafka  # untyped
 
 
-def lags(bootstrap: str, groups: Mapping[str, tuple[str, str]], timeout_ms: int = 5000) -> dict[str, int | None]:
+def lags(
+    bootstrap: str, groups: Mapping[str, tuple[str, str]], timeout_ms: int = 5000
+) -> dict[str, int | None]:
     """The lag of every role; `groups` maps a role to its group and the topic it reads.
 
     None where Kafka does not say. A partition nothing was committed for counts from its first record.
     """
     result: dict[str, int | None] = dict.fromkeys(groups)
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=timeout_ms)
+        admin = _KAFKA.KafkaAdminClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=timeout_ms)
         try:
             for role, (group, topic) in groups.items():
                 result[role] = _lag(admin, group, topic)
@@ -26,13 +31,16 @@ def lags(bootstrap: str, groups: Mapping[str, tuple[str, str]], timeout_ms: int 
     return result
 
 
-def _lag(admin: KafkaAdminClient, group: str, topic: str) -> int:
+def _lag(admin: Any, group: str, topic: str) -> int:
     (described,) = admin.describe_topics([topic])
-    places = [TopicPartition(topic, number) for number in range(len(described["partitions"]))]
-    starts = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
-    ends = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+    places = [_KAFKA.TopicPartition(topic, number) for number in range(len(described["partitions"]))]
+    starts = admin.list_partition_offsets(dict.fromkeys(places, _KAFKA.admin.OffsetSpec.EARLIEST))
+    ends = admin.list_partition_offsets(dict.fromkeys(places, _KAFKA.admin.OffsetSpec.LATEST))
     committed = admin.list_group_offsets([group]).get(group, {})
-    return behind((starts[place].offset, ends[place].offset, committed[place].offset if place in committed else -1) for place in places)
+    return behind(
+        (starts[place].offset, ends[place].offset, committed[place].offset if place in committed else -1)
+        for place in places
+    )
 
 
 def behind(positions: Iterable[tuple[int, int, int]]) -> int:

@@ -1,8 +1,21 @@
-"""`LocalClickHouse` as a process."""
+"""`LocalClickHouse` as a process: kills, restarts, stops, one engine per folder."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.deploy.clickhouse.engine import Engine
+from trailhouse.deploy.errors import StartFailed
+from trailhouse.sinks.clickhouse import connect
+from trailhouse.sinks.settings import ClickHouseSettings
 
 
 def test_a_database_of_its_own_has_all_migrations(database: Client) -> None:
@@ -10,3 +23,89 @@ def test_a_database_of_its_own_has_all_migrations(database: Client) -> None:
     tables = {row[0] for row in database.query("SHOW TABLES").result_rows}
     assert {"events", "landing", "user_days"} <= tables
     assert database.query("SELECT count() FROM events").result_rows == [(0,)]
+
+
+def test_acknowledged_rows_survive_kills(
+    clickhouse_server: LocalClickHouse, clickhouse_settings: ClickHouseSettings
+) -> None:
+    """SIGKILL in the middle of inserts loses no row whose insert was answered, and leaves no lock behind."""
+    kills = 2
+    client = connect(clickhouse_settings)
+    client.command(
+        "CREATE TABLE kept (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
+    )
+    client.close()
+    acknowledged: list[int] = []
+
+    def insert(first: int, stopped: threading.Event) -> None:
+        writer = connect(clickhouse_settings)
+        number = first
+        while not stopped.is_set():
+            try:
+                writer.raw_insert("kept", insert_block=b'{"n":%d}\n' % number, fmt="JSONEachRow")
+            except ClickHouseError:
+                break
+            acknowledged.append(number)
+            number += 1
+        writer.close()
+
+    for kill in range(kills):
+        stopped, before = threading.Event(), len(acknowledged)
+        thread = threading.Thread(target=insert, args=(kill * 1_000_000, stopped))
+        thread.start()
+        wait_for(lambda before=before: len(acknowledged) >= before + 20)  # type: ignore[misc]
+        clickhouse_server.kill()
+        stopped.set()
+        thread.join()
+        clickhouse_server.restart()
+
+    client = connect(clickhouse_settings)
+    stored = {row[0] for row in client.query("SELECT DISTINCT n FROM kept").result_rows}
+    client.close()
+    assert set(acknowledged) <= stored
+    assert len(stored) <= len(acknowledged) + kills
+
+
+def test_it_stops_in_time_although_a_query_runs(tmp_path: Path) -> None:
+    """SIGTERM ends the process in under two seconds; a query that would run for minutes does not hold it."""
+    server = LocalClickHouse(tmp_path)
+    with server.running():
+        client = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
+
+        def ask() -> None:
+            with pytest.raises(ClickHouseError):
+                client.query("SELECT count() FROM numbers(1000000000000)")
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        watcher = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
+        wait_for(
+            lambda: (
+                watcher.query(
+                    "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%'"
+                ).result_rows[0][0]
+                >= 2
+            )
+        )
+        watcher.close()
+        since = time.monotonic()
+        server.stop()
+        took = time.monotonic() - since
+        thread.join()
+        client.close()
+    assert took < 2
+
+
+def test_one_engine_per_folder(tmp_path: Path) -> None:
+    """A second engine on a folder is refused with a reason, and gets it when the first is gone."""
+    first = Engine(tmp_path)
+    with pytest.raises(StartFailed, match="another ClickHouse engine uses"):
+        Engine(tmp_path, wait_s=0.05)
+    first.close()
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)

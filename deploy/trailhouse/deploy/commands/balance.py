@@ -26,7 +26,7 @@ def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None: 
     if format is Format.JSON:
         print_json(books)
     else:
-        columns = [name for name in books["partitions"][0]] if books["partitions"] else []
+        columns = list(books["partitions"][0]) if books["partitions"] else []
         print_table(columns, [[each[name] for name in columns] for each in books["partitions"]])
         print()
         print_table(

@@ -1,0 +1,221 @@
+"""Who may do what: the three identities at the real engine."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import clickhouse_connect
+import httpx
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.deploy.clickhouse.errors import EngineError
+from trailhouse.deploy.clickhouse.identities import IDENTITIES, Passwords
+from trailhouse.deploy.clickhouse.job import allowed_settings
+from trailhouse.producers.settings import Secret
+
+As = Callable[[str], Client]
+
+
+@pytest.fixture
+def as_identity(clickhouse_server: LocalClickHouse) -> Iterator[As]:
+    """A client of an identity on the database `trailhouse`, the only one that grants speak of."""
+    clients: list[Client] = []
+
+    def connect(identity: str) -> Client:
+        clients.append(
+            clickhouse_connect.get_client(dsn=clickhouse_server.dsn(identity, "trailhouse").reveal())
+        )
+        return clients[-1]
+
+    admin = clickhouse_connect.get_client(dsn=clickhouse_server.dsn("admin", "default").reveal())
+    clients.append(admin)
+    admin.command("CREATE DATABASE IF NOT EXISTS trailhouse")
+    yield connect
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def table(as_identity: As) -> Iterator[str]:
+    """A table in `trailhouse` with one row."""
+    admin, name = as_identity("admin"), f"t_{uuid.uuid4().hex[:8]}"
+    admin.command(f"CREATE TABLE {name} (n UInt64) ENGINE = MergeTree ORDER BY n")
+    admin.command(f"INSERT INTO {name} VALUES (1)")
+    yield name
+    admin.command(f"DROP TABLE {name}")
+
+
+def test_the_reader_reads(as_identity: As, table: str) -> None:
+    """The reader sees rows, tables and columns of its database, and what drivers need of `system`."""
+    reader = as_identity("reader")
+    assert reader.query(f"SELECT n FROM {table}").result_rows == [(1,)]
+    assert (table,) in reader.query("SHOW TABLES").result_rows
+    assert reader.query(f"DESCRIBE TABLE {table}").result_rows[0][0] == "n"
+    assert reader.query("SELECT count() FROM numbers(3)").result_rows == [(3,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO {table} VALUES (2)",
+        "INSERT INTO {table} SELECT 2",
+        "CREATE TABLE other (n UInt8) ENGINE = Memory",
+        "CREATE TEMPORARY TABLE mine (n UInt8)",
+        "DROP TABLE {table}",
+        "TRUNCATE TABLE {table}",
+        "ALTER TABLE {table} DELETE WHERE 1",
+        "OPTIMIZE TABLE {table}",
+        "SET ROLE admin",
+        "SET readonly = 0",
+        "USE system",
+        "SELECT 1 SETTINGS readonly = 0",
+        "SELECT 1 SETTINGS max_execution_time = 0",
+        "SELECT 1; SELECT 2",
+        "SELECT 1; DROP TABLE {table}",
+        "SELECT 1 INTO OUTFILE '/tmp/leak'",
+        "KILL QUERY WHERE 1",
+        "BACKUP TABLE {table} TO Disk('d', 'x')",
+        "SYSTEM SHUTDOWN",
+        "EXECUTE AS admin SELECT 1",
+        "SELECT file('/etc/passwd')",
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        "SELECT (SELECT count() FROM file('/etc/passwd', 'LineAsString'))",
+        "DESCRIBE TABLE file('/etc/passwd')",
+        "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+        "SELECT * FROM s3('http://127.0.0.1:1/b/k', 'CSV')",
+        "SELECT * FROM remote('127.0.0.1', system.one)",
+        "SELECT * FROM python('x')",
+        "SELECT * FROM sqlite('/tmp/x.db', 't')",
+        "SELECT * FROM icebergLocal('/tmp/x')",
+        "SELECT * FROM executable('id', 'TSV', 'x String')",
+        "SELECT * FROM merge('system', 'processes')",
+        "SELECT * FROM `/etc/passwd`",
+        "SELECT eval('SELECT 1')",
+        "SELECT sleep(3)",
+        "SELECT query FROM system.processes",
+        "SELECT * FROM view(SELECT query FROM system.processes)",
+        "WITH p AS (SELECT query FROM system.processes) SELECT * FROM p",
+        "SELECT 1 IN (SELECT 1 FROM system.processes)",
+        "SHOW PROCESSLIST",
+        "SELECT * FROM system.users",
+        "SELECT * FROM system.server_settings",
+        "SELECT * FROM system.named_collections",
+        "SELECT * FROM default.anything",
+    ],
+)
+def test_the_reader_cannot(as_identity: As, table: str, sql: str) -> None:
+    """Everything that writes, leaves the database, or shows files and other people's queries is refused."""
+    reader = as_identity("reader")
+    with pytest.raises(ClickHouseError) as caught:
+        reader.query(sql.format(table=table))
+    assert getattr(caught.value, "code", None) in {60, 62, 164, 497}, caught.value
+    assert reader.query(f"SELECT n FROM {table}").result_rows == [(1,)]
+    assert not Path("/tmp/leak").exists()
+
+
+def test_a_parameter_cannot_name_what_a_statement_may_not(as_identity: As) -> None:
+    """An identifier bound as a parameter is judged as if it were written out."""
+    with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+        as_identity("reader").query("SELECT * FROM {t:Identifier}", parameters={"t": "system.processes"})
+
+
+def test_the_reader_cannot_lift_its_caps(as_identity: As, clickhouse_server: LocalClickHouse) -> None:
+    """Time and memory are capped, whatever the URL asks for; `system` cannot be its database."""
+    reader = as_identity("reader")
+    rows = reader.query(
+        "SELECT getSetting('max_execution_time'), getSetting('max_memory_usage'), getSetting('readonly')"
+    ).result_rows
+    assert [float(value) for value in rows[0]] == [30, 2_000_000_000, 1]
+    dsn = httpx.URL(clickhouse_server.dsn("reader").reveal())
+    with httpx.Client(base_url=clickhouse_server.url, auth=(dsn.username, dsn.password)) as web:
+        for asked in (
+            {"max_execution_time": "0"},
+            {"max_memory_usage": "9000000000"},
+            {"allow_introspection_functions": "1"},
+            {"database": "system"},
+        ):
+            answer = web.get("/", params={"query": "SELECT 1", **asked})
+            assert answer.status_code >= 400, (asked, answer.text)
+        assert web.get("/", params={"query": "SELECT getSetting('readonly')", "readonly": "0"}).text == "1\n"
+
+
+def test_ingest_inserts_and_reads_its_database_only(as_identity: As, table: str) -> None:
+    """The sink's identity cannot change tables, and cannot pull files into them."""
+    ingest = as_identity("ingest")
+    ingest.insert(table, [[5]], column_names=["n"])
+    ingest.raw_insert(table, insert_block=b'{"n":6}', fmt="JSONEachRow")
+    assert ingest.query(f"SELECT sum(n) FROM {table}").result_rows == [(12,)]
+    for sql in (
+        f"DROP TABLE {table}",
+        f"ALTER TABLE {table} DELETE WHERE 1",
+        "CREATE TABLE other (n UInt8) ENGINE = Memory",
+        f"INSERT INTO {table} FROM INFILE '/etc/passwd' FORMAT LineAsString",
+        f"INSERT INTO {table} SELECT length(file('/etc/passwd'))",
+        f"INSERT INTO {table} SELECT count() FROM system.processes",
+        "INSERT INTO FUNCTION file('/tmp/leak', 'CSV', 'n UInt8') VALUES (1)",
+        "SET ROLE admin",
+    ):
+        with pytest.raises(ClickHouseError) as caught:
+            ingest.command(sql)
+        assert getattr(caught.value, "code", None) in {164, 497}, (sql, caught.value)
+    assert not Path("/tmp/leak").exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://reader:wrong@", "http://default@", "http://admin@", "http://nobody:x@"]
+)
+def test_nobody_gets_in_without_the_password(clickhouse_server: LocalClickHouse, url: str) -> None:
+    """A wrong password and an unknown name get the same answer; there is no user without a password."""
+    address = clickhouse_server.url.removeprefix("http://")
+    answer = httpx.post(f"{url}{address}/", content="SELECT 1")
+    assert answer.status_code == 403
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "516"
+    assert "password is incorrect, or there is no user with such name" in answer.text
+
+
+def test_only_this_machine_by_its_own_name(clickhouse_server: LocalClickHouse) -> None:
+    """A web page whose name was made to resolve to 127.0.0.1 is refused before its password is looked at."""
+    for path in ("/", "/ping"):
+        assert httpx.get(clickhouse_server.url + path, headers={"Host": "evil.example"}).status_code == 403
+    assert httpx.get(clickhouse_server.url + "/ping", headers={"Host": "localhost:1"}).status_code == 200
+
+
+def test_passwords_come_in_three_ways() -> None:
+    """Basic authorization, headers, or the URL; the first that is there decides."""
+    passwords = Passwords({name: Secret(f"pw-{name}") for name in IDENTITIES})
+    assert passwords.identify({"authorization": "Basic cmVhZGVyOnB3LXJlYWRlcg=="}, {}).name == "reader"
+    assert (
+        passwords.identify({"x-clickhouse-user": "ingest", "x-clickhouse-key": "pw-ingest"}, {}).name
+        == "ingest"
+    )
+    assert passwords.identify({}, {"user": "admin", "password": "pw-admin"}).name == "admin"
+    for headers in ({}, {"authorization": "Basic %%%"}, {"authorization": "Bearer pw-admin"}):
+        with pytest.raises(EngineError):
+            passwords.identify(headers, {})
+
+
+def test_passwords_do_not_show() -> None:
+    """Nothing that may be printed holds a password."""
+    passwords = Passwords({name: Secret(f"pw-{name}") for name in IDENTITIES})
+    assert "pw-" not in repr(vars(passwords)) + repr(passwords)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_execution_time", "31"),
+        ("max_execution_time", "-1"),
+        ("max_memory_usage", "0"),
+        ("allow_ddl", "1"),
+    ],
+)
+def test_settings_the_reader_may_not_choose(name: str, value: str) -> None:
+    """Caps can be lowered, never lifted; settings that do more than shape a result are closed."""
+    with pytest.raises(EngineError):
+        allowed_settings(IDENTITIES["reader"], {name: value})
+    assert allowed_settings(IDENTITIES["ingest"], {name: value}) == {name: value}
