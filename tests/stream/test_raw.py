@@ -159,6 +159,8 @@ def test_a_member_that_breaks_the_contract_rejects_the_record(member: bytes, rea
         ("actor_name", "x" * (TEXT_LENGTH_MAX + 1)),
         ("attributes", {str(n): n for n in range(ATTRIBUTES_MAX + 1)}),
         ("attributes", {"a": "x" * (TEXT_LENGTH_MAX + 1)}),
+        ("attributes", {"": "a"}),
+        ("attributes", {"x" * 129: "a"}),
     ],
 )
 def test_a_field_out_of_bounds_is_invalid(field: str, value: Any) -> None:

@@ -152,7 +152,9 @@ def _decode_newer(value: bytes) -> RawEvent:
         fields = _OBJECT.decode(value)
         unknown = {name: fields.pop(name) for name in list(fields) if name not in FIELD}
         event = _DECODER.decode(msgspec.json.encode(fields))
-        extra: dict[str, Any] = {f"extra.{name}"[:ATTRIBUTE_NAME_LENGTH_MAX]: _scalar(raw) for name, raw in unknown.items()}
+        extra: dict[str, Any] = {
+            f"extra.{name}"[:ATTRIBUTE_NAME_LENGTH_MAX]: _scalar(raw) for name, raw in unknown.items()
+        }
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(value, error) from None
     event.attributes = {**(event.attributes or {}), **extra}

@@ -33,7 +33,7 @@ EXPLANATIONS: Final[dict[Reason, str]] = {
     Reason.INVALID_FIELD: "A field is missing or breaks the contract. The detail names the field and the rule.",
     Reason.UNSUPPORTED_VERSION: "`schema_version` is newer than this stream worker. Upgrade it, then replay.",
     Reason.CLOCK_SKEW: "`occurred_at` lies before 1970 or more than 10 minutes after Kafka received the record. Mend the emitter's clock.",
-    Reason.ORG_DENIED: "This topic may not carry events of that organisation (setting TRAILHOUSE_TOPIC_ORGS).",
+    Reason.ORG_DENIED: "This topic may not carry events of that organisation. Allow it with TRAILHOUSE_TOPIC_ORGS, or publish it to its own topic.",
     Reason.UNSTORABLE: "ClickHouse refused this one row for good; the sink found it by bisection. Report it: the stream should have caught it.",
     Reason.INTERNAL: "A step failed on this record in a way it should not. Report it with the record's place; then replay.",
 }

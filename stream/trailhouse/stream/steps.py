@@ -188,6 +188,7 @@ _TEXT_FIELDS: Final = tuple(field.name for field in FIELDS if not field.is_pii a
 _EMAIL_FIELDS: Final = frozenset({"actor_email", "user_email"})
 _pii_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _PII_FIELDS))
 _text_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _TEXT_FIELDS))
+_UUID: Final = re.compile(r"(?:urn:uuid:)?\{?([0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12})\}?")
 _CANONICAL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -236,10 +237,10 @@ def _known_action(action: str) -> _Known:
 def _canonical_id(event_id: str) -> str:
     if _CANONICAL_ID.fullmatch(event_id):
         return event_id
-    try:
-        return str(uuid.UUID(event_id))
-    except ValueError:
-        raise Rejection(Reason.INVALID_FIELD, "event_id: must be a UUID") from None
+    found = _UUID.fullmatch(event_id)  # by itself `uuid.UUID` also takes what `int` reads: `1_1`, `+1`
+    if found is None:
+        raise Rejection(Reason.INVALID_FIELD, "event_id: must be a UUID")
+    return str(uuid.UUID(found[1]))
 
 
 def _in_utc(event: RawEvent) -> Any:
@@ -286,7 +287,8 @@ def network_of(address: str) -> str:
             ip = ipaddress.ip_address(host)
         except ValueError:
             return "invalid"
-    for kind in ("loopback", "link_local", "private", "reserved", "multicast", "unspecified"):
+    ip = getattr(ip, "ipv4_mapped", None) or ip  # how servers that listen on both write `::ffff:10.0.0.1`
+    for kind in ("loopback", "link_local", "unspecified", "multicast", "reserved", "private"):
         if getattr(ip, f"is_{kind}"):
             return "reserved" if kind in {"multicast", "unspecified"} else kind
     return "public"

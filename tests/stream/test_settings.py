@@ -1,0 +1,72 @@
+"""`settings` of the stream worker: read from the environment, refused with the key and what was wanted."""
+
+from __future__ import annotations
+
+import pytest
+
+from trailhouse.producers.errors import SettingsError
+from trailhouse.producers.settings import Secret
+from trailhouse.stream.settings import StreamSettings
+
+PEPPER = "sixteen letters!"
+
+
+def settings(**environ: str) -> StreamSettings:
+    return StreamSettings.from_env({"TRAILHOUSE_PEPPER": PEPPER, **environ})
+
+
+def test_a_pepper_is_enough() -> None:
+    """Everything else has a default that works on one machine."""
+    made = settings()
+    assert made == StreamSettings(pepper=Secret(PEPPER))
+    assert (made.group, made.orgs, made.metrics_port, made.kafka.raw_topic) == (
+        "trailhouse-stream",
+        None,
+        0,
+        "audit.events",
+    )
+
+
+def test_the_pepper_is_never_shown() -> None:
+    """Whoever has it can look persons up."""
+    assert PEPPER not in repr(settings())
+    assert PEPPER not in str(settings())
+
+
+@pytest.mark.parametrize(
+    ("text", "orgs"),
+    [("*", None), ("acme", {"acme"}), (" acme , globex", {"acme", "globex"})],
+)
+def test_the_organisations_of_the_topic(text: str, orgs: set[str] | None) -> None:
+    """All, or the ones named."""
+    assert settings(TRAILHOUSE_TOPIC_ORGS=text).orgs == orgs
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("TRAILHOUSE_PEPPER", "too short"),
+        ("TRAILHOUSE_TOPIC_ORGS", ""),
+        ("TRAILHOUSE_STREAM_GROUP", ""),
+        ("TRAILHOUSE_STREAM_DATADIR", ""),
+        ("TRAILHOUSE_STREAM_FETCH_RECORDS", "0"),
+        ("TRAILHOUSE_STREAM_FETCH_RECORDS", "many"),
+        ("TRAILHOUSE_STREAM_QUEUED_RECORDS", "0"),
+        ("TRAILHOUSE_STREAM_SESSION_TIMEOUT_S", "5.9"),
+        ("TRAILHOUSE_STREAM_STOP_GRACE_S", "0"),
+        ("TRAILHOUSE_METRICS_PORT", "65536"),
+        ("TRAILHOUSE_METRICS_HOST", ""),
+        ("TRAILHOUSE_KAFKA_BOOTSTRAP", "nowhere"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(key: str, value: str) -> None:
+    """The message names the variable; a secret's value stays out of it."""
+    with pytest.raises(SettingsError, match=key) as caught:
+        settings(**{key: value})
+    assert key != "TRAILHOUSE_PEPPER" or value not in str(caught.value)
+
+
+def test_a_missing_pepper_is_refused() -> None:
+    """A worker without one would write hashes that anybody can look up."""
+    with pytest.raises(SettingsError, match="TRAILHOUSE_PEPPER"):
+        StreamSettings.from_env({})
