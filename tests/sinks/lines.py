@@ -54,12 +54,12 @@ def event(number: int, **fields: Any) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value is not None}
 
 
-def imagine(random: Random, count: int, *, years: int = 2) -> list[dict[str, Any]]:
-    """Events of two organisations over `years`: people, machines, nobody; activity and none; ids shared across orgs."""
+def imagine(random: Random, count: int, *, days: int = 60) -> list[dict[str, Any]]:
+    """Events of two organisations over `days`: people, machines, nobody; activity and none; ids shared across orgs."""
     events: list[dict[str, Any]] = []
-    start = datetime(2026, 3, 1, tzinfo=UTC) - timedelta(days=365 * years)
+    start = datetime(2026, 3, 1, tzinfo=UTC) - timedelta(days=days)
     for number in range(count):
-        moment = start + timedelta(milliseconds=random.randrange(365 * years * 86_400_000))
+        moment = start + timedelta(milliseconds=random.randrange(days * 86_400_000))
         who = random.choice((*(f"u-{n}" for n in range(20)), "robot", ""))
         events.append(
             event(

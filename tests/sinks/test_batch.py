@@ -75,7 +75,7 @@ def check_pieces(lines: list[bytes]) -> list[list[bytes]]:
 
 def test_fifteen_years_are_cut_by_month() -> None:
     """No insert touches more than 24 months; every row is in exactly one."""
-    lines = enriched(imagine(Random(5), 1500, years=15))
+    lines = enriched(imagine(Random(5), 1500, days=15 * 365))
     assert len(check_pieces(lines)) == 8
 
 
@@ -87,7 +87,7 @@ def test_a_long_backlog_is_cut_by_day_of_receipt() -> None:
 
 def test_both_limits_at_once() -> None:
     """Years of history received over months are cut by both."""
-    check_pieces(enriched(imagine(Random(6), 900, years=9), step=timedelta(hours=3)))
+    check_pieces(enriched(imagine(Random(6), 900, days=9 * 365), step=timedelta(hours=3)))
 
 
 def test_rejected_rows_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ def insert_lines(client: Client, table: str, lines: Sequence[bytes]) -> None:
         code = error_code(error)
         if code not in ROW_FAULT_CODES:
             raise
-        raise StorageRefused(code, _first_line(error)) from None
+        raise StorageRefused(code, _name(error)) from None
 
 
 def error_code(error: BaseException) -> int | None:
@@ -120,16 +121,7 @@ def error_code(error: BaseException) -> int | None:
     return code if isinstance(code, int) else None
 
 
-def _first_line(error: BaseException) -> str:
-    """The error without the server's echo of the data: a parse error quotes the row, and rows hold personal data."""
-    text = str(error).partition("\n")[0]
-    for marker in (
-        ": (while reading",
-        "(at row",
-        ": while parsing",
-        "Buffer content",
-        "JSON data",
-        ", value ",
-    ):
-        text = text.partition(marker)[0]
-    return text[:200]
+def _name(error: BaseException) -> str:
+    """The server's name of the error and nothing else of it: its text quotes the row, and rows hold personal data."""
+    found = re.search(r"\(([A-Z_]{3,80})\) \(version ", str(error))
+    return found[1] if found else "no name given"

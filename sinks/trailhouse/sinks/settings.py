@@ -9,8 +9,13 @@ from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setti
 
 
 def _is_dsn(dsn: Secret) -> bool:
-    parts = urlsplit(dsn.reveal())
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and len(parts.path) > 1
+    try:
+        parts = urlsplit(dsn.reveal())
+        return (
+            parts.port != 0 and parts.scheme in {"http", "https"} and bool(parts.hostname and parts.path[1:])
+        )
+    except ValueError:  # brackets that do not match, or a port that is no number
+        return False
 
 
 @dataclass(frozen=True, slots=True)
