@@ -1,0 +1,246 @@
+"""The docs are tested: generated blocks equal the code, links lead somewhere, commands and examples exist and run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import trailhouse.producers
+from trailhouse.deploy.cli import COMMANDS, build
+from trailhouse.deploy.reference.page import BLOCKS, fill
+from trailhouse.producers import AuditEvent, AuditProducer, MemoryTransport
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+AREAS = {"people and access", "reports", "dashboard", "operations"}
+REQUIREMENTS = {"WD": 14, "WS": 9, "WA": 18, "WP": 1, "WL": 6, "P": 27, "K": 9, "A": 9}
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def fences(language: str) -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        for kind, text in FENCE.findall(page.read_text()):
+            if kind == language:
+                yield page, text
+
+
+def shell_lines() -> Iterator[tuple[str, str]]:
+    """Every command line in a ```bash block, with the page it stands on; continued lines are joined."""
+    for page, text in fences("bash"):
+        for line in text.replace("\\\n", " ").splitlines():
+            if line.strip() and not line.lstrip().startswith("#"):
+                yield name_of(page), line.strip()
+
+
+def tracked() -> list[Path]:
+    """The files of the repository, or of the unpacked archive where there is no git."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split("\0")
+    files = [ROOT / name for name in listed if name]
+    return [file for file in files if file.is_file()] or [
+        file
+        for file in ROOT.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(ROOT).parts)
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_generated_blocks_are_current(page: Path) -> None:
+    """A block between marks says what the code says now; `make docs` writes it."""
+    assert fill(page.read_text()) == page.read_text()
+
+
+def test_every_block_stands_on_a_page() -> None:
+    """Nothing is generated for nobody: settings, metrics, actions, reasons, fields, tables, commands, reports."""
+    text = "".join(page.read_text() for page in PAGES)
+    assert [name for name in BLOCKS if f"<!-- {name}: begin -->" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link names a file of the repository, and a heading of it where it has an anchor."""
+    broken = []
+    for target in LINK.findall(page.read_text()):
+        path, _, anchor = target.partition("#")
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them, and those set by hand."""
+    text = re.sub(FENCE, "", page.read_text())
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
+
+
+def test_every_page_is_in_the_index() -> None:
+    """`docs/README.md` leads to every page."""
+    linked = {(DOCS / target).resolve() for target in LINK.findall((DOCS / "README.md").read_text())}
+    assert {name_of(page) for page in DOCS.rglob("*.md") if page not in linked} <= {"docs/README.md"}
+
+
+def test_every_variable_of_the_code_is_documented() -> None:
+    """`docs/configuration.md` has each TRAILHOUSE_ variable that the code reads, and none that it does not."""
+    found: set[str] = set()
+    for stage in ("producers", "stream", "sinks", "queries", "deploy"):
+        for file in (ROOT / stage).rglob("*.py"):
+            found |= set(re.findall(r"TRAILHOUSE_[A-Z_]*[A-Z]", file.read_text()))
+    documented = set(re.findall(r"TRAILHOUSE_[A-Z_]*[A-Z]", (DOCS / "configuration.md").read_text()))
+    assert documented == found
+
+
+def test_metrics_named_in_prose_exist() -> None:
+    """A metric in any page is one of `docs/metrics.md`."""
+    known = set(re.findall(r"^\| `(trailhouse_\w+)`", (DOCS / "metrics.md").read_text(), re.MULTILINE))
+    assert known
+    named = {
+        name for page in PAGES for name in re.findall(r"`[^`\n]*?\b(trailhouse_[a-z_]+)", page.read_text())
+    }
+    assert named - known == set()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """Each package that pyproject.toml asks for stands in docs/dependencies.md, and no other does."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    for extra in project["project"]["optional-dependencies"].values():
+        wanted += [each for each in extra if not each.startswith("trailhouse[")]
+    names = {re.split(r"[\[<>=]", each)[0] for each in wanted}
+    cells = re.findall(r"^\| ([a-z0-9, -]+) \| ", (DOCS / "dependencies.md").read_text(), re.MULTILINE)
+    documented = {name.strip() for cell in cells for name in cell.split(",")} - {"package", "---"}
+    assert documented == names
+
+
+def test_the_changelog_knows_this_version() -> None:
+    """The version of pyproject.toml has its section."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def requirement_rows() -> Mapping[str, tuple[str, str]]:
+    """(where, shown by) of each requirement."""
+    rows = re.findall(
+        r"^\| ([A-Z]+\d+) \| [^|]+ \| ([^|]*) \| ([^|]*) ?\|$",
+        (DOCS / "requirements.md").read_text(),
+        re.MULTILINE,
+    )
+    return {name: (where.strip(), shown.strip()) for name, where, shown in rows}
+
+
+def test_no_requirement_is_missing() -> None:
+    """Every id of the list has its row."""
+    assert set(requirement_rows()) == {
+        f"{prefix}{number}" for prefix, count in REQUIREMENTS.items() for number in range(1, count + 1)
+    }
+
+
+@pytest.mark.parametrize("name", requirement_rows())
+def test_a_requirement_is_built_or_planned(name: str) -> None:
+    """What is built names files that exist and what shows it; what is not says in which part it comes."""
+    where, shown = requirement_rows()[name]
+    paths = re.findall(r"`((?:producers|stream|sinks|queries|deploy|tests)/[^`]*)`", where + shown)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    planned = re.findall(r"planned: ([a-z ]+)", where)
+    assert all(area.strip() in AREAS for area in planned)
+    assert planned or shown
+
+
+@pytest.fixture(scope="module")
+def command() -> Any:
+    return typer.main.get_command(build([each.name for each in COMMANDS]))
+
+
+@pytest.mark.parametrize(("page", "line"), list(shell_lines()))
+def test_commands_of_the_docs_exist(page: str, line: str, command: Any) -> None:
+    """Every `make` target, `trailhouse` command and option that a page shows is there."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for part in re.split(r"&&|\|(?!')|;", line):
+        words = shlex.split(part.partition("#")[0] if "://" not in part else part)
+        if words[0] == "make":
+            assert {word for word in words[1:] if "=" not in word} <= targets
+        elif words[0].rpartition("/")[2] == "trailhouse":
+            check_usage(command, words[1:])
+        else:
+            assert words[0] in {"cd", "curl", "export", "git", "head", "pip", "ulimit", ".ci/run", "zcat"}, (
+                f"{page}: unknown command"
+            )
+
+
+def check_usage(command: Any, words: list[str]) -> None:
+    """The subcommand exists and knows the options."""
+    context = command.make_context("trailhouse", [], resilient_parsing=True)
+    while words and hasattr(command, "get_command"):
+        if words[0] in {"--help", "--version"}:
+            return
+        command = command.get_command(context, words.pop(0))
+        assert command is not None
+        context = command.make_context(command.name, [], parent=context, resilient_parsing=True)
+    known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)} | {"--help"}
+    options = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    if command.name == "report":
+        options -= OPTIONS_OF_REPORTS
+    assert options - known == set()
+
+
+# A report takes its own parameters as options; they stand in its header.
+OPTIONS_OF_REPORTS = {"--actors", "--limit"}
+
+
+@pytest.mark.parametrize(("page", "text"), [(name_of(page), text) for page, text in fences("python")])
+def test_python_of_the_docs_runs(page: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python example runs, on a transport that keeps what was sent in memory."""
+
+    def produce(*args: Any, **settings: Any) -> AuditProducer:
+        return AuditProducer(
+            transport=settings.get("transport") or MemoryTransport(),
+            on_delivery=settings.get("on_delivery"),
+            buffer=settings.get("buffer"),
+        )
+
+    monkeypatch.setattr(trailhouse.producers, "AuditProducer", produce)
+    exec(compile(text, page, "exec"), {"__name__": "example"})
+
+
+@pytest.mark.parametrize(("page", "text"), [(name_of(page), text) for page, text in fences("json")])
+def test_json_of_the_docs_is_json(page: str, text: str) -> None:
+    """Every JSON example parses; the one of docs/events.md is a valid event."""
+    value = json.loads(text)
+    if page == "docs/events.md":
+        assert AuditEvent.from_bytes(text.encode()).org_id == value["org_id"]
+
+
+def test_no_tracked_file_names_a_registry_or_a_machine() -> None:
+    """The repository can be cloned anywhere and fetch its packages from wherever the machine is told to."""
+    forbidden = re.compile(
+        r"pypi\.(?:org|python)|pythonhosted\.org|registry\.npmjs|repo1?\.maven|conda\.anaconda"
+        r"|(?<![\w.])/(?:(?:root|home|Users)/[a-z]|work/(?:main|shared)\b|opt/wheels\b)"
+    )
+    found = [
+        f"{file.relative_to(ROOT)}: {match[0]}"
+        for file in tracked()
+        if file != Path(__file__).resolve()
+        for match in forbidden.finditer(file.read_text(errors="replace"))
+    ]
+    assert found == []
