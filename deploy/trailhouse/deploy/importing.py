@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from trailhouse.deploy.errors import DeployError
-from trailhouse.deploy.landing import await_landing, read_positions
+from trailhouse.deploy.landing import NotLanded, await_landing, read_positions
 from trailhouse.deploy.meter import Meter
 from trailhouse.deploy.stack import find_stack
 from trailhouse.producers.errors import AuditBufferFull, DeliveryFailed
@@ -102,7 +102,7 @@ class ImportOutcome:
 def run_job(job: Job, sources: Sequence[Source], meter: Meter, environ: Mapping[str, str]) -> ImportOutcome:
     """Import the sources one after another; a source that breaks off ends the run, and what came before it counts.
 
-    Raises `StackNotFound`, `NotSent`, `NotLanded`; what the sources raise comes back as `trouble`.
+    Raises `StackNotFound` and `NotSent`; what else fails comes back as `trouble`, with what was done until then.
     """
     outcome = ImportOutcome(sources=len(sources), dry_run=job.dry_run)
     if job.dry_run:
@@ -121,7 +121,10 @@ def run_job(job: Job, sources: Sequence[Source], meter: Meter, environ: Mapping[
         _deliver(producer)
     outcome.seconds = time.perf_counter() - started
     if job.wait_s is not None and outcome.tally.events:
-        outcome.waited_s = _await(stack, job.wait_s, meter)
+        try:
+            outcome.waited_s = _await(stack, job.wait_s, meter)
+        except NotLanded as error:
+            outcome.trouble = outcome.trouble or error
     return outcome
 
 
@@ -151,9 +154,9 @@ def _read_all(
 
 
 def _deliver(producer: AuditProducer) -> None:
-    producer.flush(FLUSH_TIMEOUT_S)
+    left = producer.flush(FLUSH_TIMEOUT_S).pending
     try:
-        producer.close()
+        producer.close(timeout=0 if left else None)
     except DeliveryFailed as error:
         raise NotSent("Kafka did not take everything", cause=str(error), hint=AGAIN) from None
 

@@ -28,11 +28,25 @@ class Positions:
     stored: Mapping[int, int]
 
 
-def read_positions(kafka: KafkaSettings, group: str) -> Positions:
-    """Ask Kafka; raises what kafka-python raises when it is away."""
-    from trailhouse.sinks.balance import read_positions as read  # noqa: PLC0415  loads the Kafka driver
+class NotAnswering(DeployError):
+    """Kafka cannot say the positions now; it may in a moment."""
 
-    marks, logs, epoch = read(kafka, group)
+
+def read_positions(kafka: KafkaSettings, group: str) -> Positions:
+    """Ask Kafka. Raises `NotAnswering` while it is away or its coordinator still starts, else what kafka-python raises."""
+    from kafka.errors import KafkaError  # noqa: PLC0415 - loads the Kafka driver
+
+    from trailhouse.sinks.balance import read_positions as read  # noqa: PLC0415
+    from trailhouse.stream.topics import TopicError  # noqa: PLC0415
+
+    try:
+        marks, logs, epoch = read(kafka, group)
+    except TopicError as error:
+        raise NotAnswering(str(error)) from error
+    except KafkaError as error:
+        if not error.retriable:
+            raise
+        raise NotAnswering(f"Kafka does not answer: {type(error).__name__}") from error
     return Positions(
         epoch,
         {partition: end for partition, (_, end) in logs.items()},
@@ -54,27 +68,37 @@ def await_landing(
     send meanwhile is not waited for. `on_progress(done, of)` is called at each look. Raises `NotLanded` when nothing
     moves for `timeout_s`, or the topic was created anew.
     """
-    first = read()
-    goals = {partition: end - 1 for partition, end in first.ends.items() if end > 0}
-    total = _behind(goals, first.stored)
-    behind, moved = total, clock()
-    positions = first
+    first: Positions | None = None
+    goals: dict[int, int] = {}
+    total = behind = -1
+    trouble = f"the stream or the sink has not moved for {timeout_s:g} s"
+    moved = clock()
     while behind:
-        on_progress(total - behind, total)
-        if clock() - moved > timeout_s:
+        try:
+            positions = read()
+        except NotAnswering as error:
+            trouble = str(error.args[0])
+        else:
+            if first is None:
+                first = positions
+                goals = {partition: end - 1 for partition, end in positions.ends.items() if end > 0}
+                total = _behind(goals, positions.stored)
+            elif positions.epoch != first.epoch:
+                raise NotLanded("the raw topic was created anew while we waited", hint="import again")
+            now_behind = _behind(goals, positions.stored)
+            if now_behind != behind:
+                behind, moved = now_behind, clock()
+            on_progress(total - behind, total)
+        if behind and clock() - moved > timeout_s:
             raise NotLanded(
-                f"{behind} records are in Kafka but not in ClickHouse yet",
-                cause=f"the stream or the sink has not moved for {timeout_s:g} s",
+                f"{max(behind, 0):,} records are in Kafka but not in ClickHouse yet"
+                if first
+                else "it is not known what is queryable",
+                cause=trouble,
                 hint="nothing is lost; see which role lags: trailhouse status",
             )
-        pause(POLL_S)
-        positions = read()
-        if positions.epoch != first.epoch:
-            raise NotLanded("the raw topic was created anew while we waited", hint="import again")
-        now_behind = _behind(goals, positions.stored)
-        if now_behind != behind:
-            behind, moved = now_behind, clock()
-    on_progress(total, total)
+        if behind:
+            pause(POLL_S)
     return total
 
 
