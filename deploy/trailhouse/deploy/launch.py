@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import http.client
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -70,6 +71,7 @@ def start(
             supervisor.start(programs(folder, state.ports, credentials))
             save_state(folder.state, state)
             stack = stack_at(folder, state.ports, environ)
+            write_curl_config(stack)
             _bring_up(stack, supervisor, state, told)
         except BaseException:
             supervisor.stop(STOP_GRACE_S)
@@ -121,6 +123,8 @@ def _bring_up(stack: Stack, supervisor: Supervisor, state: StackState, told: _To
                 )
             time.sleep(0.05)
 
+    # supervisord looks at its processes once a second, or when it is asked something.
+    wait("supervisord", supervisor.answers)
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415 - loaded while Kafka starts
     from trailhouse.sinks.migrate import migrate  # noqa: PLC0415
     from trailhouse.stream.topics import create_topics  # noqa: PLC0415
@@ -134,7 +138,6 @@ def _bring_up(stack: Stack, supervisor: Supervisor, state: StackState, told: _To
     wait("kafka", lambda: kafka_answers(LOOPBACK, state.ports["kafka"]))
     create_topics(stack.kafka, state.partitions)
     told("Kafka", stack.kafka.bootstrap)
-    wait("supervisord", supervisor.answers)
     supervisor.start_workers()
     for role in WORKERS:
         wait(role, lambda port=state.ports[role]: is_healthy(port))  # type: ignore[misc]
@@ -153,6 +156,21 @@ def create_database(stack: Stack) -> None:
     client = connect(dataclasses.replace(settings, dsn=Secret(anywhere)))
     client.command(f"CREATE DATABASE IF NOT EXISTS `{settings.database}`")
     client.close()
+
+
+def write_curl_config(stack: Stack) -> None:
+    """Write `reader.curl`, with which `curl -K` asks ClickHouse as the reader, no password on any command line."""
+    assert stack.folder is not None
+    settings = stack.clickhouse("reader")
+    text = (
+        f'url = "{stack.clickhouse_url}/?database={settings.database}"\n'
+        f'user = "{settings.username}:{settings.password.reveal()}"\n'
+        "silent\nshow-error\n"
+    )
+    path = stack.folder.path / "reader.curl"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
 
 
 def is_healthy(port: int, timeout_s: float = 1.0) -> bool:

@@ -81,6 +81,7 @@ class Stack:
 
     def roles(self) -> list[Role]:
         """The processes and how far behind they are; empty by the environment alone, where others run them."""
+        from trailhouse.deploy.kafka.probe import answers as kafka_answers  # noqa: PLC0415
         from trailhouse.deploy.lag import lags  # noqa: PLC0415 - loads the Kafka client
 
         if self.folder is None:
@@ -89,7 +90,8 @@ class Stack:
             "stream": ("trailhouse-stream", self.kafka.raw_topic),
             "sink": ("trailhouse-sink", self.kafka.enriched_topic),
         }
-        behind = lags(self.kafka.bootstrap, groups)
+        # A client would wait half a minute for a broker that is away.
+        behind = lags(self.kafka.bootstrap, groups) if kafka_answers(LOOPBACK, self.ports["kafka"]) else {}
         return [
             Role(each.name, each.pid, each.state, behind.get(each.name))
             for each in Supervisor(self.folder).processes()
