@@ -135,29 +135,29 @@ def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
 
 def pseudonymise(event: RawEvent, out: Enriched, rules: Rules) -> None:
     """Keyed hashes in place of persons and addresses, and the list of everyone this event speaks of."""
-    ref, org = rules.pseudonyms.ref, out.org_id
-    out.user_ref = user = ref(org, out.identity)
-    subjects = {user} if user else set()
-    if event.actor_email:
-        subjects.add(ref(org, email_identity(event.actor_email)))
-    if event.actor_ip:
-        out.address_ref = ref(org, event.actor_ip)
-    if event.user_email:
-        subjects.add(ref(org, email_identity(event.user_email)))
-    if event.user_asset or event.user_email:
-        out.target_ref = ref(org, event.user_asset or email_identity(event.user_email or ""))
-        subjects.add(out.target_ref)
-    if event.actor_user_id and not user:  # named, though said to be anonymous
-        subjects.add(ref(org, event.actor_user_id))
+    org, pseudonyms = out.org_id, rules.pseudonyms
+    people = pseudonyms.people(
+        org,
+        out.identity,
+        event.actor_user_id,
+        event.actor_email,
+        event.actor_ip,
+        event.user_asset,
+        event.user_email,
+    )
+    out.user_ref, out.target_ref, out.address_ref = people.user, people.target, people.address
+    others: list[str] = []
     for name, value in out.pii.items():
         if name == "changes":
-            emails = emails_in_json(value)
+            others.extend(emails_in_json(value))
         elif "@" in value and name not in _EMAIL_FIELDS and (found := scan(value)) is not None:
-            emails = found.emails
-        else:
-            continue
-        subjects.update(ref(org, email_identity(email)) for email in emails)
-    out.subject_refs = sorted(subjects)
+            others.extend(found.emails)
+    if others:
+        out.subject_refs = sorted(
+            {*people.subjects, *(pseudonyms.ref(org, email_identity(each)) for each in others)}
+        )
+    else:
+        out.subject_refs = list(people.subjects)
 
 
 def derive_facts(event: RawEvent, out: Enriched, rules: Rules) -> None:
