@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +116,30 @@ assert not [link for link in links if link.startswith("socket:")], links
         [sys.executable, "-c", script], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def build(kind: str, source: Path, target: Path) -> Path:
+    """Build a wheel or an sdist of `source` without fetching anything; the file made."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(target)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (built,) = target.iterdir()
+    return built
+
+
+def test_the_wheel_holds_every_stage(tmp_path: Path) -> None:
+    """Code, SQL, reports and `py.typed` of all five stages, and nothing else; also when built from the sdist."""
+    wheel = build("wheel", ROOT, tmp_path / "direct")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    wanted = {
+        file.relative_to(ROOT / stage).as_posix()
+        for stage in STAGES
+        for file in (ROOT / stage).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert packed == wanted
+    with tarfile.open(build("sdist", ROOT, tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+    with zipfile.ZipFile(build("wheel", source, tmp_path / "again")) as archive:
+        assert {name for name in archive.namelist() if ".dist-info/" not in name} == wanted
