@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -21,9 +21,9 @@ from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.reports import load
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.store import Pool
-from trailhouse.queries.watch import check_clickhouse, check_kafka, observe, watch
+from trailhouse.queries.watch import Probe, Watch, check_clickhouse, check_kafka, observe
 
-READY_TIMEOUT_S: Final = 8.0
+READY_TIMEOUT_S: Final = 3.0
 STOP_GRACE_S: Final = 3
 
 
@@ -37,13 +37,11 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        look = watch(lambda: observe(settings, pool, metrics), settings.balance_interval_s)
-        task = asyncio.create_task(look) if has_watch else look.close()
+        watch = Watch(lambda: observe(settings, pool, metrics), settings.balance_interval_s)
+        if has_watch:
+            watch.start()
         yield
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        watch.stop()
         pool.close()
 
     app = FastAPI(
@@ -68,36 +66,30 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
 
 
 def _add_health(app: FastAPI, checks: dict[str, Callable[[], None]]) -> None:
+    probes = {name: Probe(check) for name, check in checks.items()}
+
     @app.get("/healthz", tags=["operations"], summary="Whether the process is alive")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operations"], summary="Whether ClickHouse and Kafka answer")
     async def readyz() -> Response:
-        answers = await asyncio.gather(*(_try(check) for check in checks.values()))
-        parts = dict(zip(checks, answers, strict=True))
-        is_ready = not any(parts.values())
-        body: dict[str, Any] = {
-            "status": "ready" if is_ready else "not ready",
-            **{name: why or "ok" for name, why in parts.items()},
-        }
-        return JSONResponse(body, 200 if is_ready else 503)
-
-
-async def _try(check: Callable[[], None]) -> str:
-    """Why a check failed, in one line; empty when it passed."""
-    try:
-        await asyncio.wait_for(asyncio.to_thread(check), READY_TIMEOUT_S)
-    except TimeoutError:
-        return f"no answer within {READY_TIMEOUT_S:g} s"
-    except Exception as error:  # whatever the drivers raise is the answer
-        return str(error).partition("\n")[0] or type(error).__name__
-    return ""
+        answers = await asyncio.gather(
+            *(asyncio.to_thread(probe.ask, READY_TIMEOUT_S) for probe in probes.values())
+        )
+        parts = {name: why or "ok" for name, why in zip(probes, answers, strict=True)}
+        is_ready = not any(answers)
+        return JSONResponse(
+            {"status": "ready" if is_ready else "not ready", **parts}, 200 if is_ready else 503
+        )
 
 
 def run(settings: ApiSettings) -> None:
     """Serve until a signal ends it."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kafka").setLevel(
+        logging.CRITICAL
+    )  # it reports every attempt; the watch says what matters
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -29,7 +29,6 @@ class Result:
     asked_at: datetime
     landed_until: datetime | None
     elapsed_s: float
-    rows_read: int
 
     @property
     def report(self) -> Report:
@@ -86,7 +85,6 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
         asked_at=asked_at,
         landed_until=ClickHouseStore(client).landed_until(),
         elapsed_s=time.perf_counter() - started,
-        rows_read=int(result.summary.get("read_rows", 0)),
     )
 
 

@@ -16,7 +16,9 @@ from trailhouse.sinks.settings import ClickHouseSettings
 QUERY_TIMEOUT_S: Final = 60.0
 _TOO_LONG: Final = frozenset({159, 160, 209})
 _TOO_LARGE: Final = frozenset({241, 307, 158})
-_NO_TABLE: Final = frozenset({60, 81})
+# A parameterised view that is missing is to the server a table function it does not know.
+_NO_TABLE: Final = frozenset({46, 60, 81})
+_NOT_US: Final = frozenset({192, 193, 194, 497, 516})
 
 
 @contextmanager
@@ -42,6 +44,10 @@ def our_errors() -> Iterator[None]:
             raise StorageUnavailable(
                 "the database lacks a table or view", "run `trailhouse migrate`"
             ) from error
+        if code in _NOT_US:
+            raise StorageUnavailable(
+                "ClickHouse refused this user", "check the user and password in TRAILHOUSE_CLICKHOUSE_DSN"
+            ) from error
         raise QueryError(
             f"ClickHouse refused the report: code {code}",
             "this is a mistake of ours; its log has the whole text",
@@ -62,11 +68,12 @@ class ClickHouseStore:
 
     def first_event(self, org: str) -> datetime | None:
         """When the organisation's first event occurred; None when it has none."""
-        # The quarter-hours are few and sorted; only the first one's events are then read.
+        # The quarter-hours are few and sorted; only the first one's events are then read. The bound is a DateTime64
+        # too: against a DateTime the engine loses what happened in the last millisecond before it.
         text = """
             SELECT toUnixTimestamp64Milli(min(occurred_at)) FROM events
             WHERE org_id = {org:String} AND occurred_at < (
-              SELECT min(slot) + 900 FROM action_slots WHERE org_id = {org:String}
+              SELECT toDateTime64(min(slot) + 900, 3, 'UTC') FROM action_slots WHERE org_id = {org:String}
             )
             HAVING count() > 0
         """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Final
 
 from trailhouse.queries.metrics import ApiMetrics
@@ -36,12 +37,61 @@ def observe(settings: ApiSettings, pool: Pool, metrics: ApiMetrics) -> None:
         log.warning("cannot close the books: %s: %s", type(error).__name__, str(error).partition("\n")[0])
 
 
-async def watch(look: Callable[[], None], interval_s: float) -> None:
-    """Call `look` in a thread, again and again, `interval_s` apart (longer when looking takes long)."""
-    while True:
-        started = time.monotonic()
-        await asyncio.to_thread(look)
-        await asyncio.sleep(max(interval_s, REST * (time.monotonic() - started)))
+class Watch:
+    """Calls `look` in a thread of its own, again and again, `interval_s` apart (longer when looking takes long).
+
+    The thread is a daemon: a look that waits for Kafka does not hold up the end of the process.
+    """
+
+    def __init__(self, look: Callable[[], None], interval_s: float) -> None:
+        self._look, self._interval_s = look, interval_s
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end; a look under way ends by itself or with the process."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            started = time.monotonic()
+            self._look()
+            self._stopped.wait(max(self._interval_s, REST * (time.monotonic() - started)))
+
+
+class Probe:
+    """A check that may hang: asked with a deadline, run once at a time, never waited for when the process ends."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._lock = threading.Lock()
+        self._answer: Future[None] | None = None
+
+    def ask(self, timeout_s: float) -> str:
+        """Why the check failed, in one line; empty when it passed. A check still under way is waited for again."""
+        with self._lock:
+            if self._answer is None or self._answer.done():
+                self._answer = Future()
+                threading.Thread(target=self._run, args=(self._answer,), name="probe", daemon=True).start()
+            answer = self._answer
+        try:
+            answer.result(timeout_s)
+        except TimeoutError:
+            return f"no answer within {timeout_s:g} s"
+        except Exception as error:  # whatever the drivers raise is the answer
+            return str(error).partition("\n")[0] or type(error).__name__
+        return ""
+
+    def _run(self, answer: Future[None]) -> None:
+        try:
+            self._check()
+        except Exception as error:
+            answer.set_exception(error)
+        else:
+            answer.set_result(None)
 
 
 def check_clickhouse(pool: Pool) -> None:

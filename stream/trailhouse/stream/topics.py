@@ -64,6 +64,7 @@ def _open(settings: KafkaSettings) -> KafkaAdminClient:
             bootstrap_servers=settings.bootstrap.split(","),
             client_id="trailhouse-topics",
             request_timeout_ms=10_000,
+            bootstrap_timeout_ms=10_000,
         )
     except KafkaError as error:
         raise TopicError(
@@ -146,17 +147,22 @@ class TopicIds:
 
     def read(self, name: str) -> str:
         """The topic's id as Kafka prints it; raises `TopicError` when it does not exist or no broker answers."""
-        if self._client is None:
-            self._client = _open(self._settings)
+        client = self._client = self._client or _open(self._settings)
         try:
-            topic = _describe(self._client, [name]).get(name)
+            topic = _describe(client, [name]).get(name)
         except KafkaError:
-            self._client.close()
-            self._client = _open(self._settings)
-            topic = _describe(self._client, [name]).get(name)
+            client.close()
+            client = self._client = _open(self._settings)
+            topic = _describe(client, [name]).get(name)
         if topic is None:
             raise TopicError(f"topic {name} does not exist", "run `trailhouse topics`")
         return topic.id
+
+    def close(self) -> None:
+        """Close the connection; the next `read` opens another."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
 
 def _describe(client: KafkaAdminClient, names: Any) -> dict[str, Topic]:

@@ -1,0 +1,44 @@
+"""Serve an application on a free port of this machine, over real HTTP."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+
+from trailhouse.queries.api import create_app
+from trailhouse.queries.settings import ApiSettings
+
+
+@contextmanager
+def serving(settings: ApiSettings, *, has_watch: bool = False) -> Iterator[httpx.Client]:
+    """The API of `settings` on a port of its own, and a client for it; both are closed afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app = create_app(settings, has_watch=has_watch)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5))
+        started = threading.Event()
+        main = threading.Thread(target=_run, args=(server, listener, started), daemon=True)
+        main.start()
+        assert started.wait(20)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            main.join(20)
+            assert not main.is_alive()
+
+
+def _run(server: uvicorn.Server, listener: socket.socket, started: threading.Event) -> None:
+    startup = server.startup
+
+    async def note(sockets: list[socket.socket] | None = None) -> None:
+        await startup(sockets)
+        started.set()
+
+    server.startup = note  # type: ignore[method-assign]  # the server has no hook that says it listens
+    server.run(sockets=[listener])

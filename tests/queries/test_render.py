@@ -1,0 +1,146 @@
+"""Results as tables, CSV, JSON and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from trailhouse.queries import render
+from trailhouse.queries.caller import Caller
+from trailhouse.queries.question import ask
+from trailhouse.queries.report import load
+from trailhouse.queries.runner import Result, Row
+
+NOW = datetime(2026, 1, 31, 20, 0, 0, 500_000, tzinfo=UTC)
+LAST = datetime(2026, 1, 30, 23, 59, 59, 999_000, tzinfo=UTC)
+
+
+class NoStore:
+    def orgs(self) -> list[str]:
+        raise AssertionError
+
+    def first_event(self, org: str) -> datetime | None:
+        raise AssertionError
+
+
+def result(*rows: Row, report: str = "most_active_users", **params: str) -> Result:
+    question = ask(
+        load()[report],
+        Caller.operator(),
+        {"org": "acme", "since": "2026-01-01", "until": "2026-01-31", **params},
+        store=NoStore(),
+        now=NOW,
+    )
+    return Result(question, rows, NOW, LAST, 0.0312)
+
+
+def leader(user: str) -> Row:
+    return (1, user, 1234567, LAST)
+
+
+def test_csv_follows_rfc_4180() -> None:
+    """Comma, CRLF, a header row, and quotes doubled inside quotes."""
+    text = render.csv(result(leader('a,"b"\nc')))
+    assert text == (
+        'rank,user,active_days,last_active\r\n1,"a,""b""\nc",1234567,2026-01-30T23:59:59.999Z\r\n'
+    )
+    assert list(csv.reader(io.StringIO(text, newline="")))[1][1] == 'a,"b"\nc'
+
+
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+)
+def test_a_cell_that_a_spreadsheet_would_run_is_escaped(start: str) -> None:
+    """Text of strangers that begins as a formula does gets an apostrophe before it."""
+    text = render.csv(result(leader(f"{start}cmd|' /C calc'!A1")))
+    row = list(csv.reader(io.StringIO(text, newline="")))[1]
+    assert row[1] == f"'{start}cmd|' /C calc'!A1"
+
+
+def test_numbers_and_dates_are_never_escaped() -> None:
+    """Only text can be a formula; a number keeps its sign, nothing is written for nothing."""
+    rows: tuple[Row, ...] = ((date(2026, 1, 1), -5), (date(2026, 1, 2), None))
+    text = render.csv(result(*rows, report="users_active_over_time"))
+    assert text == "day,active_users\r\n2026-01-01,-5\r\n2026-01-02,\r\n"
+
+
+def test_json_says_what_was_asked_and_answered() -> None:
+    """Report, parameters, period, columns with units, rows by column name, freshness."""
+    document = json.loads(render.json(result(leader("ann"), timezone="Asia/Kathmandu", limit="3")))
+    assert document["report"] == "most_active_users"
+    assert document["params"] == {"org": "acme", "timezone": "Asia/Kathmandu", "actors": "people", "limit": 3}
+    assert document["period"] == {
+        "first_day": "2026-01-01",
+        "last_day": "2026-01-31",
+        "since": "2025-12-31T18:15:00Z",
+        "until": "2026-01-31T18:15:00Z",
+        "so_far": False,
+    }
+    assert [column["unit"] for column in document["columns"]][2] == "days"
+    assert document["rows"] == [
+        {"rank": 1, "user": "ann", "active_days": 1234567, "last_active": "2026-01-30T23:59:59.999Z"}
+    ]
+    assert document["freshness"] == {
+        "asked_at": "2026-01-31T20:00:00.500Z",
+        "stored_through": "2026-01-30T23:59:59.999Z",
+    }
+
+
+def test_ndjson_is_one_object_per_line() -> None:
+    """No row, no line."""
+    assert render.ndjson(result()) == b""
+    lines = render.ndjson(result(leader("a\nb"), leader("c"))).splitlines()
+    assert [json.loads(line)["user"] for line in lines] == ["a\nb", "c"]
+
+
+def test_a_table_aligns_figures_and_ends_with_its_footer() -> None:
+    """Digits right-aligned with thousands separated; below: rows, time, period, zone, freshness."""
+    text = render.table(result(leader("ann")))
+    lines = text.splitlines()
+    assert lines[0] == "Most active users · acme"
+    assert (
+        lines[-1]
+        == "1 row · 0.03 s · 2026-01-01 to 2026-01-31, so far · UTC · stored through 2026-01-30T23:59:59Z"
+    )
+    (row,) = [line for line in lines if "ann" in line]
+    assert "1,234,567" in row
+    header = next(line for line in lines if "active_days" in line)
+    assert header.index("active_days") + len("active_days") == row.index("1,234,567") + len("1,234,567")
+    assert "\x1b" not in text
+
+
+def test_a_table_shows_control_characters_instead_of_sending_them() -> None:
+    """An identity cannot clear the screen, colour it, turn the writing direction or draw markup."""
+    text = render.table(result(leader("\x1b[2J\u202eevil[red]x[/red]\u2028")))
+    assert "\\x1b[2J\\u202eevil[red]x[/red]\\u2028" in text
+    assert not {"\x1b", "\u202e", "\u2028"} & set(text)
+
+
+def test_a_narrow_table_folds_and_loses_nothing() -> None:
+    """In a small terminal a long identity goes on in the next line."""
+    text = render.table(result(leader("x" * 70)), width=60)
+    assert text.count("x") == 70
+
+
+def test_a_finished_period_is_not_so_far() -> None:
+    """Only a running period is marked."""
+    finished = replace(result(), asked_at=datetime(2026, 2, 1, tzinfo=UTC), landed_until=None)
+    assert render.footer(finished) == "0 rows · 0.03 s · 2026-01-01 to 2026-01-31 · UTC"
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 1, 1, tzinfo=UTC), "2026-01-01T00:00:00Z"),
+        (datetime(2026, 1, 1, 0, 0, 0, 5000, tzinfo=timezone(timedelta())), "2026-01-01T00:00:00.005Z"),
+        (datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=5, minutes=45))), "2026-01-01T00:00:00+05:45"),
+    ],
+)
+def test_times_are_rfc_3339(moment: datetime, text: str) -> None:
+    """`Z` for UTC, the offset for other zones, milliseconds where there are any."""
+    assert text == render.text(moment)

@@ -1,0 +1,124 @@
+"""The header format: what a report file must say, and how a mistake is reported."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from trailhouse.queries.errors import BadParameter, ReportBroken, UnknownReport
+from trailhouse.queries.report import BOUND, Parameter, find, load, parse
+
+GOOD = """\
+/*
+title: Things
+question: How many things?
+source: [X1]
+counts: things
+terms: [event]
+chart: number
+last: 30d
+parameters:
+  kind: {type: String, default: a, choices: [a, b], text: which}
+  top: {type: UInt32, default: 3, minimum: 1, maximum: 9, text: how many}
+columns:
+  things: {type: integer, unit: things, text: how many}
+*/
+SELECT count() AS things FROM events WHERE org_id = {org:String} AND action = {kind:String} LIMIT {top:UInt32}
+"""
+
+
+def test_a_report_is_its_header_and_its_sql() -> None:
+    """Everything the CLI, API and docs need comes from the one file; the header never reaches the server."""
+    report = parse("things", GOOD)
+    assert (
+        report.name,
+        report.title,
+        report.chart,
+        report.last,
+        report.source,
+    ) == ("things", "Things", "number", "30d", ("X1",))
+    assert Parameter("kind", "String", "a", "which", choices=("a", "b")) == report.parameters[0]
+    assert [column.name for column in report.columns] == ["things"]
+    assert report.sql.startswith("SELECT count()")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("/*\n", "-- ", "open with a YAML header"),
+        ("chart: number", "chart: pie", "chart is 'pie'; wanted one of number, line, bar, table"),
+        ("chart: number\n", "", "header lacks 'chart'"),
+        ("title: Things", "titel: Things", "header has 'titel'"),
+        ("title: Things", "title: [", "header is not YAML"),
+        ("source: [X1]", "source: X1", "source must be a list"),
+        ("source: [X1]", "source: []", "header lacks 'source'"),
+        ("type: integer, unit", "type: float, unit", "type of column things is 'float'"),
+        ("unit: things, ", "", "column things: "),
+        ("text: which", "text: which, colour: red", "parameter kind: "),
+        ("default: a,", "default: c,", "parameter kind: default kind is 'c'"),
+        ("default: 3,", "default: 10,", "parameter top: default top is '10'"),
+        ("default: 3,", "default: '3',", "parameter top: default '3' is not of the type"),
+        ("kind: {", "org: {", "parameter org has a name that every report has already"),
+        ("  kind: {", "  since: {", "parameter since has a name that every report has already"),
+        ("{top:UInt32}", "{top:UInt64}", "{top:UInt64} is declared as UInt32"),
+        ("{top:UInt32}", "{limit:UInt32}", "{limit:UInt32} is declared as nothing"),
+        ("LIMIT {top:UInt32}", "", "the SQL never uses {top:UInt32}"),
+        ("org_id = {org:String}", "1", "the SQL never uses {org:String}"),
+        ("{org:String}", "{org:Identifier}", "{org:Identifier} is declared as String"),
+    ],
+)
+def test_a_broken_header_names_the_report_and_the_rule(old: str, new: str, rule: str) -> None:
+    """No file can forget whose data it shows, or take a value that is not declared with its type."""
+    assert old in GOOD
+    with pytest.raises(ReportBroken, match=re.escape(rule)) as caught:
+        parse("things", GOOD.replace(old, new))
+    assert str(caught.value).startswith("report things: ")
+
+
+def test_a_report_name_is_a_question_in_snake_case() -> None:
+    """Names become paths, commands and metric labels."""
+    with pytest.raises(ReportBroken, match="must have a name"):
+        parse("Things!", GOOD)
+
+
+@pytest.mark.parametrize("text", ["0", "10", "-1", "1.0", "", "٣", "1e0", "99999999999"])
+def test_a_number_outside_its_bounds_is_refused(text: str) -> None:
+    """Plain ASCII digits between minimum and maximum."""
+    top = parse("things", GOOD).parameters[1]
+    with pytest.raises(BadParameter) as caught:
+        top.parse(text)
+    assert caught.value.hint == "wanted: a whole number from 1 to 9"
+
+
+def test_the_packaged_reports() -> None:
+    """The six reports other things rely on, with exactly their columns."""
+    columns = {name: ",".join(column.name for column in report.columns) for name, report in load().items()}
+    assert columns == {
+        "active_users": "active_users",
+        "events_by_action": "action,events",
+        "most_active_users": "rank,user,active_days,last_active",
+        "rejected_by_reason": "reason,records,org",
+        "users_active_over_time": "day,active_users",
+        "weekly_active_users": "week,active_users",
+    }
+
+
+def test_values_reach_the_sql_as_server_side_parameters_only() -> None:
+    """No report holds a driver's own placeholder or a quoted parameter."""
+    for report in load().values():
+        assert not re.search(r"%s|%\(|\$\d|'\{|\}'", report.sql), report.name
+        assert set(re.findall(r"\{(\w+):", report.sql)) <= {
+            *BOUND,
+            *(each.name for each in report.parameters),
+        }
+
+
+def test_an_unknown_report_gets_the_closest_name() -> None:
+    """A typo is answered with what was probably meant."""
+    with pytest.raises(UnknownReport) as caught:
+        find(load(), "active_user")
+    assert caught.value.hint == "did you mean active_users?"
+    with pytest.raises(UnknownReport) as caught:
+        find(load(), "zzz")
+    assert "weekly_active_users" in caught.value.hint
