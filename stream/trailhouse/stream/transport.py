@@ -28,6 +28,7 @@ from aiokafka.errors import ConsumerStoppedError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
+from faust.types.transports import ConsumerT
 from mode.utils.futures import notify
 
 FLOW_POLL_S: Final = 0.005
@@ -106,7 +107,7 @@ async def fetch(
     Written out because that method tests for exactly its own result class, and because the position must be read in
     the same step of the event loop in which the records are taken. `max_records` bounds each partition's fetch.
     """
-    fetcher = consumer._fetcher  # noqa: SLF001  # as Faust's own driver does; version pinned
+    fetcher: Any = consumer._fetcher  # noqa: SLF001  # as Faust's own driver does; version pinned
     if consumer._closed or fetcher._closed:  # noqa: SLF001
         raise ConsumerStoppedError
     deadline = time.monotonic() + timeout_s
@@ -248,4 +249,4 @@ class Consumer(driver.Consumer):
 class Transport(driver.Transport):
     """Set on the app through its public `transport` property."""
 
-    Consumer: ClassVar[type[Consumer]] = Consumer
+    Consumer: ClassVar[type[ConsumerT]] = Consumer
