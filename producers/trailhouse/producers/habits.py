@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Final
 
-from trailhouse.producers.roster import Person
+from trailhouse.producers.roster import Person, Trade
 
 # How often each trade does what; the numbers are shares of its working day, not percent.
-WEIGHTS: Final[Mapping[str, Mapping[str, float]]] = {
+WEIGHTS: Final[Mapping[Trade, Mapping[str, float]]] = {
     "research": {
         "page:view": 22,
         "run:create": 16,

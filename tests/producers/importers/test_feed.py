@@ -2,13 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pytest
-
-from trailhouse.producers.errors import InvalidEvent
 from trailhouse.producers.event import AuditEvent
 from trailhouse.producers.importers.errors import UnreadableInput
 from trailhouse.producers.importers.feed import TICK_EVENTS, Source, Tally, feed
-from trailhouse.producers.importers.reject import REASON_LENGTH_MAX, Read, Reject
+from trailhouse.producers.importers.reject import Read, Reject
 
 EVENT = AuditEvent.new("page:view", org_id="acme")
 REJECT = Reject(3, "occurred_at: lies before 1970", b"raw")
@@ -62,11 +59,3 @@ def test_the_tally_is_right_when_a_source_breaks_off() -> None:
 
     _, tally, _, ticks = run(broken())
     assert (tally.events, ticks) == (1, [-1])
-
-
-@pytest.mark.parametrize(("field", "shown"), [("x" * 500, REASON_LENGTH_MAX), ("a\x1b[31m\nb", 12)])
-def test_a_reason_is_short_and_harmless_to_print(field: str, shown: int) -> None:
-    """A field's name may come from the file: it is cut, and cannot steer a terminal."""
-    reason = Reject.of(1, InvalidEvent(field, None, "no such field"), b"").reason
-    assert reason.isprintable()
-    assert shown <= len(reason.removesuffix(": no such field")) <= REASON_LENGTH_MAX
