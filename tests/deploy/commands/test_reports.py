@@ -1,0 +1,138 @@
+"""`trailhouse report` and `trailhouse reports` against the real engine."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from tests.queries.landing import store
+
+from trailhouse.deploy.cli import run
+from trailhouse.queries.reports import load
+from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.settings import ClickHouseSettings
+
+JANUARY = ("--since", "2026-01-01", "--until", "2026-01-31")
+
+
+@pytest.fixture
+def stack(
+    database: Client, clickhouse_settings: ClickHouseSettings, monkeypatch: pytest.MonkeyPatch
+) -> Client:
+    """A stack known by the environment, with one organisation of two people and a bot."""
+    monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
+    monkeypatch.setenv("TRAILHOUSE_CLICKHOUSE_DSN", clickhouse_settings.dsn.reveal())
+    people = [
+        ("ann", "2026-01-05T10:00:00Z"),
+        ("ann", "2026-01-06T10:00:00Z"),
+        ("bob", "2026-01-06T20:00:00Z"),
+    ]
+    events = [
+        {"org_id": "acme", "actor_user_id": who, "occurred_at": at, "action": "page:view"}
+        for who, at in people
+    ]
+    events.append({**events[0], "actor_user_id": "bot", "actor_type": "service_account"})
+    store(
+        database, [each | {"event_id": f"00000000-0000-4000-8000-{n:012}"} for n, each in enumerate(events)]
+    )
+    return database
+
+
+def call(capsysbinary: pytest.CaptureFixture[bytes], *words: str) -> tuple[int, str, str]:
+    code = run(words, {})
+    out, err = capsysbinary.readouterr()
+    return code, out.decode(), err.decode()
+
+
+def test_reports_lists_what_there_is(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Name, question and columns; as JSON the whole headers."""
+    code, out, _ = call(capsysbinary, "reports")
+    assert code == 0
+    assert all(report.name in out and report.question in out for report in load().values())
+    assert [
+        each["name"] for each in json.loads(call(capsysbinary, "reports", "--format", "json")[1])
+    ] == list(load())
+
+
+def test_rows_go_to_stdout_in_the_format_asked_for(
+    stack: Client, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """The organisation may be left out where there is only one; a table ends with its footer."""
+    code, out, err = call(capsysbinary, "report", "weekly_active_users", *JANUARY, "--format", "csv")
+    assert (code, err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    assert [row["active_users"] for row in rows] == ["0", "2", "0", "0", "0"]
+    assert rows[0]["week"] == "2025-12-29"
+    document = json.loads(
+        call(capsysbinary, "report", "active_users", *JANUARY, "--actors", "all", "--format", "json")[1]
+    )
+    assert document["rows"] == [{"active_users": 3}]
+    out = call(
+        capsysbinary, "report", "most_active_users", *JANUARY, "--timezone", "Asia/Kathmandu", "--limit", "1"
+    )[1]
+    assert "ann" in out
+    assert "bob" not in out
+    assert out.splitlines()[-1].startswith("1 row · ")
+    assert "2026-01-01 to 2026-01-31 · Asia/Kathmandu" in out
+
+
+def test_masked_shows_no_name(stack: Client, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """For a report to be handed on."""
+    out = call(capsysbinary, "report", "most_active_users", *JANUARY, "--masked", "--format", "ndjson")[1]
+    assert [json.loads(line)["user"][:2] for line in out.splitlines()] == ["u_", "u_"]
+
+
+def test_the_sql_shown_is_the_sql_run(stack: Client, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """It holds its parameters and runs as it is."""
+    code, out, _ = call(capsysbinary, "report", "active_users", "--org", "acme", *JANUARY, "--show-sql")
+    settings = [line for line in out.splitlines() if line.startswith("SET ")]
+    sql = out[out.index("SELECT") :]
+    parameters = {line.split()[1].removeprefix("param_"): line.partition("= '")[2][:-2] for line in settings}
+    assert code == 0
+    assert stack.query(sql, parameters=parameters).result_rows == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        ("active_user", "there is no report 'active_user'", "did you mean active_users?"),
+        ("active_users --last 30", "last is '30'", "wanted: a number of days"),
+        ("active_users --timezone Berlin", "timezone is 'Berlin'", "wanted: an IANA time zone"),
+        ("events_by_action --limit 3", "limit is '3'", "parameters of events_by_action"),
+        ("active_users --since 2026-02-01 --until 2026-01-01", "since is '2026-02-01'", "before until"),
+    ],
+)
+@pytest.mark.usefixtures("stack")
+def test_wrong_usage_says_what_is_wanted(
+    capsysbinary: pytest.CaptureFixture[bytes], words: str, error: str, hint: str
+) -> None:
+    """Exit code 2, nothing on stdout, the value and how a good one reads on stderr."""
+    status, out, err = call(capsysbinary, "report", *words.split())
+    assert (status, out) == (2, "")
+    assert f"error: {error}" in err
+    assert hint in err
+
+
+def test_zero_and_never_any_data_are_told_apart(
+    stack: Client, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """A typo in the organisation is not answered with zeros alone."""
+    code, out, err = call(
+        capsysbinary, "report", "active_users", "--org", "acmee", *JANUARY, "--format", "csv"
+    )
+    assert (code, out) == (0, "active_users\r\n0\r\n")
+    assert "no event of organisation 'acmee' is stored; organisations with events: acme" in err
+    err = call(
+        capsysbinary,
+        "report",
+        "active_users",
+        "--org",
+        "acme",
+        "--since",
+        "2020-01-01",
+        "--until",
+        "2020-01-02",
+    )[2]
+    assert "nothing in this period" in err

@@ -1,0 +1,63 @@
+"""Settings of the API: whose data it serves, and that it stays on this machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from trailhouse.producers.errors import SettingsError
+from trailhouse.queries.caller import Caller
+from trailhouse.queries.errors import NotAllowed
+from trailhouse.queries.settings import ApiSettings, is_loopback
+
+
+def test_by_default_it_serves_all_organisations_masked_on_this_machine() -> None:
+    """Loopback, every organisation, nobody's name."""
+    settings = ApiSettings.from_env({})
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.caller == Caller(orgs=None, read_pii=False, is_instance=True)
+
+
+def test_named_organisations_are_a_caller_without_the_installations_rights() -> None:
+    """Serving some organisations is not operating the installation."""
+    settings = ApiSettings.from_env({"TRAILHOUSE_API_ORGS": "acme, beta", "TRAILHOUSE_API_READ_PII": "true"})
+    assert settings.caller == Caller(orgs=frozenset({"acme", "beta"}), read_pii=True, is_instance=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("TRAILHOUSE_API_PORT", "70000"),
+        ("TRAILHOUSE_API_ORGS", ""),
+        ("TRAILHOUSE_API_READ_PII", "maybe"),
+        ("TRAILHOUSE_API_POOL_SIZE", "0"),
+        ("TRAILHOUSE_API_BALANCE_INTERVAL_S", "0"),
+    ],
+)
+def test_a_bad_value_names_its_variable(key: str, value: str) -> None:
+    """Which variable, with which value, and what is wanted."""
+    with pytest.raises(SettingsError, match=key):
+        ApiSettings.from_env({key: value})
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("127.8.8.8", True),
+        ("0.0.0.0", False),
+        ("example.org", False),
+    ],
+)
+def test_loopback(host: str, *, is_local: bool) -> None:
+    """Only addresses no other machine can reach."""
+    assert is_loopback(host) is is_local
+
+
+def test_a_caller_without_rights_may_read_nothing() -> None:
+    """Rights are given, never assumed."""
+    with pytest.raises(NotAllowed):
+        Caller().check("acme")
+    Caller(orgs=frozenset({"acme"})).check("acme")
+    Caller.operator().check("anything")
