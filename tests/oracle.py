@@ -104,8 +104,9 @@ def distinct(events: Iterable[Event]) -> list[Event]:
 
 
 def identity(event: Event) -> str:
-    """Who acted: the actor id verbatim, else the lower-cased NFC e-mail, else nobody ("")."""
-    return event.get("actor_user_id") or unicodedata.normalize("NFC", event.get("actor_email") or "").lower()
+    """Who acted: the actor id verbatim, else the e-mail without outer spaces, lower case, NFC, else nobody ("")."""
+    email = unicodedata.normalize("NFC", (event.get("actor_email") or "").strip().lower())
+    return event.get("actor_user_id") or email
 
 
 @lru_cache(maxsize=1_000_000)

@@ -1,7 +1,7 @@
 /*
 title: Weekly active users
 question: How many people were active in each week?
-source: [WS4, WS6, A5]
+source: [WS6, A5]
 counts: people with at least one event that counts as activity in that week, each once a week
 terms: [active-user, person, activity, period, week]
 chart: bar
