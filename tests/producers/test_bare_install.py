@@ -44,7 +44,11 @@ def test_importing_the_sdk_starts_nothing() -> None:
     script = "import atexit, threading; import trailhouse.producers; print(threading.active_count(), atexit._ncallbacks())"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     baseline = subprocess.run(
-        [sys.executable, "-c", "import atexit, threading, logging, orjson, typing; print(threading.active_count(), atexit._ncallbacks())"],
+        [
+            sys.executable,
+            "-c",
+            "import atexit, threading, logging, orjson, typing; print(threading.active_count(), atexit._ncallbacks())",
+        ],
         check=True,
         capture_output=True,
         text=True,

@@ -49,7 +49,10 @@ def test_a_full_buffer_refuses_with_the_reason() -> None:
     held.trouble = "127.0.0.1:9: connection refused"
     held.put(record())
     held.put(record())
-    with pytest.raises(AuditBufferFull, match=r"2 events \(20 bytes\) .* within 0 ms .* not accepted: 127.0.0.1:9: connection refused"):
+    with pytest.raises(
+        AuditBufferFull,
+        match=r"2 events \(20 bytes\) .* within 0 ms .* not accepted: 127.0.0.1:9: connection refused",
+    ):
         held.put(record())
     assert held.counts() == Flushed(sent=0, pending=2, failed=0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import inspect
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -13,13 +12,14 @@ import threading
 import typing
 import uuid
 import weakref
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from tests.producers.doubles import ScriptedTransport
 
-from tests.producers.doubles import Refusal, ScriptedTransport
 from trailhouse.producers import (
     AuditBufferFull,
     AuditEvent,
@@ -46,7 +46,11 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A program of its own, to see what its end does."""
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -82,7 +86,12 @@ def test_an_emitted_event_arrives_as_the_contract_says() -> None:
     event = AuditEvent.from_bytes(value)
     assert event.event_id == event_id
     assert uuid.UUID(event_id).version == 7
-    assert (event.action, event.org_id, event.actor_user_id, event.attributes) == ("project:delete", "acme", "u1", {"page": "/x"})
+    assert (event.action, event.org_id, event.actor_user_id, event.attributes) == (
+        "project:delete",
+        "acme",
+        "u1",
+        {"page": "/x"},
+    )
 
 
 def test_an_existing_event_is_sent_as_it_is() -> None:
@@ -102,7 +111,9 @@ def test_emit_is_typed_field_by_field() -> None:
     assert inspect.signature(AuditProducer.emit).parameters["org_id"].kind is inspect.Parameter.KEYWORD_ONLY
 
 
-@pytest.mark.parametrize("wrong", [{"org_id": "-"}, {"org_id": "acme", "actor_mail": "x"}, {"org_id": "acme", "response_code": 7}])
+@pytest.mark.parametrize(
+    "wrong", [{"org_id": "-"}, {"org_id": "acme", "actor_mail": "x"}, {"org_id": "acme", "response_code": 7}]
+)
 def test_an_invalid_event_is_refused_at_emit_and_nothing_is_sent(wrong: dict[str, Any]) -> None:
     """The caller's own line raises."""
     memory = MemoryTransport()
@@ -113,13 +124,18 @@ def test_an_invalid_event_is_refused_at_emit_and_nothing_is_sent(wrong: dict[str
 
 def test_an_event_too_large_for_kafka_is_refused_at_emit() -> None:
     """Not later, in a thread nobody watches."""
-    with AuditProducer(transport=MemoryTransport()) as trail, pytest.raises(InvalidEvent, match="at most 262144 bytes"):
+    with (
+        AuditProducer(transport=MemoryTransport()) as trail,
+        pytest.raises(InvalidEvent, match="at most 262144 bytes"),
+    ):
         trail.emit("a:b", org_id="acme", changes={"text": {"before": "x" * 300_000}})
 
 
 def test_flush_says_where_everything_stands() -> None:
     """Sent, pending, failed since the start; their sum is what was accepted."""
-    with AuditProducer(transport=ScriptedTransport("ok", (Refusal("no"),)), on_delivery=lambda *_: None) as trail:
+    with AuditProducer(
+        transport=ScriptedTransport("ok", DeliveryRefused("no")), on_delivery=lambda *_: None
+    ) as trail:
         trail.emit("a:b", org_id="acme")
         assert trail.flush(30) == Flushed(sent=1, pending=0, failed=0)
         trail.emit("a:b", org_id="acme")
@@ -182,7 +198,7 @@ def test_a_full_buffer_blocks_then_raises_and_loses_nothing_accepted() -> None:
     kafka = ScriptedTransport(*["hang"] * 5)
     trail = AuditProducer(transport=kafka, buffer=BufferSettings(events=5, max_block_ms=20))
     accepted = [trail.emit("a:b", org_id="acme") for _ in range(5)]
-    with pytest.raises(AuditBufferFull, match="5 events .* no room within 20 ms"):
+    with pytest.raises(AuditBufferFull, match=r"5 events .* no room within 20 ms"):
         trail.emit("a:b", org_id="acme")
     kafka.sent.clear()
     trail._sender._recover(DeliveryFailed("as the driver would find out"))
@@ -204,7 +220,12 @@ def test_many_threads_may_emit() -> None:
     memory = MemoryTransport()
     with AuditProducer(transport=memory, buffer=BufferSettings(events=50, max_block_ms=60_000)) as trail:
         names: list[str] = []
-        threads = [threading.Thread(target=lambda: names.extend(trail.emit("a:b", org_id="acme") for _ in range(300))) for _ in range(4)]
+        threads = [
+            threading.Thread(
+                target=lambda: names.extend(trail.emit("a:b", org_id="acme") for _ in range(300))
+            )
+            for _ in range(4)
+        ]
         for each in threads:
             each.start()
         for each in threads:
@@ -224,7 +245,11 @@ def test_the_callback_may_emit_and_count_but_not_wait_for_itself() -> None:
         except AuditBufferFull as full:
             seen.append(type(full))
 
-    trail = AuditProducer(transport=MemoryTransport(), on_delivery=on_delivery, buffer=BufferSettings(events=1, max_block_ms=86_400_000))
+    trail = AuditProducer(
+        transport=MemoryTransport(),
+        on_delivery=on_delivery,
+        buffer=BufferSettings(events=1, max_block_ms=86_400_000),
+    )
     trail.emit("a:b", org_id="acme")
     trail.flush(30)
     trail.close()
@@ -248,7 +273,9 @@ def test_no_thread_lives_while_there_is_nothing_to_send() -> None:
     assert reference() is None
 
 
-def test_a_thread_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_thread_that_cannot_be_started_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Out of threads: the events stay, the next emit (even into a full buffer), or `flush`, starts it."""
     memory = MemoryTransport()
     trail = AuditProducer(transport=memory, buffer=BufferSettings(events=2, max_block_ms=0))
@@ -287,7 +314,9 @@ def test_making_a_producer_connects_to_nothing() -> None:
 def test_a_refusal_is_an_error_of_its_own() -> None:
     """`on_delivery` tells "never" from "not yet"."""
     told: list[DeliveryFailed | None] = []
-    trail = AuditProducer(transport=ScriptedTransport((Refusal("no"),)), on_delivery=lambda _, error: told.append(error))
+    trail = AuditProducer(
+        transport=ScriptedTransport(DeliveryRefused("no")), on_delivery=lambda _, error: told.append(error)
+    )
     trail.emit("a:b", org_id="acme")
     trail.flush(30)
     assert [type(error) for error in told] == [DeliveryRefused]
@@ -295,11 +324,24 @@ def test_a_refusal_is_an_error_of_its_own() -> None:
         trail.close()
 
 
-@pytest.mark.parametrize("end", ["pass", "sys.exit(3)", "raise ValueError('mine')", "import signal; signal.raise_signal(signal.SIGINT)"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "pass",
+        "sys.exit(3)",
+        "raise ValueError('mine')",
+        "import signal; signal.raise_signal(signal.SIGINT)",
+        "import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)); os.kill(os.getpid(), signal.SIGTERM)",
+    ],
+)
 def test_the_end_of_a_program_delivers_everything(end: str, tmp_path: Path) -> None:
-    """Without `close`: falling off the end, `sys.exit`, an exception, Ctrl-C."""
+    """Without `close`: falling off the end, `sys.exit`, an exception, Ctrl-C, SIGTERM with a handler."""
     out = tmp_path / "sent"
-    run(FILE_TRANSPORT + f"trail = AuditProducer(transport=FileTransport())\nfor _ in range(300): trail.emit('a:b', org_id='acme')\n{end}", str(out))
+    run(
+        FILE_TRANSPORT
+        + f"trail = AuditProducer(transport=FileTransport())\nfor _ in range(300): trail.emit('a:b', org_id='acme')\n{end}",
+        str(out),
+    )
     assert len({event["event_id"] for event in delivered(out)}) == 300
 
 
@@ -318,7 +360,12 @@ def test_events_emitted_while_the_program_ends_are_delivered_too(tmp_path: Path)
         trail.emit("main", org_id="acme")
     """)
     run(script, str(out))
-    assert sorted(event["action"] for event in delivered(out)) == ["hook:after", "hook:before", "main", "thread:late"]
+    assert sorted(event["action"] for event in delivered(out)) == [
+        "hook:after",
+        "hook:before",
+        "main",
+        "thread:late",
+    ]
 
 
 def test_a_program_that_ends_while_kafka_is_away_says_what_it_lost(tmp_path: Path) -> None:
@@ -381,4 +428,4 @@ def test_a_child_of_a_closed_producer_is_closed() -> None:
 def test_a_producer_stays_in_its_process() -> None:
     """Handing one to a spawned process fails at once, instead of losing events there."""
     with pytest.raises(TypeError, match="pickle"):
-        multiprocessing.reduction.ForkingPickler.dumps(AuditProducer(transport=MemoryTransport()))
+        ForkingPickler.dumps(AuditProducer(transport=MemoryTransport()))

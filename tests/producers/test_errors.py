@@ -17,7 +17,9 @@ from trailhouse.producers.errors import (
 )
 
 
-@pytest.mark.parametrize("kind", [SettingsError, InvalidEvent, AuditBufferFull, DeliveryFailed, ProducerClosed])
+@pytest.mark.parametrize(
+    "kind", [SettingsError, InvalidEvent, AuditBufferFull, DeliveryFailed, ProducerClosed]
+)
 def test_every_error_is_an_audit_error(kind: type[Exception]) -> None:
     """One `except AuditError` catches all."""
     assert issubclass(kind, AuditError)
@@ -26,7 +28,14 @@ def test_every_error_is_an_audit_error(kind: type[Exception]) -> None:
 def test_what_may_succeed_later_says_so() -> None:
     """A full buffer and a failed delivery may be tried again; the rest may not."""
     retriable = {AuditBufferFull, DeliveryFailed}
-    for kind in (AuditBufferFull, DeliveryFailed, DeliveryRefused, InvalidEvent, ProducerClosed, SettingsError):
+    for kind in (
+        AuditBufferFull,
+        DeliveryFailed,
+        DeliveryRefused,
+        InvalidEvent,
+        ProducerClosed,
+        SettingsError,
+    ):
         assert kind.retriable == (kind in retriable)
 
 

@@ -18,11 +18,27 @@ def test_every_field_has_its_check() -> None:
 
 def test_the_nineteen_keys_of_the_audit_log_api_are_fields() -> None:
     """W&B's keys map one to one (`timestamp` is `occurred_at`), requirements §4."""
-    wandb = (
-        "action actor_email actor_ip actor_user_id artifact_asset artifact_digest artifact_qualified_name "
-        "artifact_sequence_asset cli_version entity_asset entity_name project_asset project_name report_asset "
-        "report_name response_code user_asset user_email occurred_at"
-    ).split()
+    wandb = [
+        "action",
+        "actor_email",
+        "actor_ip",
+        "actor_user_id",
+        "artifact_asset",
+        "artifact_digest",
+        "artifact_qualified_name",
+        "artifact_sequence_asset",
+        "cli_version",
+        "entity_asset",
+        "entity_name",
+        "project_asset",
+        "project_name",
+        "report_asset",
+        "report_name",
+        "response_code",
+        "user_asset",
+        "user_email",
+        "occurred_at",
+    ]
     assert len(wandb) == 19
     assert set(wandb) <= set(CHECKS)
 
@@ -33,7 +49,9 @@ def test_printable_text(text: str) -> None:
     assert is_printable(text)
 
 
-@pytest.mark.parametrize("text", ["\n", "\x7f", "a\u200b", "\u202e", "\u2028", "\u2029", "\ue000", "\ud800", "é\x85"])
+@pytest.mark.parametrize(
+    "text", ["\n", "\x7f", "a\u200b", "\u202e", "\u2028", "\u2029", "\ue000", "\ud800", "é\x85"]
+)
 def test_unprintable_text(text: str) -> None:
     """Control, format, separator, private and surrogate characters do not."""
     assert not is_printable(text)
@@ -42,7 +60,9 @@ def test_unprintable_text(text: str) -> None:
 @given(st.characters())
 def test_printable_is_decided_by_category(character: str) -> None:
     """The quick way for ASCII agrees with the definition."""
-    assert is_printable(character) == (unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+    assert is_printable(character) == (
+        unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    )
 
 
 @given(st.text(st.characters(codec=None), max_size=20))

@@ -10,19 +10,54 @@ import pytest
 from trailhouse.producers.errors import InvalidEvent
 from trailhouse.producers.event import FIELD, FIELDS, AuditEvent, json_schema
 
-EVENT = {"event_id": "01920f0e-7c5a-7b3e-8f43-0123456789ab", "occurred_at": "2026-01-31T12:34:56.789Z", "org_id": "acme", "action": "a:b"}
-TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "null": type(None)}
+EVENT = {
+    "event_id": "01920f0e-7c5a-7b3e-8f43-0123456789ab",
+    "occurred_at": "2026-01-31T12:34:56.789Z",
+    "org_id": "acme",
+    "action": "a:b",
+}
+TYPES: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "object": dict,
+    "null": type(None),
+}
 
 
 def is_of_type(value: Any, wanted: str | list[str]) -> bool:
     names = [wanted] if isinstance(wanted, str) else wanted
-    return any(isinstance(value, TYPES[name]) and (not isinstance(value, bool) or name == "boolean") for name in names)
+    return any(
+        isinstance(value, TYPES[name]) and (not isinstance(value, bool) or name == "boolean")
+        for name in names
+    )
 
 
 def conforms(value: Any, schema: dict[str, Any]) -> bool:
     """JSON Schema 2020-12, the words our schema uses; an unknown word fails."""
-    known = {"type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "required", "properties"}
-    known |= {"maxProperties", "propertyNames", "additionalProperties", "format", "description", "title", "x-pii", "$id", "$schema"}
+    known = {
+        "type",
+        "enum",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "maximum",
+        "required",
+        "properties",
+    }
+    known |= {
+        "maxProperties",
+        "propertyNames",
+        "additionalProperties",
+        "format",
+        "description",
+        "title",
+        "x-pii",
+        "$id",
+        "$schema",
+    }
     assert set(schema) <= known
     if "type" in schema and not is_of_type(value, schema["type"]):
         return False
@@ -39,7 +74,10 @@ def conforms(value: Any, schema: dict[str, Any]) -> bool:
             all(name in value for name in schema.get("required", ()))
             and len(value) <= schema.get("maxProperties", len(value))
             and all(conforms(name, schema.get("propertyNames", {})) for name in value)
-            and all(conforms(each, inner.get(name, schema.get("additionalProperties", {}))) for name, each in value.items())
+            and all(
+                conforms(each, inner.get(name, schema.get("additionalProperties", {})))
+                for name, each in value.items()
+            )
         )
     if isinstance(value, int | float) and not isinstance(value, bool):
         return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
@@ -134,7 +172,9 @@ def test_schema_describes_every_field_and_marks_personal_data() -> None:
     properties = json_schema()["properties"]
     assert list(properties) == list(FIELD)
     assert all(properties[field.name]["description"] == field.text for field in FIELDS)
-    assert {name for name, each in properties.items() if each.get("x-pii")} == {field.name for field in FIELDS if field.is_pii}
+    assert {name for name, each in properties.items() if each.get("x-pii")} == {
+        field.name for field in FIELDS if field.is_pii
+    }
 
 
 def test_schema_is_made_afresh_each_time() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
-
 from tests.producers.doubles import Refusal, ScriptedTransport
+
 from trailhouse.producers import sender as module
 from trailhouse.producers.buffer import Buffer, Flushed
 from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
@@ -24,11 +24,18 @@ def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_MAX_S", 0)
 
 
-def send_all(transport: ScriptedTransport, events: int, *, is_ending: bool = False, timeout_s: float = 0) -> tuple[Buffer, Told]:
+def send_all(
+    transport: ScriptedTransport, events: int, *, is_ending: bool = False, timeout_s: float = 0
+) -> tuple[Buffer, Told]:
     """Run a sender over `events` records named "0", "1", … until it has nothing left."""
     buffer = Buffer(BufferSettings())
     told: Told = []
-    sender = Sender(buffer, transport, ExitDeadline(timeout_s, is_ending=lambda: is_ending), lambda *each: told.append(each))
+    sender = Sender(
+        buffer,
+        transport,
+        ExitDeadline(timeout_s, is_ending=lambda: is_ending),
+        lambda *each: told.append(each),
+    )
     for index in range(events):
         buffer.put(Record(str(index), str(index).encode()))
     sender.run(idle_s=0)
@@ -90,22 +97,73 @@ def test_a_failed_delivery_sends_what_is_not_confirmed_again_with_the_same_bytes
     assert buffer.counts() == Flushed(sent=3, pending=0, failed=0)
 
 
-def test_an_event_refused_for_good_is_told_and_does_not_hold_up_the_others(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_that_cannot_be_handed_over_is_told_and_does_not_hold_up_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Its callback has the error, the log names it, the rest arrives on the same connection."""
-    transport = ScriptedTransport("ok", (Refusal("too large"),), DeliveryRefused("not ever"), "ok")
-    buffer, told = send_all(transport, 4)
+    transport = ScriptedTransport("ok", DeliveryRefused("not ever"), "ok")
+    buffer, told = send_all(transport, 3)
     assert [(name, type(error)) for name, error in told] == [
         ("0", type(None)),
         ("1", DeliveryRefused),
-        ("2", DeliveryRefused),
-        ("3", type(None)),
+        ("2", type(None)),
     ]
     assert transport.closed == 0
-    assert buffer.counts() == Flushed(sent=2, pending=0, failed=2)
-    assert [record.getMessage() for record in caplog.records] == [
-        "event 1 was not delivered: too large",
-        "event 2 was not delivered: not ever",
+    assert buffer.counts() == Flushed(sent=2, pending=0, failed=1)
+    assert [record.getMessage() for record in caplog.records] == ["event 1 was not delivered: not ever"]
+
+
+def test_refused_is_only_who_is_refused_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """The driver fails innocent events together with the guilty one, and is of no use afterwards."""
+
+    class Poisoned(ScriptedTransport):
+        """As kafka-python: one refusal fails everything under way, and all that follows on this connection."""
+
+        is_fatal = False
+
+        def flush(self, timeout_s: float) -> None:
+            self.is_fatal = self.is_fatal or any(value == b"3" for value in self.sent[-len(self._open) :])
+            for slip in self._open:
+                slip.is_done, slip.exception = True, Refusal("too large") if self.is_fatal else None
+            self._open.clear()
+
+        def close(self, timeout_s: float) -> None:
+            super().close(timeout_s)
+            self.is_fatal = False
+
+    transport = Poisoned()
+    buffer, told = send_all(transport, 6)
+    assert [(name, type(error)) for name, error in told] == [
+        (str(index), DeliveryRefused if index == 3 else type(None)) for index in range(6)
     ]
+    assert buffer.counts() == Flushed(sent=5, pending=0, failed=1)
+    assert [record.getMessage() for record in caplog.records] == ["event 3 was not delivered: too large"]
+
+
+def test_innocent_events_failed_in_another_way_do_not_go_round_for_ever() -> None:
+    """A batch with one invalid record: that one is refused, the others fail "because of the batch"; all are settled."""
+
+    class Batched(ScriptedTransport):
+        def flush(self, timeout_s: float) -> None:
+            batch = self.sent[-len(self._open) :]
+            for slip, value in zip(self._open, batch, strict=False):
+                slip.is_done = True
+                if b"2" in batch:
+                    slip.exception = (
+                        Refusal("invalid")
+                        if value == b"2"
+                        else OSError("part of a batch with an invalid record")
+                    )
+            self._open.clear()
+
+    _, told = send_all(Batched(), 5)
+    assert {name: type(error) for name, error in told} == {
+        "0": type(None),
+        "1": type(None),
+        "2": DeliveryRefused,
+        "3": type(None),
+        "4": type(None),
+    }
 
 
 def test_outcomes_are_settled_in_order() -> None:
@@ -141,7 +199,10 @@ def test_a_callback_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
     sender.run(idle_s=0)
     assert told == ["a", "b"]
     assert buffer.counts().sent == 2
-    assert [record.getMessage() for record in caplog.records] == ["on_delivery failed for event a", "on_delivery failed for event b"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "on_delivery failed for event a",
+        "on_delivery failed for event b",
+    ]
 
 
 def test_an_error_nobody_foresaw_is_logged_and_survived(caplog: pytest.LogCaptureFixture) -> None:
@@ -191,7 +252,9 @@ def test_an_abandoned_sender_reports_what_still_waits_too() -> None:
     """What was not even taken from the buffer yet is told like the rest."""
     buffer = Buffer(BufferSettings())
     told: Told = []
-    sender = Sender(buffer, ScriptedTransport(*["hang"] * 10_000), ExitDeadline(0), lambda *each: told.append(each))
+    sender = Sender(
+        buffer, ScriptedTransport(*["hang"] * 10_000), ExitDeadline(0), lambda *each: told.append(each)
+    )
     for index in range(3 * module.TAKE_EVENTS):
         buffer.put(Record(str(index), b""))
     sender.abandon()

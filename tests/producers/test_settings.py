@@ -31,12 +31,22 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 def test_every_kind_is_read() -> None:
     """Text, numbers, flags, secrets and nested settings."""
-    environ = {"T_TEXT": "é", "T_NUMBER": "12", "T_RATIO": "1e-3", "T_FLAG": "yes", "T_SECRET": "hush", "TRAILHOUSE_TOPIC_RAW": "raw"}
+    environ = {
+        "T_TEXT": "é",
+        "T_NUMBER": "12",
+        "T_RATIO": "1e-3",
+        "T_FLAG": "yes",
+        "T_SECRET": "hush",
+        "TRAILHOUSE_TOPIC_RAW": "raw",
+    }
     read = Everything.from_env(environ)
     assert read == Everything("é", 12, 0.001, True, Secret("hush"), KafkaSettings(raw_topic="raw"))
 
 
-@pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), ("yes", True), ("0", False), ("false", False), ("No", False)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", True), ("TRUE", True), ("yes", True), ("0", False), ("false", False), ("No", False)],
+)
 def test_flags(text: str, value: bool) -> None:
     """Six ways to say it."""
     assert Everything.from_env({"T_FLAG": text}).flag is value
@@ -70,7 +80,10 @@ def test_settings_made_in_code_are_checked_too() -> None:
 def test_a_secret_does_not_show_itself() -> None:
     """Not in repr, str, format or the settings that hold it."""
     secret = Secret("hush")
-    assert "hush" not in f"{secret!r} {secret!s} {secret} {Everything(secret=secret)!r} {Everything(secret=secret)}"
+    assert (
+        "hush"
+        not in f"{secret!r} {secret!s} {secret} {Everything(secret=secret)!r} {Everything(secret=secret)}"
+    )
     assert secret.reveal() == "hush"
 
 
@@ -109,7 +122,14 @@ def test_topics_must_have_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "bad"),
-    [("events", 0), ("events", 10_000_001), ("bytes", 262_143), ("max_block_ms", -1), ("close_timeout_ms", -1), ("max_block_ms", 86_400_001)],
+    [
+        ("events", 0),
+        ("events", 10_000_001),
+        ("bytes", 262_143),
+        ("max_block_ms", -1),
+        ("close_timeout_ms", -1),
+        ("max_block_ms", 86_400_001),
+    ],
 )
 def test_buffer_limits(name: str, bad: int) -> None:
     """A buffer holds one event at least, also one of the largest size."""
@@ -126,4 +146,6 @@ def test_buffer_settings_come_from_the_environment() -> None:
         "TRAILHOUSE_BUFFER_MAX_BLOCK_MS": "0",
         "TRAILHOUSE_BUFFER_CLOSE_TIMEOUT_MS": "1",
     }
-    assert BufferSettings.from_env(environ) == BufferSettings(events=10, bytes=300_000, max_block_ms=0, close_timeout_ms=1)
+    assert BufferSettings.from_env(environ) == BufferSettings(
+        events=10, bytes=300_000, max_block_ms=0, close_timeout_ms=1
+    )

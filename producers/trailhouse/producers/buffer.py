@@ -21,7 +21,7 @@ class Flushed(NamedTuple):
     pending: int
     """accepted, no outcome yet"""
     failed: int
-    """given up: each was told to `on_delivery` and logged"""
+    """refused by Kafka or given up at the end: each was told to `on_delivery`"""
 
 
 class Buffer:

@@ -14,11 +14,12 @@ from kafka import KafkaProducer
 from kafka.errors import (
     InvalidRecordError,
     InvalidTimestampError,
+    KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
-from kafka.partitioner import Partitioner  # pyright: ignore[reportAttributeAccessIssue] # its stub is empty
+from kafka.partitioner import Partitioner
 
 from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
 from trailhouse.producers.lifetime import call_in_forked_child
@@ -92,7 +93,8 @@ class KafkaTransport:
         if self._producer is not None:
             try:
                 self._producer.flush(timeout=timeout_s)
-            except KafkaTimeoutError:
+            except KafkaError:
+                # Out of time; or, "Future not done", a batch that is being split because the broker found it too large.
                 return
 
     def close(self, timeout_s: float) -> None:

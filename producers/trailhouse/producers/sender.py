@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from trailhouse.producers.buffer import Buffer
-from trailhouse.producers.errors import DeliveryFailed
+from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
 from trailhouse.producers.lifetime import ExitDeadline
 from trailhouse.producers.transport import OnDelivery, Receipt, Record, Settled, Transport
 
@@ -26,16 +28,20 @@ WINDOW_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(slots=True)
 class Flight:
-    """A record under way: no receipt = not handed to the transport, or to be handed over again."""
+    """A record under way: no receipt = not handed to the transport, or to be handed over again.
+
+    `is_alone`: it was refused together with others, and is sent by itself to find out whether it was meant.
+    """
 
     record: Record
     receipt: Receipt | None = None
+    is_alone: bool = False
 
 
 class Sender:
     """Takes records from the buffer, keeps a bounded window of them under way, and settles them in order.
 
-    A record leaves only by its outcome: confirmed, refused for good, or given up because the producer was closed or
+    A record leaves only by its outcome: confirmed, refused for good (by itself, not with others), or given up because the producer was closed or
     the process ends and Kafka is away. Any other failure drops the connection and sends the whole window again with
     the same bytes; what Kafka had already is collapsed by the pipeline, by (org_id, event_id).
 
@@ -101,8 +107,11 @@ class Sender:
 
     def _send(self) -> None:
         unsent, send = self._unsent, self._transport.send
+        oldest = self._flights[0] if self._flights else None
         while unsent:
             flight = unsent[0]
+            if flight is not oldest and (flight.is_alone or (oldest is not None and oldest.is_alone)):
+                return
             try:
                 flight.receipt = send(flight.record.value)
             except DeliveryFailed as error:
@@ -116,25 +125,38 @@ class Sender:
         """Settle what is done from the oldest on, so that `flush` knows by counting what is settled."""
         done: list[Record] = []
         failures: dict[int, DeliveryFailed] = {}
-        trouble: DeliveryFailed | None = None
+        follow_up: Callable[[], None] | None = None
         flights = self._flights
-        while flights and (receipt := flights[0].receipt) is not None and receipt.is_done:
-            if (error := receipt.exception) is not None:
-                told = error if isinstance(error, DeliveryFailed) else self._transport.explain(error)
-                if told.retriable:
-                    trouble = told
+        while (
+            flights and follow_up is None and (receipt := flights[0].receipt) is not None and receipt.is_done
+        ):
+            if receipt.exception is not None:
+                error, follow_up = self._judge(flights[0], receipt.exception)
+                if error is None:
                     break
-                failures[len(done)] = told
+                failures[len(done)] = error
+                log.error("event %s was not delivered: %s", flights[0].record.event_id, error)
             done.append(flights.popleft().record)
         if done:
             self._settle(done, failures)
             self._progress()
-        if trouble is not None:
-            self._recover(trouble)
+        if follow_up is not None:
+            follow_up()
+
+    def _judge(
+        self, flight: Flight, exception: BaseException
+    ) -> tuple[DeliveryFailed | None, Callable[[], None] | None]:
+        """What a failed receipt means: the final error, or None when it goes again; and what to do after settling."""
+        if isinstance(exception, DeliveryRefused):
+            return exception, None
+        error = self._transport.explain(exception)
+        if error.retriable:
+            return None, functools.partial(self._recover, error)
+        # After a refusal kafka-python fails whatever else it has, with the same error, and sends nothing more: refused
+        # is only who is refused alone, and the next record needs a new connection.
+        return (error if flight.is_alone else None), self._begin_again
 
     def _settle(self, records: list[Record], failures: dict[int, DeliveryFailed]) -> None:
-        for index, error in failures.items():
-            log.error("event %s was not delivered: %s", records[index].event_id, error)
         if self._on_delivery is not None:
             for index, record in enumerate(records):
                 try:
@@ -152,19 +174,28 @@ class Sender:
             log.info("Kafka takes events again")
 
     def _recover(self, error: DeliveryFailed) -> None:
-        """Drop the connection, whatever state it is in, and begin again with all that is not confirmed."""
+        """Kafka does not take events now: say so once, and begin again after a pause."""
         if not self._buffer.trouble:
             log.warning("Kafka takes no events, they are kept and sent again: %s", error)
         self._buffer.trouble = str(error)
+        self._begin_again()
+        self._abandoned.wait(self._backoff_s)
+        self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
+
+    def _begin_again(self) -> None:
+        """Drop the connection, and hand over anew whatever is not confirmed; what was refused goes by itself."""
         self._transport.close(0)
         self._unsent.clear()
         for flight in self._flights:
             receipt = flight.receipt
             if receipt is None or not receipt.is_done or receipt.exception is not None:
+                flight.is_alone = flight.is_alone or self._is_refused(flight)
                 flight.receipt = None
                 self._unsent.append(flight)
-        self._abandoned.wait(self._backoff_s)
-        self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
+
+    def _is_refused(self, flight: Flight) -> bool:
+        exception = None if flight.receipt is None else flight.receipt.exception
+        return exception is not None and not self._transport.explain(exception).retriable
 
     def _give_up(self) -> None:
         """Report everything left as undelivered."""
