@@ -22,13 +22,14 @@ from trailhouse.stream.app import (
     EXIT_INFRASTRUCTURE,
     EXIT_LOST_FETCH,
     LOST_AFTER_S,
+    REQUEST_BYTES_MAX,
     WRITES_IN_FLIGHT_MAX,
     Epoch,
     create_app,
 )
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.settings import StreamSettings
-from trailhouse.stream.topics import TopicIds
+from trailhouse.stream.topics import RAW_BYTES_MAX, REJECTED_BYTES_MAX, TopicIds
 from trailhouse.stream.transport import Fetch
 
 PEPPER: Final = "a pepper for tests only"
@@ -338,6 +339,18 @@ def test_a_rejected_record_leaves_a_dead_letter(world: World) -> None:
         "audit.key": b"its key",
     }
     assert world.producer.lines == [(0, 5)]
+
+
+def test_a_dead_letter_fits_its_topic(world: World) -> None:
+    """A record that was larger than any topic takes leaves its beginning and its size."""
+    event = world.event(5, 6, is_first=True, value=b"x" * (RAW_BYTES_MAX + 1))
+    event.message.value.records[0].key = b"k" * RAW_BYTES_MAX
+    world.run(event)
+    (letter,) = world.producer.dead
+    headers = dict(letter["headers"])
+    assert headers["audit.err.size"] == str(RAW_BYTES_MAX + 1).encode()
+    size = len(letter["value"]) + sum(len(name) + len(value) for name, value in letter["headers"])
+    assert size + 1000 < REJECTED_BYTES_MAX < REQUEST_BYTES_MAX
 
 
 def test_what_was_done_is_counted(world: World) -> None:

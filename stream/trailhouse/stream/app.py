@@ -26,7 +26,7 @@ from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.persons import Pseudonyms
 from trailhouse.stream.settings import StreamSettings
 from trailhouse.stream.steps import Rules
-from trailhouse.stream.topics import TopicIds
+from trailhouse.stream.topics import RAW_BYTES_MAX, TopicIds
 from trailhouse.stream.transport import Consumer, Fetch, Transport
 
 EXIT_INFRASTRUCTURE: Final = 70
@@ -36,6 +36,7 @@ LOST_AFTER_S: Final = 10.0
 WRITES_IN_FLIGHT_MAX: Final = 8
 BATCH_BYTES_MAX: Final = 900_000
 REQUEST_BYTES_MAX: Final = 1_200_000
+LETTER_KEY_BYTES_MAX: Final = 32 << 10
 EPOCH_AGE_MAX_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -258,9 +259,13 @@ async def _send_dead_letter(producer: AIOKafkaProducer, topic: str, letter: Dead
         ("audit.err.place", place),
         ("audit.err.rules", RULES_VERSION.encode()),
     ]
-    if letter.key is not None:
-        headers.append(("audit.key", letter.key))
-    return await producer.send(topic, value=letter.value or b"", key=place, headers=headers)
+    # A compressed batch within the raw topic's limit may hold a record far beyond it; what is cut stays on that topic.
+    value, key = letter.value or b"", letter.key
+    if len(value) > RAW_BYTES_MAX:
+        headers.append(("audit.err.size", str(len(value)).encode()))
+    if key is not None:
+        headers.append(("audit.key", key[:LETTER_KEY_BYTES_MAX]))
+    return await producer.send(topic, value=value[:RAW_BYTES_MAX], key=place, headers=headers)
 
 
 def _count(metrics: StreamMetrics, fetched: Fetch, bundle: Bundle, partition: int) -> None:
