@@ -83,11 +83,11 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         status = build(words)(args=list(arguments), prog_name="trailhouse", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`); Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except BaseException as error:
+        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+            # The reader has seen enough (`| head`); Python would complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         if isinstance(error, SystemExit) or environ.get("TRAILHOUSE_DEBUG") == "1":
             raise
         if type(error).__name__ == "NoArgsIsHelpError":

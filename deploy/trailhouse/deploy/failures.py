@@ -107,7 +107,7 @@ def _usage(message: str, code: int, commands: Sequence[str]) -> Failure:
     hint = (
         f"a similar command exists: {close[0]!r}" if close else "trailhouse --help lists commands and options"
     )
-    return Failure(re.sub(r"\.? Did you mean .*\?$", "", message), hint=hint, code=code)
+    return Failure(re.sub(r"\.?( Did you mean .*\?)?$", "", message), hint=hint, code=code)
 
 
 def _line(error: BaseException) -> str:

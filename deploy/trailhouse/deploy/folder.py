@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from trailhouse.deploy.errors import DeployError
+
 DEFAULT: Final = Path(".trailhouse")
 # An address of a unix socket is at most 104 bytes on some systems, 108 on Linux; the kernel cuts nothing, it refuses.
 _LONGEST_SOCKET: Final = 100
+# supervisord's configuration cannot hold them: quotes are not escaped there, `%` is expanded twice, the others begin
+# a comment or a line.
+_UNREADABLE: Final = frozenset('"\\%;#\n')
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,18 @@ class StackFolder:
         return Path(tempfile.gettempdir()) / f"trailhouse-{os.getuid()}" / f"{mark}.sock"
 
     def make(self) -> None:
-        """Create the folders, readable by their owner alone."""
+        """Create the folders, readable by their owner alone.
+
+        Raises `DeployError` for a name that supervisord could not read in its configuration.
+        """
+        if found := set(str(self.path)) & _UNREADABLE:
+            raise DeployError(
+                f"the folder {self.path} has {' '.join(sorted(found))!r} in its name",
+                hint="take another folder: --data DIR",
+            )
         for folder in (self.path, self.logs, self.runfiles, self.stream, self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.socket.parent.stat().st_uid != os.getuid():
-            raise PermissionError(f"{self.socket.parent} belongs to somebody else")
+            raise DeployError(
+                f"{self.socket.parent} belongs to somebody else", hint="remove it, or set TMPDIR"
+            )

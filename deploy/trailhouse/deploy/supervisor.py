@@ -39,18 +39,18 @@ def supervisor_config(folder: StackFolder, programs: Sequence[Program]) -> str:
     Processes stop by group, the workers first, so that they can still commit what they have done.
     """
     head = f"""[unix_http_server]
-file={_plain(folder.socket)}
+file={folder.socket}
 chmod=0600
 
 [supervisord]
 nodaemon=true
 silent=true
-logfile={_plain(folder.logs / "supervisord.log")}
+logfile={folder.logs / "supervisord.log"}
 logfile_maxbytes=10MB
 logfile_backups=2
 loglevel=info
-pidfile={_plain(folder.runfiles / "supervisord.lock")}
-childlogdir={_plain(folder.logs)}
+pidfile={folder.runfiles / "supervisord.lock"}
+childlogdir={folder.logs}
 minfds=1024
 
 [rpcinterface:supervisor]
@@ -75,18 +75,14 @@ startretries=1000
 stopsignal=TERM
 stopwaitsecs={program.stop_grace_s}
 redirect_stderr=true
-stdout_logfile={_plain(folder.logs / f"{program.name}.log")}
+stdout_logfile={folder.logs / program.name}.log
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=3
 """
 
 
-def _plain(value: Path) -> str:
-    return str(value).replace("%", "%%")
-
-
 def _quoted(value: Secret) -> str:
-    text = value.reveal().replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    text = value.reveal().replace("%", "%%")
     return f'"{text}"'
 
 

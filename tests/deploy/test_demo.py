@@ -1,0 +1,31 @@
+"""The demo's own decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from trailhouse.deploy.demo import Script, history_or_reason, load_script, save_run
+from trailhouse.producers.importers.errors import UnreadableInput
+
+TODAY = dt.date(2024, 3, 1)
+
+
+def test_a_second_run_sends_the_same_events(tmp_path: Path) -> None:
+    """The last day is kept, however much later the second run is; it ended before the first run began."""
+    file = tmp_path / "demo.json"
+    first = load_script(file, TODAY)
+    assert first == Script("2024-02-29", 0)
+    save_run(file, first)
+    assert load_script(file, TODAY + dt.timedelta(days=40)) == Script("2024-02-29", 1)
+    file.write_text("{}")
+    assert load_script(file, TODAY).runs == 0
+
+
+def test_no_history_is_a_sentence() -> None:
+    """A tarball without .git is skipped, and says so."""
+
+    def fail(path: Path) -> None:
+        raise UnreadableInput(f"cannot read the history of {path}: not a git repository", "clone it")
+
+    assert history_or_reason(Path("x"), fail) == "cannot read the history of x: not a git repository"  # type: ignore[arg-type]

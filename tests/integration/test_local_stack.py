@@ -1,0 +1,183 @@
+"""The local stack as people use it: `up`, kills, `status`, `down`, and up again on the same data."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from trailhouse.deploy import runfile
+from trailhouse.deploy.folder import StackFolder
+from trailhouse.deploy.launch import stop
+from trailhouse.deploy.programs import STORES, WORKERS
+
+ROLES = (*STORES, *WORKERS)
+
+
+class Machine:
+    """A machine with nothing but the command, and one state folder."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder, self._home = folder, home
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "trailhouse.deploy", *arguments]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("TRAILHOUSE_")}
+        return {**own, "TRAILHOUSE_STATE_HOME": str(self._home)}
+
+    def status(self) -> dict[str, Any]:
+        done = self("status", "--format", "json")
+        assert done.returncode == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def pids(self) -> dict[str, int]:
+        return {
+            role["name"]: role["pid"]
+            for role in self.status()["roles"]
+            if role["state"] == "running" and role["pid"]
+        }
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """Every process that was ever written down in the folder and still runs."""
+        return runfile.all_running(self.folder / "run")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """Whatever a test leaves running is stopped."""
+    machine = Machine(tmp_path / "stack", tmp_path / "home")
+    yield machine
+    if machine.folder.exists():
+        stop(StackFolder.at(machine.folder))
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.1)
+
+
+def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
+    """Addresses are printed when everything answers; killed roles come back, the supervisor's death is mended, data stay."""
+    folder = str(machine.folder)
+    started = machine("up", "--data", folder, "--ports", "auto", "--detach")
+    assert started.returncode == 0, started.stderr
+    assert started.stdout == ""
+
+    status = machine.status()
+    endpoints = status["endpoints"]
+    assert list(status) == ["endpoints", "roles"]
+    assert list(endpoints) == ["kafka", "clickhouse", "api", "metrics"]
+    assert sorted(endpoints["metrics"]) == sorted(WORKERS)
+    assert sorted(role["name"] for role in status["roles"]) == sorted(ROLES)
+    assert all(list(role) == ["name", "pid", "state", "lag"] for role in status["roles"])
+    assert {role["name"]: role["lag"] for role in status["roles"] if role["lag"] is not None} == {
+        "stream": 0,
+        "sink": 0,
+    }
+    for address in endpoints["metrics"].values():
+        assert httpx.get(address).status_code == 200
+    assert httpx.get(f"{endpoints['clickhouse']}/ping").text == "Ok.\n"
+    assert httpx.get(f"{endpoints['api']}/healthz").status_code == 200
+    assert (
+        subprocess.run(
+            ["curl", "-K", machine.folder / "reader.curl", "-d", "SELECT count() FROM events"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        == "0\n"
+    )
+
+    secrets = json.loads((machine.folder / "secrets.json").read_text())
+    hidden = [secrets["pepper"], *secrets["clickhouse"].values()]
+    for process in machine.processes:
+        assert not any(secret in word for word in process.cmdline() for secret in hidden)
+    assert (machine.folder / "run" / "supervisord.conf").stat().st_mode & 0o077 == 0
+
+    again = machine("up", "--data", folder, "--detach")
+    assert again.returncode == 1
+    assert "a stack runs in" in again.stderr
+    assert "hint: stop it: trailhouse down" in again.stderr
+
+    before = machine.pids()
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(
+        lambda: (
+            all(before[name] != pid for name, pid in machine.pids().items())
+            and len(machine.pids()) == len(ROLES)
+        )
+    )
+    for address in endpoints["metrics"].values():
+        wait_for(lambda address=address: answers(address.removesuffix("/metrics") + "/healthz"))  # type: ignore[misc]
+    assert machine("balance", "--format", "json").returncode == 0
+
+    supervisor = runfile.running(machine.folder / "run" / "supervisord.pid")
+    assert supervisor is not None
+    supervisor.kill()
+    assert machine("status").returncode == 1
+    back = machine("up", "--data", folder, "--detach")
+    assert back.returncode == 0, back.stderr
+    assert machine.status()["endpoints"] == endpoints
+
+    family = machine.processes
+    since = time.monotonic()
+    down = machine("down")
+    assert down.returncode == 0, down.stderr
+    assert time.monotonic() - since < 15
+    assert not any(process.is_running() for process in family)
+    assert machine.processes == []
+    assert machine("status").returncode == 1
+
+
+def test_sigterm_stops_a_foreground_stack(machine: Machine) -> None:
+    """`up` in the foreground follows the logs, and SIGTERM leaves no process behind."""
+    with subprocess.Popen(
+        machine.command("up", "--data", str(machine.folder), "--ports", "auto"),
+        env=machine.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as up:
+        assert up.stderr is not None
+        said = [line for line in iter(up.stderr.readline, "Ctrl-C stops everything.\n") if line]
+        assert any(line.startswith("api") and "http://127.0.0.1:" in line for line in said)
+        assert machine.processes
+        up.terminate()
+        rest = up.stderr.read()
+    assert up.returncode == 128 + signal.SIGTERM
+    assert "stopping" in rest
+    assert machine.processes == []
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
