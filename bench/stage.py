@@ -1,0 +1,115 @@
+"""The stage the contenders run on: one real broker, one raw topic of events, an output topic for each run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.events import REJECT_EVERY, events
+from bench.process import Measured
+from bench.topics import Watch, fill, make_topics
+from bench.wiring import Wiring
+from trailhouse.producers.settings import KafkaSettings
+
+POLL_S = 0.05
+START_TIMEOUT_S = 60.0
+STALL_TIMEOUT_S = 60.0
+
+
+class RunFailed(Exception):
+    """A contender ended, or stopped making progress; the text holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A filled raw topic; `epoch` is its id."""
+
+    topic: str
+    epoch: str
+    count: int
+
+    @property
+    def rejects(self) -> int:
+        return self.count // REJECT_EVERY
+
+
+@dataclass(slots=True)
+class Stage:
+    """A broker and a folder for what the contenders leave behind."""
+
+    bootstrap: str
+    folder: Path
+    clickhouse: str = ""
+    _drawn: int = field(default=0, init=False)
+
+    def fill(self, count: int, *, seed: int = 1, values: Iterable[bytes] | None = None) -> Raw:
+        """A new raw topic of `count` events."""
+        wiring = self.wire()
+        epoch = make_topics(_settings(wiring))
+        return Raw(wiring.raw, epoch, fill(self.bootstrap, wiring.raw, values or events(count, seed=seed)))
+
+    def wire(self, raw: Raw | None = None) -> Wiring:
+        """Names of one run; with `raw`, its output topics exist."""
+        self._drawn += 1
+        mark = f"{self._drawn:03d}"
+        wiring = Wiring(
+            bootstrap=self.bootstrap,
+            raw=f"raw-{mark}",
+            enriched=f"enriched-{mark}",
+            rejected=f"rejected-{mark}",
+            group=f"group-{mark}",
+            epoch="",
+            folder=str(self.folder / mark),
+            clickhouse=self.clickhouse,
+        )
+        if raw is None:
+            return wiring
+        wiring = replace(wiring, raw=raw.topic, epoch=raw.epoch)
+        make_topics(_settings(wiring))
+        Path(wiring.folder).mkdir(parents=True, exist_ok=True)
+        return wiring
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU of a process per million events and its largest memory, interpreter start-up left out of the CPU."""
+
+    cpu_s_per_million: float
+    rss_peak_mb: float
+    ready_s: float
+
+
+def follow(process: Measured, bootstrap: str, topic: str, count: int) -> Usage:
+    """Wait until `topic` holds `count` records; what the process used from its first record to its last."""
+    watch, started = Watch(bootstrap, topic), time.monotonic()
+    first = first_cpu = 0.0
+    seen = at_first = 0
+    moved = started
+    try:
+        while seen < count:
+            time.sleep(POLL_S)
+            now, before = time.monotonic(), seen
+            seen, cpu = watch.count(), process.cpu_seconds()
+            if seen > before:
+                moved = now
+                if not before:
+                    first, first_cpu, at_first = now, cpu, seen
+            if not process.is_alive or now - moved > (STALL_TIMEOUT_S if seen else START_TIMEOUT_S):
+                raise RunFailed(f"{seen} of {count} records, then nothing\n{process.end_of_log()}")
+        spent = process.cpu_seconds() - first_cpu
+    finally:
+        watch.close()
+    return Usage(
+        spent / max(1, count - at_first) * 1e6, process.rss_peak / 1e6, round(first - started, 2)
+    )
+
+
+def _settings(wiring: Wiring) -> KafkaSettings:
+    return KafkaSettings(
+        bootstrap=wiring.bootstrap,
+        raw_topic=wiring.raw,
+        enriched_topic=wiring.enriched,
+        rejected_topic=wiring.rejected,
+    )
