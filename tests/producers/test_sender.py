@@ -190,7 +190,7 @@ def test_a_callback_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
 
     def on_delivery(event_id: str, error: DeliveryFailed | None) -> None:
         told.append(event_id)
-        raise RuntimeError("mine")
+        raise RuntimeError("mine") if event_id == "a" else SystemExit(1)
 
     buffer = Buffer(BufferSettings())
     sender = Sender(buffer, ScriptedTransport(), ExitDeadline(0), on_delivery)
@@ -212,6 +212,20 @@ def test_an_error_nobody_foresaw_is_logged_and_survived(caplog: pytest.LogCaptur
     assert told == [("0", None), ("1", None)]
     assert "the sender met an error it does not know" in caplog.text
     assert buffer.counts().sent == 2
+
+
+def test_outcomes_known_before_an_error_nobody_foresaw_count() -> None:
+    """A transport that fails while it explains an error does not take the confirmed events with it."""
+
+    class Speechless(ScriptedTransport):
+        def explain(self, error: BaseException) -> DeliveryFailed:
+            if self.closed == 0:
+                raise ZeroDivisionError("explain")
+            return super().explain(error)
+
+    buffer, told = send_all(Speechless((None,), (OSError("broken"),)), 3)
+    assert told == [("0", None), ("1", None), ("2", None)]
+    assert buffer.counts() == Flushed(sent=3, pending=0, failed=0)
 
 
 def test_even_a_driver_that_cannot_be_closed_leaves_room_for_another_sender() -> None:

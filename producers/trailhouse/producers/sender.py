@@ -41,9 +41,10 @@ class Flight:
 class Sender:
     """Takes records from the buffer, keeps a bounded window of them under way, and settles them in order.
 
-    A record leaves only by its outcome: confirmed, refused for good (by itself, not with others), or given up because the producer was closed or
-    the process ends and Kafka is away. Any other failure drops the connection and sends the whole window again with
-    the same bytes; what Kafka had already is collapsed by the pipeline, by (org_id, event_id).
+    A record leaves only by its outcome: confirmed, refused for good (by itself, not with others), or given up because
+    the producer was closed, or the process ends, and Kafka is away. Any other failure drops the connection and sends
+    the whole window again with the same bytes; what Kafka had already is collapsed by the pipeline, by
+    (org_id, event_id).
 
     The thread lives while there is something to send and is no daemon, so the interpreter (and a child made by
     `multiprocessing`, which runs no exit hooks) waits for it before it ends.
@@ -127,19 +128,24 @@ class Sender:
         failures: dict[int, DeliveryFailed] = {}
         follow_up: Callable[[], None] | None = None
         flights = self._flights
-        while (
-            flights and follow_up is None and (receipt := flights[0].receipt) is not None and receipt.is_done
-        ):
-            if receipt.exception is not None:
-                error, follow_up = self._judge(flights[0], receipt.exception)
-                if error is None:
-                    break
-                failures[len(done)] = error
-                log.error("event %s was not delivered: %s", flights[0].record.event_id, error)
-            done.append(flights.popleft().record)
-        if done:
-            self._settle(done, failures)
-            self._progress()
+        try:
+            while (
+                flights
+                and follow_up is None
+                and (receipt := flights[0].receipt) is not None
+                and receipt.is_done
+            ):
+                if receipt.exception is not None:
+                    error, follow_up = self._judge(flights[0], receipt.exception)
+                    if error is None:
+                        break
+                    failures[len(done)] = error
+                    log.error("event %s was not delivered: %s", flights[0].record.event_id, error)
+                done.append(flights.popleft().record)
+        finally:
+            if done:
+                self._settle(done, failures)
+                self._progress()
         if follow_up is not None:
             follow_up()
 
@@ -161,7 +167,8 @@ class Sender:
             for index, record in enumerate(records):
                 try:
                     self._on_delivery(record.event_id, failures.get(index))
-                except Exception:
+                except BaseException:
+                    # Even a `sys.exit` in there must not keep the rest from being settled.
                     log.exception("on_delivery failed for event %s", record.event_id)
         self._window_bytes -= sum(len(record.value) for record in records)
         self._buffer.settle(records, failed=len(failures))
