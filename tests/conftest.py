@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.containers import ContainerClickHouse, ContainerKafka, engine_trouble
 
 from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.producers.settings import KafkaSettings
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 
 FAILED = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--backend=containers` runs the same tests on Kafka and ClickHouse as containers."""
+    parser.addoption(
+        "--backend",
+        choices=("embedded", "containers"),
+        default="embedded",
+        help="where Kafka and ClickHouse come from",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,14 +49,30 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
-def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+def is_containers(request: pytest.FixtureRequest) -> bool:
+    """Whether Kafka and ClickHouse are containers; skips, with the reason, where no Docker engine answers."""
+    if request.config.getoption("--backend") != "containers":
+        return False
+    if trouble := engine_trouble():
+        pytest.skip(trouble)
+    return True
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(
+    tmp_path_factory: pytest.TempPathFactory, is_containers: bool
+) -> Iterator[LocalKafka | ContainerKafka]:
     """A real broker; a test that kills it starts it again."""
+    if is_containers:
+        with ContainerKafka().running() as container:
+            yield container
+        return
     with LocalKafka(tmp_path_factory.mktemp("kafka")).running() as broker:
         yield broker
 
 
 @pytest.fixture
-def kafka_settings(kafka_broker: LocalKafka) -> KafkaSettings:
+def kafka_settings(kafka_broker: LocalKafka | ContainerKafka) -> KafkaSettings:
     """That broker, with topic names of this test's own; the topics do not exist yet."""
     mark = uuid.uuid4().hex[:8]
     return KafkaSettings(
@@ -57,8 +84,14 @@ def kafka_settings(kafka_broker: LocalKafka) -> KafkaSettings:
 
 
 @pytest.fixture(scope="session")
-def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClickHouse]:
+def clickhouse_server(
+    tmp_path_factory: pytest.TempPathFactory, is_containers: bool
+) -> Iterator[LocalClickHouse | ContainerClickHouse]:
     """The real engine; a test that kills it starts it again."""
+    if is_containers:
+        with ContainerClickHouse().running() as container:
+            yield container
+        return
     from trailhouse.deploy.clickhouse import LocalClickHouse
 
     with LocalClickHouse(tmp_path_factory.mktemp("clickhouse")).running() as server:
@@ -67,7 +100,7 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loca
 
 @pytest.fixture
 def clickhouse_settings(
-    clickhouse_server: LocalClickHouse, request: pytest.FixtureRequest
+    clickhouse_server: LocalClickHouse | ContainerClickHouse, request: pytest.FixtureRequest
 ) -> Iterator[ClickHouseSettings]:
     """A database of this test's own, as admin; dropped afterwards, kept when the test failed."""
     from trailhouse.sinks.clickhouse import connect

@@ -21,6 +21,13 @@ from trailhouse.producers.settings import Secret
 As = Callable[[str], Client]
 
 
+@pytest.fixture(autouse=True)
+def embedded(is_containers: bool) -> None:
+    """These tests are about the embedded engine itself."""
+    if is_containers:
+        pytest.skip("about the embedded engine, not the server")
+
+
 @pytest.fixture
 def as_identity(clickhouse_server: LocalClickHouse) -> Iterator[As]:
     """A client of an identity on the database `trailhouse`, the only one that grants speak of."""

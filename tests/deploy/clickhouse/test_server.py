@@ -18,6 +18,13 @@ from trailhouse.sinks.clickhouse import connect
 from trailhouse.sinks.settings import ClickHouseSettings
 
 
+@pytest.fixture(autouse=True)
+def embedded(is_containers: bool) -> None:
+    """These tests are about the embedded engine itself."""
+    if is_containers:
+        pytest.skip("about the embedded engine, not the server")
+
+
 def test_a_database_of_its_own_has_all_migrations(database: Client) -> None:
     """The fixture gives an empty database with every table."""
     tables = {row[0] for row in database.query("SHOW TABLES").result_rows}
