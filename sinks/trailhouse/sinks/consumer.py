@@ -109,6 +109,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
 
     # The listener runs on the consumer's I/O thread, where no consumer method may block: it only bumps a number.
     def on_partitions_revoked(self, revoked: Any) -> None:
+        # When new metadata makes the driver rejoin, it leaves this flag unset (kafka-python 3.0.12). A join that outlasts
+        # its `poll` then ends in the background and is never taken up: no partitions, no heartbeats, no error, for ever.
+        self._consumer._coordinator.request_rejoin()  # noqa: SLF001
         self._generation += 1
 
     def on_partitions_assigned(self, assigned: Any) -> None:

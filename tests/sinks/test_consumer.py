@@ -1,0 +1,309 @@
+"""The sink on a real broker and the real engine: what it takes, what it waits for, what it promises."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.sinks.lines import enriched, event, imagine
+from tests.sinks.rig import Rig, drive, sinking, value
+
+from trailhouse.producers.settings import KafkaSettings
+from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.consumer import read_heads
+from trailhouse.sinks.marks import Mark
+from trailhouse.sinks.settings import ClickHouseSettings
+from trailhouse.stream.topics import create_topics
+
+GARBAGE: tuple[bytes | None, ...] = (
+    None,
+    b"",
+    b" ",
+    b"hello",
+    b"{}",
+    b"[1,2]",
+    b"\xff\xfe",
+    b'{"epoch":"x","partition":"0","from":0,"offset":0,"received_at":"2026-03-02T09:00:00Z"}',
+    b'{"x":' + b"[" * 100_000,
+    b'{"x":' + b'{"x":' * 5000,
+    b"{}\n{}",
+)
+LINES = enriched(event(n) for n in range(20))
+
+
+def test_heads_of_good_lines() -> None:
+    """One head a line, in order."""
+    heads = read_heads(LINES)
+    assert [head.offset for head in heads if head] == list(range(20))
+    assert read_heads([]) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*GARBAGE, *LINES, b"\n", LINES[0] + b"\n" + LINES[1], LINES[2] + b"\n", b"\n" + LINES[3]]
+        )
+    )
+)
+def test_heads_stay_beside_their_values(values: Sequence[bytes | None]) -> None:
+    """Whatever lies between: a head belongs to its own value, line breaks and blanks shift nobody."""
+    heads = read_heads(values)
+    assert len(heads) == len(values)
+    for each, head in zip(values, heads, strict=True):
+        if each in LINES:
+            assert head is not None
+            assert head.offset == LINES.index(each)
+        elif each in GARBAGE:
+            assert head is None
+
+
+@pytest.fixture
+def rig(kafka_settings: KafkaSettings, clickhouse_settings: ClickHouseSettings, database: Client) -> Rig:
+    return Rig(kafka_settings, clickhouse_settings, database)
+
+
+def test_records_are_stored_once_and_committed_with_their_mark(rig: Rig) -> None:
+    """Runs written again by restarted workers are dropped; the committed pair is readable, and the books close."""
+    random = Random(1)
+    lines = enriched(imagine(random, 900, days=20), epoch=rig.epoch)
+    rig.produce([*lines[:400], *lines[250:700], *lines[100:300], *lines[600:]])
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: rig.committed()[0] == len(rig.written), "everything committed")
+        assert rig.committed() == (len(rig.written), Mark({rig.epoch: len(lines) - 1}))
+        assert value(metrics, "trailhouse_sink_repeats_total") == len(rig.written) - len(lines)
+        assert value(metrics, "trailhouse_sink_rows_total") == len(lines)
+        assert value(metrics, "trailhouse_sink_lag_records") == 0
+        assert value(metrics, "trailhouse_sink_newest_timestamp_seconds") > 0
+    assert rig.differing(lines) == {}
+    found = rig.balance()
+    assert (found.stored, found.rejected, found.unaccounted) == (len(lines), 0, 0)
+
+
+def test_a_second_sink_goes_on_where_the_first_stopped(rig: Rig) -> None:
+    """The pair committed on leaving is where the next one begins; nothing is read twice."""
+    lines = enriched([event(n) for n in range(300)], epoch=rig.epoch)
+    rig.produce(lines[:200])
+    with sinking(rig, batch_age_ms=60_000) as (sink, _):
+        drive(sink, lambda: len(sink._batch.lines) == 200, "all in hand")
+        assert rig.landed() == 0
+    assert rig.landed() == 200
+    rig.produce(lines[200:])
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: rig.landed() == 300, "the rest stored")
+        assert value(metrics, "trailhouse_sink_repeats_total") == 0
+
+
+def test_a_rejoin_that_outlasts_a_poll_is_taken_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member that rejoins because of new partitions gets them, however many polls the rest of its group takes."""
+    with sinking(rig) as (sink, _):
+        drive(sink, lambda: len(sink._partitions) == 1, "one partition")
+        coordinator = sink._consumer._coordinator
+        join = coordinator._do_join_and_sync_async
+
+        async def join_slowly() -> Any:
+            assignment = await join()
+            await coordinator._manager._net.sleep(0.25)  # more than one poll
+            return assignment
+
+        monkeypatch.setattr(coordinator, "_do_join_and_sync_async", join_slowly)
+        create_topics(rig.kafka, 2)
+
+        def is_assigned() -> bool:
+            if len(sink._consumer.partitions_for_topic(rig.kafka.enriched_topic) or ()) < 2:
+                sink._consumer._cluster.request_update()
+            return len(sink._partitions) == 2
+
+        drive(sink, is_assigned, "both partitions", timeout_s=10)
+
+
+def test_nothing_beyond_a_gap_is_stored_until_it_is_filled(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The gauge and the log say what is missing; a refill of exactly that range, in pieces, brings everything."""
+    lines = enriched([event(n) for n in range(100)], epoch=rig.epoch)
+    rig.produce([*lines[:40], *lines[60:90]])
+    with sinking(rig) as (sink, metrics), caplog.at_level(logging.INFO):
+        drive(sink, lambda: value(metrics, "trailhouse_sink_gap_records") == 20, "gap seen")
+        rig.produce(lines[90:])
+        drive(sink, lambda: rig.committed()[0] == 40, "committed up to the gap")
+        for _ in range(5):
+            sink.step()
+        assert rig.landed() == 40
+        assert rig.committed() == (40, Mark({rig.epoch: 39}))
+        assert rig.balance().unaccounted == 0
+        assert f"GAP: raw offsets 40..59 of partition 0 (topic id {rig.epoch})" in caplog.text
+        rig.produce(lines[40:50])
+        drive(sink, lambda: rig.landed() == 50, "half filled")
+        assert value(metrics, "trailhouse_sink_gap_records") > 0
+        rig.produce(lines[50:60])
+        drive(sink, lambda: rig.committed() == (110 - 10, Mark({rig.epoch: 99})), "gap closed by itself")
+        assert value(metrics, "trailhouse_sink_gap_records") == 0
+    assert rig.differing() == {}
+    assert rig.balance().unaccounted == 0
+
+
+def test_a_worker_that_resumes_fills_a_gap(rig: Rig) -> None:
+    """Written again from before the gap to the end, as a restarted worker does; also across a restart of the sink."""
+    lines = enriched([event(n) for n in range(90)], epoch=rig.epoch)
+    rig.produce([*lines[:30], *lines[50:]])
+    for _ in range(2):
+        with sinking(rig) as (sink, metrics):
+            drive(sink, lambda m=metrics: value(m, "trailhouse_sink_gap_records") == 20, "gap seen")  # type: ignore[misc]
+    assert rig.landed() == 30
+    rig.produce(lines[20:])
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: rig.committed()[1] == Mark({rig.epoch: 89}), "caught up")
+        assert value(metrics, "trailhouse_sink_gap_records") == 0
+    assert rig.differing() == {}
+
+
+def test_two_gaps_are_filled_one_after_the_other(rig: Rig) -> None:
+    """Each is shown while it is the first, and filling them in the wrong order works too."""
+    lines = enriched([event(n) for n in range(60)], epoch=rig.epoch)
+    rig.produce([*lines[:10], *lines[15:30], *lines[37:]])
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: value(metrics, "trailhouse_sink_gap_records") == 5, "first gap")
+        rig.produce(lines[30:37])
+        rig.produce(lines[10:15])
+        drive(sink, lambda: rig.committed()[1] == Mark({rig.epoch: 59}), "both filled")
+        assert value(metrics, "trailhouse_sink_gap_records") == 0
+    assert rig.differing() == {}
+
+
+def test_the_raw_topic_made_again(rig: Rig) -> None:
+    """A new topic id starts over at 0; its first records missing is a gap; the old id's gap stays shown."""
+    old, new = (
+        enriched([event(n + start) for n in range(30)], epoch=epoch)
+        for epoch, start in (("old", 0), ("new", 100))
+    )
+    rig.produce([*old, *new[:20], *old[10:]])
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: rig.committed()[0] == 70, "both stored")
+        assert rig.committed()[1] == Mark({"old": 29, "new": 19})
+        assert value(metrics, "trailhouse_sink_repeats_total") == 20
+        rig.produce(enriched([event(200)], epoch="newest", start=5))
+        drive(sink, lambda: value(metrics, "trailhouse_sink_gap_records") == 5, "gap under the new id")
+        rig.produce(new[20:])
+        drive(sink, lambda: rig.landed() == 60, "the other id goes on behind the gap")
+        assert value(metrics, "trailhouse_sink_gap_records") == 5
+        assert rig.committed()[0] == 70
+
+
+def test_strangers_are_passed_over(rig: Rig) -> None:
+    """Whatever anybody writes to the enriched topic: counted, passed over, and in nobody's way."""
+    lines = enriched([event(n) for n in range(20)], epoch=rig.epoch)
+    wrong_partition = enriched([event(99)], epoch=rig.epoch, partition=7, start=10)
+    mixed: list[bytes | None] = []
+    for line, garbage in zip(lines, [*GARBAGE, *wrong_partition, *GARBAGE][: len(lines)], strict=True):
+        mixed += [garbage, line]
+    rig.produce(mixed)
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: rig.committed() == (40, Mark({rig.epoch: 19})), "all read")
+        assert value(metrics, "trailhouse_sink_foreign_total") == 20
+    assert rig.differing(lines) == {}
+    assert rig.balance().unaccounted == 0
+
+
+def test_a_poison_row_becomes_a_dead_letter_and_an_envelope(rig: Rig) -> None:
+    """A row the table refuses for good: its bytes for people, its place in the books, everything else stored."""
+    lines = enriched([event(n) for n in range(300)], epoch=rig.epoch)
+    poison = lines[123].replace(b'"user_ref":', b'"user_ref":-')
+    rig.produce([*lines[:123], poison, *lines[124:]])
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: rig.committed()[0] == 300, "all committed")
+        assert value(metrics, "trailhouse_sink_poison_total") == 1
+    (letter,) = rig.read_all(rig.kafka.rejected_topic)
+    assert letter.value == poison
+    assert letter.key == f"{rig.epoch}/0/123".encode()
+    headers = {name: text.decode() for name, text in letter.headers}
+    assert headers["audit.err.reason"] == "unstorable"
+    assert headers["audit.err.stage"] == "sink"
+    assert headers["audit.err.place"] == f"{rig.epoch}/0/123"
+    assert rig.client.query("SELECT offset, reason FROM rejected FINAL").result_rows == [(123, "unstorable")]
+    found = rig.balance()
+    assert (found.stored, found.rejected, found.unaccounted) == (299, 1, 0)
+
+
+@pytest.mark.parametrize("metadata", ["", "not a mark", '{"x":'])
+def test_a_lost_mark_means_reading_everything_again(rig: Rig, metadata: str) -> None:
+    """No guess from what is stored: the log is read from its start, and every number stays."""
+    lines = enriched([*imagine(Random(2), 200, days=10), b"broken"], epoch=rig.epoch)
+    rig.produce(lines)
+    with sinking(rig) as (sink, _):
+        drive(sink, lambda: rig.committed()[0] == len(lines), "all committed")
+    rig.commit(50, metadata)
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: rig.committed() == (len(lines), Mark({rig.epoch: len(lines) - 1})), "all again")
+        assert value(metrics, "trailhouse_sink_rows_total") == len(lines)
+    assert rig.differing(lines) == {}
+    assert rig.balance().unaccounted == 0
+
+
+def test_a_broken_view_stops_commits_until_it_is_mended(rig: Rig) -> None:
+    """Nothing is promised while a view fails; mended, everything is exact, and nothing was blamed on a row."""
+    rig.client.command("CREATE TABLE broken (x UInt8) ENGINE = Null")
+    rig.client.command(
+        "CREATE MATERIALIZED VIEW broken_mv TO broken AS SELECT throwIf(offset = 150, 'broken') AS x FROM landing"
+    )
+    lines = enriched([event(n) for n in range(300)], epoch=rig.epoch)
+    rig.produce(lines)
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: value(metrics, "trailhouse_sink_insert_retries_total") >= 4, "retries")
+        assert rig.committed() == (-1, None)
+        rig.client.command("DROP VIEW broken_mv")
+        drive(sink, lambda: rig.committed()[0] == 300, "stored after the repair")
+        assert value(metrics, "trailhouse_sink_poison_total") == 0
+    assert rig.differing(lines) == {}
+
+
+def test_fifteen_years_and_a_month_of_receipts_in_one_batch(rig: Rig) -> None:
+    """A long history read again after a long outage: cut into inserts ClickHouse accepts, no row blamed."""
+    from datetime import timedelta
+
+    lines = enriched(imagine(Random(3), 120, days=15 * 365), epoch=rig.epoch, step=timedelta(hours=7))
+    rig.produce(lines)
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: rig.committed()[0] == len(lines), "all committed")
+        assert value(metrics, "trailhouse_sink_insert_retries_total") == 0
+    assert rig.differing(lines) == {}
+
+
+def test_memory_is_bounded_while_clickhouse_is_behind(rig: Rig) -> None:
+    """One batch in flight, one in hand: reading pauses, and the sink stays in its group."""
+    lines = enriched([event(n) for n in range(4000)], epoch=rig.epoch)
+    rig.client.command("CREATE TABLE slow (x UInt8) ENGINE = Null")
+    rig.client.command(
+        "CREATE MATERIALIZED VIEW slow_mv TO slow AS SELECT sleepEachRow(0.002) AS x FROM landing WHERE offset < 500"
+    )
+    rig.produce(lines)
+    with sinking(rig, batch_rows=250) as (sink, _):
+        peak, deadline = 0, time.monotonic() + 40
+        while rig.committed()[0] < len(lines):
+            assert time.monotonic() < deadline
+            for _ in range(5):
+                sink.step()
+                flying = len(sink._flying.lines) if sink._flying else 0
+                peak = max(peak, len(sink._batch.lines) + flying)
+    assert peak <= 4000
+    assert rig.differing(lines) == {}
+
+
+def test_the_raw_bytes_go_in_as_they_came(rig: Rig) -> None:
+    """The sink adds nothing and drops nothing: text of every script, quotes and line breaks survive."""
+    odd = 'a "quoted" \\ back\\slash \u2028 \n new line \t Žluťoučký 🚲 \u202e'
+    lines = enriched([event(1, attributes={"note": odd}, actor_name=odd)], epoch=rig.epoch)
+    rig.produce(lines)
+    with sinking(rig) as (sink, _):
+        drive(sink, lambda: rig.landed() == 1, "stored")
+    ((attributes,),) = rig.client.query("SELECT attributes FROM events FINAL").result_rows
+    ((pii,),) = rig.client.query("SELECT pii FROM event_pii FINAL").result_rows
+    assert attributes["note"] == odd
+    assert pii["actor_name"] == odd
+    assert orjson.loads(lines[0])["attributes"]["note"] == odd
