@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trailhouse.deploy.errors import StackNotFound
 from trailhouse.deploy.folder import DEFAULT, StackFolder
 from trailhouse.deploy.ports import LOOPBACK
-from trailhouse.deploy.programs import DATABASE, WORKERS
+from trailhouse.deploy.programs import DATABASE, STORES, WORKERS
 from trailhouse.deploy.registry import started_stacks
 from trailhouse.deploy.state import load_state
 from trailhouse.deploy.supervisor import Supervisor
@@ -92,10 +92,9 @@ class Stack:
         }
         # A client would wait half a minute for a broker that is away.
         behind = lags(self.kafka.bootstrap, groups) if kafka_answers(LOOPBACK, self.ports["kafka"]) else {}
-        return [
-            Role(each.name, each.pid, each.state, behind.get(each.name))
-            for each in Supervisor(self.folder).processes()
-        ]
+        order = (*STORES, *WORKERS)
+        processes = sorted(Supervisor(self.folder).processes(), key=lambda each: order.index(each.name))
+        return [Role(each.name, each.pid, each.state, behind.get(each.name)) for each in processes]
 
 
 def find_stack(data: Path | None, environ: Mapping[str, str]) -> Stack:

@@ -27,7 +27,7 @@ def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None: 
         print_json(books)
     else:
         columns = list(books["partitions"][0]) if books["partitions"] else []
-        print_table(columns, [[each[name] for name in columns] for each in books["partitions"]])
+        print_table(columns, [[shown(each[name]) for name in columns] for each in books["partitions"]])
         print()
         print_table(
             ("", "records"), [(name, count) for name, count in books.items() if isinstance(count, int)]
@@ -35,3 +35,10 @@ def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None: 
     if books["unaccounted"]:
         say(f"error: {books['unaccounted']} records are unaccounted for")
         raise typer.Exit(1)
+
+
+def shown(value: object) -> str:
+    """A cell: ranges of offsets as `3..7`, none as `-`."""
+    if isinstance(value, list | tuple):
+        return ", ".join(f"{first}..{last}" for first, last in value) or "-"
+    return f"{value:,}" if isinstance(value, int) else str(value)
