@@ -61,6 +61,24 @@ def test_a_change_at_one_past_midnight_is_found_to_the_second() -> None:
     assert [each.offset_s for each in found] == [-9000, -12600]
 
 
+@pytest.mark.parametrize(
+    ("zone", "year"),
+    [
+        ("Africa/Casablanca", 2012),
+        ("Africa/Casablanca", 2026),
+        ("America/Cambridge_Bay", 2000),
+        ("America/Recife", 2000),
+    ],
+)
+def test_changes_close_together_are_all_found(zone: str, year: int) -> None:
+    """Clocks that change for Ramadan alone, or for a week: as many spans as an hourly look at the clock finds."""
+    since, until = (int(datetime(each, 1, 1, tzinfo=UTC).timestamp() * 1000) for each in (year, year + 1))
+    clock = [moment(each).astimezone(ZoneInfo(zone)).utcoffset() for each in range(since, until, 3_600_000)]
+    changes = sum(before != after for before, after in pairwise(clock))
+    assert changes > 1
+    assert len(list(spans(ZoneInfo(zone), since, until))) == changes + 1
+
+
 def test_nothing_lies_outside_what_the_tables_hold() -> None:
     """A period before 1970 or after 2105 has no spans, so no query runs for ever."""
     assert list(spans(ZoneInfo("UTC"), -5 * DAY_MS, 0)) == []
