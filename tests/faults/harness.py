@@ -198,7 +198,7 @@ class Stage:
 
     def verdict(self) -> Verdict:
         """Read the enriched topic as a sink does: accept iff `from <= hwm + 1 <= offset`, by epoch and partition."""
-        verdict, marks = Verdict(), {}
+        verdict, marks = Verdict(), dict[tuple[str, int], int]()
         for partition, records in self.records(self.settings.enriched_topic).items():
             for record in records:
                 line = json.loads(record.value)
@@ -244,10 +244,11 @@ def wait_until(is_so: Callable[[], bool], state: Callable[[], str] = str) -> Non
         time.sleep(0.1)
 
 
-def freeze(worker: subprocess.Popen[bytes], seconds: float) -> None:
-    """SIGSTOP, and SIGCONT after so long: what a paused virtual machine does."""
+@contextlib.contextmanager
+def frozen(worker: subprocess.Popen[bytes]) -> Iterator[None]:
+    """SIGSTOP for as long as the block takes, then SIGCONT: what a paused virtual machine goes through."""
     worker.send_signal(signal.SIGSTOP)
     try:
-        time.sleep(seconds)
+        yield
     finally:
         worker.send_signal(signal.SIGCONT)

@@ -29,7 +29,7 @@ from trailhouse.stream.app import (
 )
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.settings import StreamSettings
-from trailhouse.stream.topics import RAW_BYTES_MAX, REJECTED_BYTES_MAX, TopicIds
+from trailhouse.stream.topics import RAW_BYTES_MAX, REJECTED_BYTES_MAX, MissingTopic, TopicIds
 from trailhouse.stream.transport import Fetch
 
 PEPPER: Final = "a pepper for tests only"
@@ -410,6 +410,53 @@ def test_another_topic_under_the_name_ends_the_process(
     with pytest.raises(ProcessEnded) as ended:
         asyncio.run(epoch.confirm())
     assert ended.value.status == EXIT_INFRASTRUCTURE
+
+
+def watched(epoch: Epoch, answer: str | Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look at the topic, with this answer."""
+
+    def read(_self: object, _name: str) -> str:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(TopicIds, "read", read)
+    asyncio.run(epoch.watch())
+
+
+def test_a_topic_that_goes_while_nothing_flows_ends_the_process(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group would wait for it in vain; a broker that does not answer is waited for."""
+    epoch = Epoch(StreamSettings(pepper=Secret(PEPPER)))
+    watched(
+        epoch, MissingTopic("audit.events"), monkeypatch
+    )  # nothing is known yet, so nothing can have changed
+    monkeypatch.setattr(TopicIds, "read", lambda _self, _name: "the-id")
+    assert asyncio.run(epoch.confirm()) == "the-id"
+    watched(epoch, "the-id", monkeypatch)
+    watched(epoch, ConnectionError(), monkeypatch)
+    for answer in (MissingTopic("audit.events"), "another-id"):
+        with pytest.raises(ProcessEnded) as ended:
+            watched(epoch, answer, monkeypatch)
+        assert ended.value.status == EXIT_INFRASTRUCTURE
+
+
+def test_one_asks_for_the_epoch_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent, commits and the watch may want it at once; the client serves one thread, and one answer is enough."""
+    reads: list[str] = []
+
+    def read(_self: object, name: str) -> str:
+        reads.append(name)
+        return "the-id"
+
+    monkeypatch.setattr(TopicIds, "read", read)
+    epoch = Epoch(StreamSettings(pepper=Secret(PEPPER)))
+
+    async def ask() -> list[str]:
+        return await asyncio.gather(*(epoch.confirm() for _ in range(10)))
+
+    assert (asyncio.run(ask()), len(reads)) == (["the-id"] * 10, 1)
 
 
 # The watch

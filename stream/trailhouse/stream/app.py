@@ -26,7 +26,7 @@ from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.persons import Pseudonyms
 from trailhouse.stream.settings import StreamSettings
 from trailhouse.stream.steps import Rules
-from trailhouse.stream.topics import RAW_BYTES_MAX, TopicIds
+from trailhouse.stream.topics import RAW_BYTES_MAX, MissingTopic, TopicIds
 from trailhouse.stream.transport import Consumer, Fetch, Transport
 
 EXIT_INFRASTRUCTURE: Final = 70
@@ -56,23 +56,45 @@ class Epoch:
         self._topic = settings.kafka.raw_topic
         self._ids = TopicIds(settings.kafka)
         self._read_at = 0.0
+        self._reading = (
+            asyncio.Lock()
+        )  # the agent, commits and the watch ask; the client serves one at a time
         self.value = ""
 
     async def confirm(self) -> str:
         """The id; ends the process when it changed or cannot be read (nothing was acknowledged under the new topic)."""
-        if time.monotonic() - self._read_at > EPOCH_AGE_MAX_S:
-            started = time.monotonic()
-            try:
-                found = await asyncio.get_running_loop().run_in_executor(None, self._ids.read, self._topic)
-            except Exception as error:
-                stop_now(EXIT_INFRASTRUCTURE, f"cannot read the id of {self._topic}: {error}")
-            if self.value and found != self.value:
-                stop_now(
-                    EXIT_INFRASTRUCTURE,
-                    f"{self._topic} was deleted and created again: id {found}, was {self.value}",
-                )
-            self.value, self._read_at = found, started
+        async with self._reading:
+            if time.monotonic() - self._read_at > EPOCH_AGE_MAX_S:
+                try:
+                    await self._read()
+                except Exception as error:
+                    stop_now(EXIT_INFRASTRUCTURE, f"cannot read the id of {self._topic}: {error}")
         return self.value
+
+    async def watch(self) -> None:
+        """End the process when the topic is gone or another while nothing flows: the group would wait for it in vain.
+
+        A broker that does not answer is none of this method's business, for nothing depends on the id now.
+        """
+        if not self.value:
+            return
+        async with self._reading:
+            try:
+                await self._read()
+            except MissingTopic as error:
+                stop_now(EXIT_INFRASTRUCTURE, f"{error}, but it did")
+            except Exception as error:
+                log.warning("cannot read the id of %s: %s", self._topic, error)
+
+    async def _read(self) -> None:
+        started = time.monotonic()
+        found = await asyncio.get_running_loop().run_in_executor(None, self._ids.read, self._topic)
+        if self.value and found != self.value:
+            stop_now(
+                EXIT_INFRASTRUCTURE,
+                f"{self._topic} was deleted and created again: id {found}, was {self.value}",
+            )
+        self.value, self._read_at = found, started
 
 
 def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -> faust.App:
@@ -182,6 +204,7 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
     @app.timer(interval=WATCH_EVERY_S)  # type: ignore[untyped-decorator]  # Faust's
     async def watch() -> None:
         """A fetch dropped on a partition that then falls quiet breaks no chain, because nothing follows it: look for it."""
+        await epoch.watch()
         consumer = cast("BoundConsumer", app.consumer)
         if agent.writing or agent.queued_records() or not consumer.flow_active:
             return

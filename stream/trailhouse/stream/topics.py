@@ -29,6 +29,13 @@ class TopicError(Exception):
         self.hint = hint
 
 
+class MissingTopic(TopicError):
+    """A topic does not exist."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"topic {name} does not exist", "run `trailhouse topics`")
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic as the broker has it; `id` is its UUID (KIP-516): a topic deleted and made again has another."""
@@ -112,7 +119,7 @@ def check_topics(settings: KafkaSettings) -> dict[str, Topic]:
         topics = _describe(client, wanted_configs(settings))
         for name in wanted_configs(settings):
             if name not in topics:
-                raise TopicError(f"topic {name} does not exist", "run `trailhouse topics`")
+                raise MissingTopic(name)
         configs = _configs(client, list(topics))
     for problem in problems(settings, topics, configs):
         raise TopicError(
@@ -155,7 +162,7 @@ class TopicIds:
             client = self._client = _open(self._settings)
             topic = _describe(client, [name]).get(name)
         if topic is None:
-            raise TopicError(f"topic {name} does not exist", "run `trailhouse topics`")
+            raise MissingTopic(name)
         return topic.id
 
     def close(self) -> None:
