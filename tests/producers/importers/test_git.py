@@ -188,7 +188,12 @@ def test_many_commits_stream_through_any_buffer(clone: Path, git: Git) -> None:
         env=ENVIRON,
     )
     read = events(history(clone, "acme"))
-    assert [event.actor_name for event in read] == [f"A{number}" for number in range(3_000)]
+    assert [(event.actor_name, event.actor_email) for event in read] == [
+        (f"A{number}", f"a{number % 7}@example.com") for number in range(3_000)
+    ]
+    shas = {str((event.attributes or {})["sha"]) for event in read}
+    assert len(shas) == 3_000
+    assert {len(sha) for sha in shas} == {40}
     assert isinstance(next(iter(read_history(open_repository(clone, "acme", ENVIRON), LATEST))), AuditEvent)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -31,6 +32,18 @@ MOMENT = datetime(2026, 1, 31, 12, 34, 56, 789000, tzinfo=UTC)
 def test_iso_times_of_every_form_are_read(text: str) -> None:
     """Any ISO 8601 form names the same moment; without a zone it is UTC."""
     assert read_time(text, None, LATEST) == MOMENT
+
+
+def test_a_time_without_a_zone_is_utc_wherever_this_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own zone decides nothing."""
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        assert read_time("2026-01-31 12:34:56.789", None, LATEST) == MOMENT
+        assert read_time("31.01.2026 12:34:56.789", "%d.%m.%Y %H:%M:%S.%f", LATEST) == MOMENT
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(
