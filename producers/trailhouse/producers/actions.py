@@ -95,7 +95,9 @@ WANDB: Final[tuple[Action, ...]] = (
     Action("user:create", "User is created.", _C, Category.USER, on_saas=False),
     Action("user:deactivate", "User is deactivated.", _U, Category.USER, on_saas=False),
     Action("user:delete_api_key", "API key for the user is deleted.", _D, Category.ACCESS, on_saas=False),
-    Action("user:initiate_login", "User initiates log in.", _O, Category.ACCESS, is_activity=False, on_saas=False),
+    Action(
+        "user:initiate_login", "User initiates log in.", _O, Category.ACCESS, is_activity=False, on_saas=False
+    ),
     Action("user:login", "User logs in.", _O, Category.ACCESS, is_login=True, on_saas=False),
     Action("user:logout", "User logs out.", _O, Category.ACCESS, on_saas=False),
     Action("user:permanently_delete", "User is permanently deleted.", _D, Category.USER, on_saas=False),
@@ -141,12 +143,13 @@ CATALOGUE: Final[Mapping[str, Action]] = {action.name: action for action in (*WA
 
 CATEGORIES: Final[Mapping[str, Category]] = {category.value: category for category in Category}
 
-VERBS: Final[Mapping[str, Crud]] = {
-    **dict.fromkeys(("create", "add", "insert", "put", "new", "invite", "register", "import", "upload", "restore", "undelete", "clone", "copy", "enable"), _C),
-    **dict.fromkeys(("read", "get", "list", "view", "describe", "download", "export", "search", "query", "open", "lookup", "head"), _R),
-    **dict.fromkeys(("update", "set", "edit", "modify", "change", "patch", "rename", "move", "grant", "assign", "attach", "stop", "start", "reset"), _U),
-    **dict.fromkeys(("delete", "remove", "destroy", "drop", "purge", "revoke", "uninvite", "detach", "disable", "terminate", "archive", "unregister"), _D),
+_VERBS_OF: Final[Mapping[Crud, str]] = {
+    _C: "create add insert put new invite register import upload restore undelete clone copy enable",
+    _R: "read get list view describe download export search query open lookup head",
+    _U: "update set edit modify change patch rename move grant assign attach stop start reset",
+    _D: "delete remove destroy drop purge revoke uninvite detach disable terminate archive unregister",
 }
+VERBS: Final[Mapping[str, Crud]] = {verb: crud for crud, verbs in _VERBS_OF.items() for verb in verbs.split()}
 
 
 @lru_cache(maxsize=65_536)

@@ -13,6 +13,7 @@ from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
+from kafka.errors import CoordinatorNotAvailableError
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
@@ -102,7 +103,10 @@ def read_positions(
     """The committed marks by partition, the raw log's (start, end) by partition, and the raw topic's id."""
     epoch = TopicIds(kafka).read(kafka.raw_topic)
     with admin(kafka) as client:
-        committed = client.list_group_offsets([group]).get(group, {})
+        try:
+            committed = client.list_group_offsets([group]).get(group, {})
+        except CoordinatorNotAvailableError:
+            committed = {}  # a fresh broker, on which no group has committed anything yet
         marks = {
             tp.partition: mark
             for tp, each in committed.items()
