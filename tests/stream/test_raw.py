@@ -284,6 +284,7 @@ def test_a_bundle_is_decoded_in_one_go() -> None:
         [encoded(action="a:a") + b"\n" + encoded(action="b:b"), None],
         [encoded()[:-1], b"}", encoded(action="a:a") + encoded(action="b:b")],
         [with_text(b'"changes":{}')[:-1], b"}", encoded(action="a:a") + encoded(action="b:b")],
+        [encoded()[:-1] + b',"changes":', b"{}}", encoded(action="a:a") + encoded(action="b:b")],
         [encoded() + b"\n", b"", encoded()],
         [encoded()[:40], encoded()[40:]],
         [with_text(b'"changes":{"a":"}'), b'{"}}', encoded() + encoded()],
