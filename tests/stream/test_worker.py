@@ -16,7 +16,7 @@ from trailhouse.stream import worker as module
 from trailhouse.stream.app import EXIT_INFRASTRUCTURE
 from trailhouse.stream.settings import StreamSettings
 from trailhouse.stream.topics import TopicError
-from trailhouse.stream.worker import EXIT_STUCK, Worker, log_to_stderr, run
+from trailhouse.stream.worker import EXIT_STUCK, Worker, run
 
 SETTINGS = StreamSettings(pepper=Secret("a pepper for tests only"))
 
@@ -69,14 +69,6 @@ def test_a_stop_is_bounded(monkeypatch: pytest.MonkeyPatch, handler: str) -> Non
     getattr(made, handler)()
     assert [(seconds, arguments) for seconds, _, arguments in timers] == [(4.0, (EXIT_STUCK,))]
     assert stops == [made]
-
-
-def test_the_drivers_speak_up_from_warnings_on() -> None:
-    """One line an event is ours; theirs would be thousands."""
-    log_to_stderr()
-    for driver in ("kafka", "aiokafka", "faust", "mode"):
-        assert logging.getLogger(driver).getEffectiveLevel() >= logging.WARNING
-    assert logging.getLogger("trailhouse.stream").getEffectiveLevel() <= logging.WARNING
 
 
 def test_importing_it_does_nothing() -> None:

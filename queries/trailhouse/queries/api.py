@@ -22,6 +22,7 @@ from trailhouse.queries.reports import load
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.store import Pool
 from trailhouse.queries.watch import Probe, Watch, check_clickhouse, check_kafka, observe
+from trailhouse.stream.logs import log_to_stderr
 
 READY_TIMEOUT_S: Final = 3.0
 STOP_GRACE_S: Final = 3
@@ -86,10 +87,9 @@ def _add_health(app: FastAPI, checks: dict[str, Callable[[], None]]) -> None:
 
 def run(settings: ApiSettings) -> None:
     """Serve until a signal ends it."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("kafka").setLevel(
-        logging.CRITICAL
-    )  # it reports every attempt; the watch says what matters
+    log_to_stderr()
+    # It reports every attempt to reach a broker that is away; the watch says what matters.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -45,10 +45,10 @@ from trailhouse.sinks.marks import NOTHING_STORED, Head, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.sinks.writer import ClickHouseWriter, Store, Writer
+from trailhouse.stream.logs import log_to_stderr
 from trailhouse.stream.metrics import serve_metrics
 from trailhouse.stream.rejected import Reason
 from trailhouse.stream.topics import TopicError, check_topics
-from trailhouse.stream.worker import log_to_stderr
 
 EXIT_INFRASTRUCTURE: Final = 70
 POLL_RECORDS_MAX: Final = 10_000

@@ -11,6 +11,7 @@ from typing import Any, Final
 import faust
 
 from trailhouse.stream.app import EXIT_INFRASTRUCTURE, create_app
+from trailhouse.stream.logs import log_to_stderr
 from trailhouse.stream.metrics import StreamMetrics, serve_metrics
 from trailhouse.stream.settings import StreamSettings
 from trailhouse.stream.topics import TopicError, check_topics
@@ -33,17 +34,6 @@ class Worker(faust.Worker):
 
     def _on_sigint(self) -> None:
         self._on_sigterm()
-
-
-def log_to_stderr() -> None:
-    """One line an event on stderr; the drivers speak up from warnings on."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
-    for driver in ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect"):
-        logging.getLogger(driver).setLevel(logging.WARNING)
-    # A busy worker's commit timer runs late; lag shows that better than a line each time.
-    logging.getLogger("mode.timers").setLevel(logging.ERROR)
 
 
 def run(settings: StreamSettings) -> None:
