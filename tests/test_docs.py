@@ -41,12 +41,15 @@ def fences(language: str) -> Iterator[tuple[Path, str]]:
 
 
 def shell_lines() -> Iterator[tuple[str, str]]:
-    """Every command line with the page it stands on: all of ```bash blocks, those after `$` of ```console blocks."""
+    """Every command line with the page it stands on: in ```bash blocks, after `$` in ```console blocks, in the text."""
     for language, prompt in (("bash", ""), ("console", "$ ")):
         for page, text in fences(language):
             for line in text.replace("\\\n", " ").splitlines():
                 if line.strip() and line.startswith(prompt) and not line.lstrip().startswith("#"):
                     yield name_of(page), line.removeprefix(prompt).strip()
+    for page in PAGES:
+        for line in re.findall(r"`((?:make|trailhouse) [^`\n]+)`", FENCE.sub("", page.read_text())):
+            yield name_of(page), line
 
 
 def tracked() -> list[Path]:
@@ -180,6 +183,8 @@ def test_commands_of_the_docs_exist(page: str, line: str, command: Any) -> None:
     for words in simple_commands(line):
         if words[0] == "make":
             assert {word for word in words[1:] if "=" not in word} <= targets
+            paths = [word.removeprefix("ARGS=") for word in words if word.startswith("ARGS=tests/")]
+            assert all((ROOT / path).is_file() or any((ROOT / path).rglob("*.py")) for path in paths)
         elif words[0].rpartition("/")[2] == "trailhouse":
             check_usage(command, words[1:])
         else:
