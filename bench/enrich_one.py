@@ -22,7 +22,7 @@ _ENCODER = msgspec.json.Encoder()
 RULES = Rules(Pseudonyms(PEPPER.encode()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OneRecord:
     """A record as the product's functions want it; `timestamp` in Unix milliseconds."""
 

@@ -62,7 +62,10 @@ def measure(bundles: Sequence[Sequence[Any]], rules: Rules) -> list[tuple[str, f
     whole = _best(bundles, lambda bundle: lambda: _enrich(bundle, rules))
     parts = [
         ("enrich_bundle, whole", whole),
-        ("one by one: decode", _best(bundles, lambda bundle: lambda: [_decode(each.value) for each in bundle])),
+        (
+            "one by one: decode",
+            _best(bundles, lambda bundle: lambda: [_decode(each.value) for each in bundle]),
+        ),
         ("decode_many (good records only)", _best(bundles, _decoding)),
     ]
     pairs = [_pairs(bundle) for bundle in bundles]
@@ -72,7 +75,10 @@ def measure(bundles: Sequence[Sequence[Any]], rules: Rules) -> list[tuple[str, f
     encoder = msgspec.json.Encoder()
     outs = [[out for _, out in each] for each in pairs]
     parts.append(
-        ("encode_lines + split", _best(outs, lambda each: lambda: encoder.encode_lines(each)[:-1].split(b"\n")))
+        (
+            "encode_lines + split",
+            _best(outs, lambda each: lambda: encoder.encode_lines(each)[:-1].split(b"\n")),
+        )
     )
     lines = [_enrich(bundle, rules).lines for bundle in bundles]
     parts.append(("sink: read_heads", _best(lines, lambda each: lambda: read_heads(each))))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -48,12 +48,15 @@ class Measured:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
 
 
-@contextlib.contextmanager
-def running(
-    argv: Sequence[str], log: Path, environ: Mapping[str, str] | None = None
-) -> Iterator[Measured]:
-    """The process with our sources on its path; SIGTERM at the end, SIGKILL after a grace time."""
+def environment() -> dict[str, str]:
+    """Ours, with our sources on Python's path."""
     paths = os.pathsep.join(str(ROOT / each) for each in ("", *SOURCES))
+    return {**os.environ, "PYTHONPATH": paths}
+
+
+@contextlib.contextmanager
+def running(argv: Sequence[str], log: Path) -> Iterator[Measured]:
+    """The process with our sources on its path; SIGTERM at the end, SIGKILL after a grace time."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         process = subprocess.Popen(
@@ -62,7 +65,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            env={**os.environ, "PYTHONPATH": paths, **(environ or {})},
+            env=environment(),
         )
     try:
         yield Measured(process, log)

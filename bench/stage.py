@@ -11,6 +11,8 @@ from bench.events import REJECT_EVERY, events
 from bench.process import Measured
 from bench.topics import Watch, fill, make_topics
 from bench.wiring import Wiring
+from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.producers.settings import KafkaSettings
 
 POLL_S = 0.05
@@ -37,12 +39,16 @@ class Raw:
 
 @dataclass(slots=True)
 class Stage:
-    """A broker and a folder for what the contenders leave behind."""
+    """A broker, an engine, and a folder for what the contenders leave behind."""
 
-    bootstrap: str
+    kafka: LocalKafka
+    server: LocalClickHouse
     folder: Path
-    clickhouse: str = ""
     _drawn: int = field(default=0, init=False)
+
+    @property
+    def bootstrap(self) -> str:
+        return self.kafka.bootstrap
 
     def fill(self, count: int, *, seed: int = 1, values: Iterable[bytes] | None = None) -> Raw:
         """A new raw topic of `count` events."""
@@ -62,7 +68,6 @@ class Stage:
             group=f"group-{mark}",
             epoch="",
             folder=str(self.folder / mark),
-            clickhouse=self.clickhouse,
         )
         if raw is None:
             return wiring
@@ -101,9 +106,7 @@ def follow(process: Measured, bootstrap: str, topic: str, count: int) -> Usage:
         spent = process.cpu_seconds() - first_cpu
     finally:
         watch.close()
-    return Usage(
-        spent / max(1, count - at_first) * 1e6, process.rss_peak / 1e6, round(first - started, 2)
-    )
+    return Usage(spent / max(1, count - at_first) * 1e6, process.rss_peak / 1e6, round(first - started, 2))
 
 
 def _settings(wiring: Wiring) -> KafkaSettings:

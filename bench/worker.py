@@ -23,15 +23,18 @@ class Contender:
     share: float = 1.0
 
 
+OURS = "Trailhouse stream worker"
+QUIX = "quixstreams 3.28"
+CLASSIC = "classic Faust agent"
 CONTENDERS = (
-    Contender("trailhouse stream", "bench/contenders/stream_worker.py", lambda: sys.executable),
+    Contender(OURS, "bench/contenders/stream_worker.py", lambda: sys.executable),
     Contender(
-        "quixstreams 3.28, same enrichment",
-        "bench/peers/quixstreams/agent.py",
-        lambda: python_of("quixstreams"),
+        QUIX,
+        "bench/peers/quix/agent.py",
+        lambda: python_of("quix"),
     ),
     Contender(
-        "classic Faust agent, same enrichment",
+        CLASSIC,
         "bench/peers/faust_classic/agent.py",
         lambda: python_of("faust_classic"),
         share=0.05,
@@ -54,7 +57,9 @@ def compare(
         for each in (*chosen[run % len(chosen) :], *chosen[: run % len(chosen)]):
             row = measure(stage, each, interpreters[each.name], raws[each.share], users)
             rows.append({"contender": each.name, "run": run + 1, **row})
-            say(f"  {each.name:40} {row.get('rate', 0):10,.0f} events/s  {row.get('cpu_s_per_million', 0):6.1f} CPU s/M")
+            say(
+                f"  {each.name:40} {row.get('rate', 0):10,.0f} events/s  {row.get('cpu_s_per_million', 0):6.1f} CPU s/M"
+            )
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.wiring import read_wiring
+
 from trailhouse.producers.settings import KafkaSettings, Secret
 from trailhouse.sinks.consumer import run
 from trailhouse.sinks.settings import ClickHouseSettings, SinkSettings

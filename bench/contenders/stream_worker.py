@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.wiring import PEPPER, read_wiring
+
 from trailhouse.producers.settings import KafkaSettings, Secret
 from trailhouse.stream.settings import StreamSettings
 from trailhouse.stream.worker import run

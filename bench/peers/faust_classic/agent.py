@@ -6,7 +6,6 @@ Faust's defaults, but for what makes it faster: no table, no web server, batches
 from __future__ import annotations
 
 import faust
-
 from bench.enrich_one import enrich_one
 from bench.wiring import read_wiring
 

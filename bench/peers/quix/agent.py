@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from quixstreams import Application, message_context
-
 from bench.enrich_one import enrich_one
 from bench.wiring import read_wiring
+from quixstreams import Application, message_context
 
 if __name__ == "__main__":
     wiring = read_wiring()

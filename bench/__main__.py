@@ -1,0 +1,108 @@
+"""`make bench` (= `python -m bench`): everything side by side on this machine, results and page written.
+
+The short form takes under ten minutes. `--only` takes some parts; the others keep the results they had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from bench import emitter, path, sink, soak, stack, worker
+from bench.machine import describe
+from bench.page import render
+from bench.process import ROOT
+from bench.stage import Stage
+from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.deploy.kafka import LocalKafka
+
+RESULTS = ROOT / "bench/results"
+PAGE = ROOT / "docs/performance.md"
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    wanted = arguments.only.split(",") if arguments.only else ["worker", "sink", "path", "emitter", "stack"]
+    if arguments.soak_memory:
+        wanted = [*wanted, "soak"] if arguments.only else ["soak"]
+    RESULTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="trailhouse-bench-") as folder, ExitStack() as opened:
+        stages: list[Stage] = []
+
+        def stage() -> Stage:
+            """Kafka and ClickHouse, started when the first part needs them and stopped at the end."""
+            if not stages:
+                kafka = opened.enter_context(LocalKafka(Path(folder) / "kafka").running())
+                server = opened.enter_context(LocalClickHouse(Path(folder) / "clickhouse").running())
+                stages.append(Stage(kafka, server, Path(folder)))
+            return stages[0]
+
+        parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
+            "stack": lambda: stack.newcomer(Path(folder), arguments.commits, min(arguments.runs, 3), _say),
+            "worker": lambda: worker.compare(
+                stage(), arguments.events, arguments.runs, _say, arguments.contender
+            ),
+            "sink": lambda: sink.compare(stage(), arguments.events // 2, arguments.runs, _say),
+            "path": lambda: [
+                *path.drain(stage(), arguments.events // 2, min(arguments.runs, 3), _say),
+                path.latency(stage(), _say),
+            ],
+            "emitter": lambda: emitter.compare(stage(), arguments.events // 8, arguments.runs, _say),
+            "soak": lambda: [soak.soak(stage(), arguments.soak_events, _say)],
+        }
+        for name, measure in parts.items():
+            if name in wanted:
+                _say(f"{name}:")
+                started, machine = time.monotonic(), describe()
+                rows = measure()
+                result = {"machine": machine, "seconds": round(time.monotonic() - started, 1), "runs": rows}
+                (RESULTS / f"{name}.json").write_text(json.dumps(_rounded(result), indent=1) + "\n")
+    results = {each.stem: json.loads(each.read_text()) for each in sorted(RESULTS.glob("*.json"))}
+    PAGE.write_text(render(results))
+    _say(f"{PAGE.relative_to(ROOT)} written")
+    void = [
+        f"{name}: {row['contender']}: {row['void']}"
+        for name in wanted
+        for row in results[name]["runs"]
+        if "void" in row
+    ]
+    for line in void:
+        _say(f"VOID {line}")
+    return 1 if void else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="the default form, by its name")
+    parser.add_argument("--only", metavar="PART,…", help="worker, sink, path, emitter, stack, soak")
+    parser.add_argument("--contender", action="append", default=[], help="part of a name; only these workers")
+    parser.add_argument("--events", type=int, default=800_000, help="events of a worker's run")
+    parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each contender")
+    parser.add_argument("--commits", type=int, default=100_000, help="size of the git repository; 0 = none")
+    parser.add_argument("--soak-memory", action="store_true", help="memory of each role over --soak-events")
+    parser.add_argument("--soak-events", type=int, default=5_000_000)
+    return parser
+
+
+def _rounded(value: Any) -> Any:
+    """Four significant digits are more than any of this is good for."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

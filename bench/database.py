@@ -1,0 +1,46 @@
+"""A database of its own for each run of a sink, on one running engine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.sinks.clickhouse import Client, connect
+from trailhouse.sinks.migrate import migrate
+from trailhouse.sinks.settings import ClickHouseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The address of a migrated database, and a client on it."""
+
+    dsn: str
+    client: Client
+
+    def landed(self) -> int:
+        """Raw offsets accounted for."""
+        return self._one("SELECT count() FROM landed FINAL")
+
+    def users(self) -> int:
+        return self._one("SELECT uniqExact(org_id, user_ref) FROM events FINAL WHERE user_ref != 0")
+
+    def _one(self, sql: str) -> int:
+        return int(self.client.query(sql).result_rows[0][0])
+
+
+@contextlib.contextmanager
+def fresh_database(server: LocalClickHouse, name: str) -> Iterator[Database]:
+    """A new database with every migration applied; dropped at the end, so that its merges disturb nobody."""
+    admin = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
+    admin.command(f"CREATE DATABASE {name}")
+    dsn = server.dsn("admin", name)
+    client = connect(ClickHouseSettings(dsn=dsn))
+    try:
+        migrate(client)
+        yield Database(dsn.reveal(), client)
+    finally:
+        client.close()
+        admin.command(f"DROP DATABASE {name}")
+        admin.close()

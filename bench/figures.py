@@ -1,0 +1,48 @@
+"""From runs to figures: medians with their spread, and ratios between contenders of the same table."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Median of the valid runs, the smallest and the largest; `runs` 0 = every run was void."""
+
+    median: float
+    low: float
+    high: float
+    runs: int
+
+    @property
+    def spread(self) -> str:
+        return f"{self.low:,.0f}-{self.high:,.0f}" if self.runs > 1 else ""
+
+
+def figure(rows: Sequence[Mapping[str, Any]], contender: str, key: str) -> Figure:
+    """`key` may be a path such as `cpu_s_per_million.sink`."""
+    values = [_value(row, key) for row in rows if row["contender"] == contender and "void" not in row]
+    if not values:
+        return Figure(0.0, 0.0, 0.0, 0)
+    return Figure(statistics.median(values), min(values), max(values), len(values))
+
+
+def ratio(rows: Sequence[Mapping[str, Any]], ours: str, other: str, key: str = "rate") -> float | None:
+    """Ours over the other's, median by median; None when either has no valid run."""
+    above, below = figure(rows, ours, key), figure(rows, other, key)
+    return above.median / below.median if above.runs and below.runs and below.median else None
+
+
+def contenders(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """In order of appearance."""
+    return list(dict.fromkeys(str(row["contender"]) for row in rows))
+
+
+def _value(row: Mapping[str, Any], key: str) -> float:
+    value: Any = row
+    for part in key.split("."):
+        value = value[part]
+    return float(value)

@@ -1,0 +1,218 @@
+"""`docs/performance.md`, written whole from the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.emitter import EMITTER, PLAIN
+from bench.figures import contenders, figure, ratio
+from bench.path import ROLES
+from bench.sink import INFILE, SINK
+from bench.worker import CLASSIC, OURS, QUIX
+
+Rows = Sequence[Mapping[str, Any]]
+
+HEAD = """# Performance
+
+This page is written by `make bench` (the short form, under ten minutes) and `python -m bench --soak-memory` (memory over five million events) from [bench/results](../bench/results). Absolute figures belong to the machine named below; the ratios are what to compare: all contenders of a table ran in turns, in the same minutes, on the same broker and engine.
+"""
+
+METHOD = """## How it is measured
+
+- **Events**: 435 bytes on average, three organisations, 12 000 people with a power law of activity, machines, some texts that hold personal data, late events, one record in 200 that must be rejected ([bench/events.py](../bench/events.py)). Four partitions, a real Kafka broker, the real ClickHouse engine; broker, engine and contenders share the cores.
+- **Worker**: one record in, one record out. Every contender reads a full topic from its start in a group of its own and writes to a topic of its own. The rate is the records over the broker's time from the first output to the last: interpreter start-up and joining the group are not in it; fetching, decoding, enriching, encoding, compressing and confirmed writing are. All of them call the same functions (`decode`, `STEPS`, `encode`); a peer calls them record by record, as its interface asks. The slow peer gets a shorter topic of the same events. A run counts only if the contender wrote exactly one record for each input, the same number of rejected ones, and the same distinct users as the others.
+- **Peers** are at their own defaults, but for what makes them faster on this task: lz4 for their output, larger producer batches for the classic agent. Each has an environment of its own, locked by hashes ([bench/peers](../bench/peers)). Neither peer writes dead letters or keeps exact offsets; Trailhouse does both here.
+- **Sink**: the enriched topic is full; the rate is what the group commits (a commit follows its insert) from the first commit to the last. `INSERT … FROM INFILE` gets the same rows in files of as many rows as a batch may hold, the same tables, views and settings, without Kafka, HTTP or bookkeeping; its first insert is left out too.
+- **Whole path**: worker and sink run together on a full raw topic. **CPU** is user and system time of each process per million events, over the same span as the rate.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One line of the summary: a ratio or a time, and what was asked of it."""
+
+    text: str
+    value: float | None
+    unit: str
+    wanted: float
+    is_least: bool
+
+    @property
+    def line(self) -> str:
+        sign = "at least" if self.is_least else "under"
+        if self.value is None:
+            return f"| {self.text} | not measured | {sign} {self.wanted:g}{self.unit} | |"
+        met = self.value >= self.wanted if self.is_least else self.value < self.wanted
+        return f"| {self.text} | **{self.value:.3g}{self.unit}** | {sign} {self.wanted:g}{self.unit} | {'met' if met else 'not met'} |"
+
+
+def render(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page; parts without results are left out."""
+    rows = {name: result["runs"] for name, result in results.items()}
+    parts = [HEAD, _summary(rows)]
+    tables = {
+        "worker": _worker,
+        "sink": _sink,
+        "path": _path,
+        "emitter": _emitter,
+        "stack": _stack,
+        "soak": _soak,
+    }
+    parts += [table(rows[name]) for name, table in tables.items() if name in rows]
+    parts += [METHOD, _machines(results)]
+    return "\n".join(parts)
+
+
+def _summary(rows: Mapping[str, Rows]) -> str:
+    worker, sink, stack = rows.get("worker", []), rows.get("sink", []), rows.get("stack", [])
+    targets = (
+        Target(
+            "Stream worker against the classic Faust agent",
+            ratio(worker, OURS, CLASSIC),
+            " x",
+            20,
+            is_least=True,
+        ),
+        Target(
+            "Stream worker against quixstreams, same enrichment",
+            ratio(worker, OURS, QUIX),
+            " x",
+            1.5,
+            is_least=True,
+        ),
+        Target(
+            "Sink against `INSERT … FROM INFILE` of the same rows",
+            ratio(sink, SINK, INFILE),
+            " x",
+            0.5,
+            is_least=True,
+        ),
+        Target("`trailhouse up` until everything answers", _seconds(stack, "up"), " s", 15, is_least=False),
+        Target(
+            "`trailhouse import git --wait`, 100 000 commits",
+            _seconds(stack, "import git"),
+            " s",
+            30,
+            is_least=False,
+        ),
+    )
+    return "| | measured | target | |\n| --- | --- | --- | --- |\n" + "".join(
+        f"{each.line}\n" for each in targets
+    )
+
+
+def _seconds(rows: Rows, contender: str) -> float | None:
+    found = figure(rows, contender, "seconds")
+    return found.median if found.runs else None
+
+
+def _worker(rows: Rows) -> str:
+    lines = []
+    for name in contenders(rows):
+        rate = figure(rows, name, "rate")
+        if not rate.runs:
+            lines.append([name, "void", "", "", "", ""])
+            continue
+        against = ratio(rows, OURS, name)
+        cpu, rss = figure(rows, name, "cpu_s_per_million"), figure(rows, name, "rss_peak_mb")
+        times = "" if name == OURS or against is None else f"{against:.3g} x"
+        lines.append(
+            [name, times, f"{rate.median:,.0f}", rate.spread, f"{cpu.median:.3g}", f"{rss.median:.0f}"]
+        )
+    head = ["contender", "Trailhouse is", "events/s, median", "spread", "CPU s per million", "peak MB"]
+    return f"## Stream worker\n\n{_table(head, lines)}"
+
+
+def _sink(rows: Rows) -> str:
+    lines = []
+    for name in (SINK, INFILE):
+        rate, engine = figure(rows, name, "rate"), figure(rows, name, "cpu_s_per_million.clickhouse")
+        own = f"{figure(rows, name, 'cpu_s_per_million.sink').median:.3g}" if name == SINK else ""
+        lines.append([name, f"{rate.median:,.0f}", rate.spread, own, f"{engine.median:.3g}"])
+    share = ratio(rows, SINK, INFILE)
+    said = "" if share is None else f"The sink reaches **{share:.2f}** of ClickHouse's own rate.\n\n"
+    head = ["contender", "rows/s, median", "spread", "CPU s per million: sink", "ClickHouse"]
+    return f"## Sink, into all tables and views\n\n{said}{_table(head, lines)}"
+
+
+def _path(rows: Rows) -> str:
+    name = "whole path"
+    rate = figure(rows, name, "rate")
+    cpu = {role: figure(rows, name, f"cpu_s_per_million.{role}").median for role in ROLES}
+    total = sum(cpu.values()) or 1.0
+    lines = [[role, f"{seconds:.3g}", f"{seconds / total:.0%}"] for role, seconds in cpu.items()]
+    alone = next((row for row in rows if row["contender"] == "one event"), None)
+    fresh = (
+        f" One event on an idle path can be queried after {alone['median_s']:.2f} s (at most {alone['max_s']:.2f} s)."
+        if alone
+        else ""
+    )
+    return (
+        f"## Whole path, raw topic to queryable\n\n{rate.median:,.0f} events/s ({rate.spread}), all four processes on the same"
+        f" cores.{fresh} Where the time goes:\n\n{_table(['process', 'CPU s per million', 'share'], lines)}"
+    )
+
+
+def _emitter(rows: Rows) -> str:
+    lines = []
+    for name in (EMITTER, PLAIN):
+        rate, cpu = figure(rows, name, "rate"), figure(rows, name, "cpu_s_per_million")
+        lines.append(
+            [
+                f"`{name}`" if name == EMITTER else name,
+                f"{rate.median:,.0f}",
+                rate.spread,
+                f"{cpu.median:.3g}",
+            ]
+        )
+    share = ratio(rows, EMITTER, PLAIN)
+    said = (
+        ""
+        if share is None
+        else f"Checking, minting ids, encoding and keeping the books of delivery leave **{share:.2f}** of the driver's own rate.\n\n"
+    )
+    head = ["contender", "events/s, median", "spread", "CPU s per million"]
+    return f"## Emitter, from the call to Kafka's confirmation\n\n{said}{_table(head, lines)}"
+
+
+def _stack(rows: Rows) -> str:
+    up = figure(rows, "up", "seconds")
+    text = f"`trailhouse up` in a new folder: {up.median:.1f} s ({up.low:.1f} to {up.high:.1f}).\n"
+    for row in rows:
+        if row["contender"] == "import git" and "void" not in row:
+            commits = f"{row['commits']:,}".replace(",", " ")
+            text += f"\n`trailhouse import git --wait` of a repository of {commits} commits: {row['seconds']:.1f} s until everything can be queried; the balance was 0.\n"
+    return f"## What a newcomer waits for\n\n{text}"
+
+
+def _soak(rows: Rows) -> str:
+    (row,) = rows
+    lines = [
+        [f"{point['events']:,}".replace(",", " "), *(f"{point['rss_mb'][role]:.0f}" for role in ROLES)]
+        for point in row["points"]
+    ]
+    growth = ", ".join(f"{role} {value:.2f}" for role, value in row["growth"].items())
+    head = ["events", *(f"{role}, MB" for role in ROLES)]
+    return f"## Memory over time\n\nLast value over the value at the half: {growth}.\n\n{_table(head, lines)}"
+
+
+def _machines(results: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = []
+    for name, result in results.items():
+        each = result["machine"]
+        lines.append([name, each["measured_at"], f"{each['load_before']:g}", f"{result['seconds']:.0f} s"])
+    machine = next(iter(results.values()))["machine"] if results else {}
+    versions = ", ".join(f"{name} {number}" for name, number in machine.get("versions", {}).items())
+    said = (
+        f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; {versions}."
+        if machine
+        else ""
+    )
+    return f"## The machine\n\n{said}\n\n{_table(['part', 'measured', 'load before', 'took'], lines)}"
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
