@@ -28,7 +28,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
@@ -138,9 +138,12 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         if self._flight is None and self._batch.is_due(self._limits, time.monotonic()):
             self._take_off()
 
-    def finish(self, grace_s: float = FINISH_GRACE_S) -> None:
-        """Store and commit what is in hand, as far as `grace_s` allows, then leave the group; the rest comes again."""
-        deadline = time.monotonic() + grace_s
+    def finish(self, grace_s: float = FINISH_GRACE_S) -> bool:
+        """Store and commit what is in hand, as far as `grace_s` allows, then leave the group; the rest comes again.
+
+        False = an insert is still under way in its thread, which may wait for its answer for minutes.
+        """
+        deadline, is_idle = time.monotonic() + grace_s, True
         try:
             self._land(timeout_s=grace_s)
             if self._batch.marks and self._generation == self._restored:
@@ -152,8 +155,10 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 len(self._flying.lines) if self._flying else 0,
             )
             self._generation += 1  # the storing thread gives up its retries
+            is_idle = False
         self._storing.shutdown(wait=False)
         self._consumer.close()
+        return is_idle
 
     def _restore(self) -> None:
         """After any change of assignment: drop what is not stored; position and mark come from one committed pair."""
@@ -381,13 +386,20 @@ def run(settings: SinkSettings) -> None:
         while not is_stopping:
             sink.step()
             last_step = time.monotonic()
-        sink.finish()
+        is_idle = sink.finish()
     except TopicError as error:
         log.critical("%s; %s", error, error.hint)
     except BaseException as error:
         log.critical("stopping: %s: %s", type(error).__name__, error)
     else:
-        return
+        if is_idle:
+            return
+        exit_now(0)
+    exit_now(EXIT_INFRASTRUCTURE)
+
+
+def exit_now(status: int) -> NoReturn:
+    """End the process without waiting for its threads: none may go on to store, to commit, or to hold us up."""
     logging.shutdown()
     sys.stderr.flush()
-    os._exit(EXIT_INFRASTRUCTURE)  # at once: no thread may go on to store or commit
+    os._exit(status)
