@@ -17,6 +17,7 @@ PEPPER = b"a pepper for tests only"
         ("alice@example.com", "alice@example.com"),
         (" Alice@EXAMPLE.com\t", "alice@example.com"),
         ("ZOË@example.com", "zoë@example.com"),
+        ("Weiß@example.com", "weiß@example.com"),
         (unicodedata.normalize("NFD", "Zoë@example.com"), "zoë@example.com"),
         ("", ""),
     ],

@@ -286,6 +286,8 @@ def test_a_bundle_is_decoded_in_one_go() -> None:
         [with_text(b'"changes":{}')[:-1], b"}", encoded(action="a:a") + encoded(action="b:b")],
         [encoded()[:-1] + b',"changes":', b"{}}", encoded(action="a:a") + encoded(action="b:b")],
         [encoded() + b"\n", b"", encoded()],
+        [encoded(action="a:a") + encoded(action="b:b"), encoded()],
+        [encoded(action="a:a") + b"\n" + encoded(action="b:b"), encoded()],
         [encoded()[:40], encoded()[40:]],
         [with_text(b'"changes":{"a":"}'), b'{"}}', encoded() + encoded()],
     ],
@@ -303,7 +305,17 @@ def test_a_value_over_several_lines_is_an_event() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [None, b"", b"{}", b"x", encoded(later=1), with_text(b'"source":"\\u0000"'), b"[" * DEEP]
+    "bad",
+    [
+        None,
+        b"",
+        b"{}",
+        b"x",
+        encoded(later=1),
+        with_text(b'"source":"\\u0000"'),
+        with_text(b'"changes":{"a":"\xff"}'),
+        b"[" * DEEP,
+    ],
 )
 def test_one_bad_value_sends_the_bundle_the_slow_way(bad: bytes | None) -> None:
     """Then each is decoded by itself, so that only the bad one suffers."""
