@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 from tests.queries.landing import reject, store
 
@@ -117,3 +118,25 @@ def world(clickhouse_server: LocalClickHouse) -> Iterator[World]:
     client.close()
     server.command(f"DROP DATABASE {name}")
     server.close()
+
+
+@pytest.fixture(scope="session")
+def api(world: World) -> Iterator[httpx.Client]:
+    """The API over that history, for every organisation."""
+    from tests.queries.serving import NO_KAFKA, serving  # not before pytest's warning filters stand
+
+    from trailhouse.queries.settings import ApiSettings
+
+    with serving(ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA)) as client:
+        yield client
+
+
+@pytest.fixture
+def lost() -> Iterator[httpx.Client]:
+    """An API whose ClickHouse and Kafka are away."""
+    from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA, serving
+
+    from trailhouse.queries.settings import ApiSettings
+
+    with serving(ApiSettings(clickhouse=NO_CLICKHOUSE, kafka=NO_KAFKA)) as client:
+        yield client

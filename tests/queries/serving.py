@@ -1,4 +1,4 @@
-"""Serve an application on a free port of this machine, over real HTTP."""
+"""Serve the API on a free port of this machine, over real HTTP, and read its problem documents."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 
+from trailhouse.producers.settings import KafkaSettings, Secret
 from trailhouse.queries.api import create_app
 from trailhouse.queries.settings import ApiSettings
+from trailhouse.sinks.settings import ClickHouseSettings
+
+NO_CLICKHOUSE = ClickHouseSettings(dsn=Secret("http://reader@127.0.0.1:9/trailhouse"))
+NO_KAFKA = KafkaSettings(bootstrap="127.0.0.1:9")
+# All that the shared history holds of one organisation.
+WINDOW = {"org": "acme", "since": "2010-01-01", "until": "2026-01-31"}
 
 
 @contextmanager
@@ -42,3 +49,12 @@ def _run(server: uvicorn.Server, listener: socket.socket, started: threading.Eve
 
     server.startup = note  # type: ignore[method-assign]  # the server has no hook that says it listens
     server.run(sockets=[listener])
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, object]:
+    """The problem document of an answer that must be one."""
+    assert (status, "application/problem+json") == (answer.status_code, answer.headers["content-type"])
+    body: dict[str, object] = answer.json()
+    assert {"type", "title", "status", "detail"} <= set(body)
+    assert body["status"] == status
+    return body

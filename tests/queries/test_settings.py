@@ -6,7 +6,6 @@ import pytest
 
 from trailhouse.producers.errors import SettingsError
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.errors import NotAllowed
 from trailhouse.queries.settings import ApiSettings, is_loopback
 
 
@@ -53,11 +52,3 @@ def test_a_bad_value_names_its_variable(key: str, value: str) -> None:
 def test_loopback(host: str, *, is_local: bool) -> None:
     """Only addresses no other machine can reach."""
     assert is_loopback(host) is is_local
-
-
-def test_a_caller_without_rights_may_read_nothing() -> None:
-    """Rights are given, never assumed."""
-    with pytest.raises(NotAllowed):
-        Caller().check("acme")
-    Caller(orgs=frozenset({"acme"})).check("acme")
-    Caller.operator().check("anything")

@@ -1,0 +1,137 @@
+"""The reports over HTTP: formats, parameters, rights, OpenAPI, many at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from tests.queries.conftest import World
+from tests.queries.serving import NO_KAFKA, WINDOW, problem, serving
+
+from trailhouse.queries.reports import load
+from trailhouse.queries.settings import ApiSettings
+
+
+def test_the_list_of_reports_is_their_headers(api: httpx.Client) -> None:
+    """Title, question, parameters with what is allowed, columns with units."""
+    listed = api.get("/api/v1/reports").json()["reports"]
+    assert [each["name"] for each in listed] == list(load())
+    (leaders,) = [each for each in listed if each["name"] == "most_active_users"]
+    assert leaders["parameters"][1] == {
+        "name": "limit",
+        "text": "rows at most",
+        "default": 10,
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100000,
+    }
+    assert "sql" not in leaders
+
+
+@pytest.mark.parametrize("name", load())
+def test_every_report_answers_in_every_format_alike(api: httpx.Client, name: str) -> None:
+    """JSON, CSV and JSON lines hold the same rows."""
+    path = f"/api/v1/reports/{name}"
+    document = api.get(path, params=WINDOW).json()
+    assert document["report"] == name
+    assert [column["name"] for column in document["columns"]] == [
+        column.name for column in load()[name].columns
+    ]
+    answer = api.get(path, params=WINDOW | {"format": "csv"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}_2010-01-01_2026-01-31.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [{key: str(value) for key, value in row.items()} for row in document["rows"]] == rows
+    lines = api.get(path, params=WINDOW | {"format": "ndjson"}).text.splitlines()
+    assert document["rows"] == [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),
+        ("text/csv", "text/csv"),
+        ("application/x-ndjson, text/csv;q=0.5", "application/x-ndjson"),
+        ("text/csv;q=0, application/json", "application/json"),
+    ],
+)
+def test_accept_chooses_the_format(api: httpx.Client, accept: str, media_type: str) -> None:
+    """The first media type we have wins; `?format=` would win over it."""
+    answer = api.get("/api/v1/reports/active_users", params=WINDOW, headers={"Accept": accept})
+    assert media_type == answer.headers["content-type"].partition(";")[0]
+    assert "Accept" in answer.headers["vary"]
+
+
+def test_users_are_masked_unless_the_settings_say_otherwise(world: World, api: httpx.Client) -> None:
+    """The API knows nobody yet, so it shows nobody's name by itself."""
+    path = "/api/v1/reports/most_active_users"
+    assert all(row["user"].startswith("u_") for row in api.get(path, params=WINDOW).json()["rows"])
+    settings = ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA, read_pii=True)
+    with serving(settings) as open_hearted:
+        assert "ann" in {
+            row["user"] for row in open_hearted.get(path, params=WINDOW | {"limit": "99"}).json()["rows"]
+        }
+
+
+def test_an_api_for_some_organisations_refuses_the_others(world: World) -> None:
+    """Its settings decide whose data it serves, for every report; nothing of others shows in the refusal."""
+    with serving(ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA, orgs="beta")) as client:
+        for name in load():
+            assert (
+                client.get(f"/api/v1/reports/{name}", params={"last": "all"}).json()["params"]["org"]
+                == "beta"
+            )
+            refused = problem(client.get(f"/api/v1/reports/{name}", params=WINDOW), 403)
+            assert refused["detail"] == "you may not read organisation 'acme'"
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("org=acme&last=30", "last"),
+        ("org=acme&timezone=Mars", "timezone"),
+        ("org=acme&colour=red", "colour"),
+        ("org=acme&org=beta", "org"),
+        ("org=acme&format=xml", "format"),
+        ("org=acme&limit=1", "limit"),
+        ("last=30d", "org"),
+        ("org=%27%20OR%201", "org"),
+        ("org=acme&read_pii=1", "read_pii"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_a_clear_problem(api: httpx.Client, query: str, name: str) -> None:
+    """Which one, with which value, and how a good one reads."""
+    body = problem(api.get(f"/api/v1/reports/active_users?{query}"), 400)
+    assert body["parameter"] == name
+    assert str(body["detail"]).startswith(f"{name} is ")
+    assert str(body["hint"]).startswith("wanted: ")
+
+
+def test_openapi_describes_each_report(api: httpx.Client) -> None:
+    """One path per report with its parameters, so that clients can be generated."""
+    document = api.get("/openapi.json").json()
+    assert {f"/api/v1/reports/{name}" for name in load()} <= set(document["paths"])
+    operation = document["paths"]["/api/v1/reports/most_active_users"]["get"]
+    limit = next(each for each in operation["parameters"] if each["name"] == "limit")
+    assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 100000, "default": 10}
+    assert operation["summary"] == "Most active users"
+    assert set(operation["responses"]["200"]["content"]) == {
+        "application/json",
+        "text/csv",
+        "application/x-ndjson",
+    }
+
+
+def test_many_ask_at_once(api: httpx.Client) -> None:
+    """Clients are lent to one thread at a time, so concurrent reports do not disturb each other."""
+    path, window = "/api/v1/reports/weekly_active_users", WINDOW | {"since": "2025-01-01"}
+    want = api.get(path, params=window).json()["rows"]
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda _: api.get(path, params=window).json()["rows"], range(18)))
+    assert all(rows == want for rows in answers)
