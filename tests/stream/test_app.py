@@ -270,6 +270,17 @@ def test_a_partitions_writes_finish_in_order(world: World) -> None:
     assert world.acked == [(0, 7), (0, 8), (0, 9)]
 
 
+def test_a_finished_write_makes_room(world: World) -> None:
+    """However many fetches come, and the watch may look again when all are written."""
+    events = [world.event(0, 1, is_first=True)] + [
+        world.event(n, n + 1) for n in range(1, 3 * WRITES_IN_FLIGHT_MAX)
+    ]
+    world.run(*events)
+    assert [offset for _, offset in world.producer.lines] == list(range(3 * WRITES_IN_FLIGHT_MAX))
+    with pytest.raises(ProcessEnded):
+        watch(world, world.event(5, 7).message.value, age_s=LOST_AFTER_S + 1)
+
+
 def test_writes_in_flight_are_bounded(world: World) -> None:
     """The agent takes no more fetches than memory was planned for."""
 
@@ -348,6 +359,7 @@ def test_a_dead_letter_fits_its_topic(world: World) -> None:
     world.run(event)
     (letter,) = world.producer.dead
     headers = dict(letter["headers"])
+    assert len(letter["value"]) == RAW_BYTES_MAX
     assert headers["audit.err.size"] == str(RAW_BYTES_MAX + 1).encode()
     size = len(letter["value"]) + sum(len(name) + len(value) for name, value in letter["headers"])
     assert size + 1000 < REJECTED_BYTES_MAX < REQUEST_BYTES_MAX

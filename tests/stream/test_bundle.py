@@ -260,6 +260,20 @@ def test_no_personal_data_in_a_broken_document() -> None:
         assert "canary" not in bundle.lines[0].decode()
 
 
+def test_nothing_of_one_event_reaches_another() -> None:
+    """Also where both name the same people, whatever else the first one holds."""
+    people = {"actor_user_id": "u1", "actor_email": "a@b.co", "actor_ip": "10.0.0.1", "user_asset": "u2"}
+    plain = encoded(**people)
+    alone = line_of(plain)
+    rich = encoded(
+        **people, changes={"a": "c@d.co"}, attributes={"note": "e@f.co"}, source="g@h.co", action="x i@j.co"
+    )
+    for line in (line_of(plain), *read(enrich(rich, plain, rich, plain))[1::2]):
+        assert {name: value for name, value in line.items() if name not in {"from", "offset"}} == {
+            name: value for name, value in alone.items() if name not in {"from", "offset"}
+        }
+
+
 # Anything at all
 
 
@@ -356,6 +370,7 @@ def test_any_records_give_a_line_each(drawn: list[tuple[bytes | None, int]], dat
     assert {letter.offset: letter.reason.value for letter in bundle.dead_letters} == rejected
     assert Reason.INTERNAL.value not in rejected.values()
     assert run(records, 100) == bundle
+    assert run(records, 100, Rules(Pseudonyms(PEPPER))) == bundle, "caches may save time and nothing else"
     cut = data.draw(st.integers(0, len(records)))
     next_from = records[cut - 1].offset + 1 if cut else 100
     pieces = [run(records[:cut], 100), run(records[cut:], next_from)]

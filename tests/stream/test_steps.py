@@ -14,8 +14,9 @@ from trailhouse.producers.actions import CATALOGUE, Action
 from trailhouse.producers.event import FIELDS, ActorType, Outcome
 from trailhouse.stream import steps
 from trailhouse.stream.enriched import RULES_VERSION
+from trailhouse.stream.networks import network_of
 from trailhouse.stream.persons import Pseudonyms
-from trailhouse.stream.steps import STEPS, Rules, network_of
+from trailhouse.stream.steps import STEPS, Rules
 
 REF = Pseudonyms(PEPPER).ref
 MS = timedelta(milliseconds=1)
@@ -27,10 +28,8 @@ def test_the_steps_and_their_order() -> None:
         "validate",
         "scope_to_org",
         "classify_action",
-        "derive_outcome",
-        "identify_actor",
+        "identify_people",
         "tag_pii",
-        "pseudonymise",
         "derive_facts",
     ]
 
@@ -195,7 +194,7 @@ def test_a_topic_may_belong_to_some_organisations() -> None:
     assert (found["reason"], found["org_id"]) == ("org_denied", "initech")
 
 
-# classify_action, derive_outcome
+# classify_action
 
 
 @pytest.mark.parametrize("action", CATALOGUE.values(), ids=lambda action: action.name)
@@ -271,7 +270,7 @@ def test_what_counts_as_activity_and_as_a_login(
     assert (found.get("is_activity", False), found.get("is_login", False)) == (is_activity, is_login)
 
 
-# identify_actor
+# identify_people
 
 
 @pytest.mark.parametrize(
@@ -425,7 +424,7 @@ def test_unknown_fields_are_searched_too() -> None:
     }
 
 
-# pseudonymise
+# identify_people, tag_pii: subjects
 
 
 def test_persons_have_refs_in_place_of_names() -> None:

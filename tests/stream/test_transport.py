@@ -337,6 +337,15 @@ def test_nothing_is_committed_under_an_old_assignment(log: Log, *, before_ack: b
     assert consumer._new_offset(TP("raw", 0)) is None
 
 
+def test_a_late_write_does_not_displace_a_current_one(log: Log) -> None:
+    """A partition that went away and came back: what was written under the old assignment says nothing now."""
+    consumer, late, again = Stalled(), written(log, [10]), Log(10)
+    log.assignment._unassign()
+    consumer.ack(written(again, [10, 11]))
+    consumer.ack(late)
+    assert consumer._new_offset(TP("raw", 0)) == 12
+
+
 def test_every_offset_is_tried_again() -> None:
     """Faust remembers what it tried to commit as committed, also when that failed."""
     consumer = Stalled()
