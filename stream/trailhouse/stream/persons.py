@@ -7,10 +7,15 @@ organisations and nobody can look a person up without the key. 0 means nobody.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from trailhouse.producers.event import ActorType
+from trailhouse.stream.networks import network_of
+from trailhouse.stream.pii import scan
+from trailhouse.stream.rejected import Reason, Rejection
 
 
 @lru_cache(maxsize=131_072)
@@ -19,13 +24,25 @@ def email_identity(email: str) -> str:
     return unicodedata.normalize("NFC", email.strip().lower())
 
 
-class People(NamedTuple):
-    """The refs of everyone an event names in its own fields; 0 = nobody. `subjects` = each of them once, sorted."""
+PEOPLE_FIELDS: Final = ("actor_user_id", "actor_email", "actor_name", "actor_ip", "user_asset", "user_email")
+_ACTOR_TYPES: Final = tuple(each.value for each in ActorType)
 
+
+class People(NamedTuple):
+    """Everyone an event names in its own fields. Refs of nobody are 0; `subjects` = each of them once, sorted.
+
+    `identity` is the actor's (design §3: `actor_user_id` verbatim, else the normalised e-mail, else nobody); `pii` the
+    plaintext fields that are present.
+    """
+
+    identity: str
+    actor_type: str
     user: int
     target: int
     address: int
+    network: str
     subjects: tuple[int, ...]
+    pii: Mapping[str, str]
 
 
 class Pseudonyms:
@@ -33,15 +50,17 @@ class Pseudonyms:
 
     #: `ref(org_id, identity)`: the 64-bit ref of a person or address in an organisation; 0 for the empty identity.
     ref: Callable[[str, str], int]
-    #: `people(org_id, identity, actor_user_id, actor_email, actor_ip, user_asset, user_email)`, None where absent.
+    #: `people(org_id, actor_type, *PEOPLE_FIELDS)`, None where absent; raises `Rejection` for an unknown actor type.
     #: Most events of a stream name the same few people, so one look-up answers for all of these.
-    people: Callable[[str, str, str | None, str | None, str | None, str | None, str | None], People]
+    people: Callable[
+        [str, str | None, str | None, str | None, str | None, str | None, str | None, str | None], People
+    ]
 
     def __init__(self, pepper: bytes) -> None:
         self._pepper = pepper[:64]  # BLAKE2b takes keys of at most 64 bytes
         self._org_key = lru_cache(maxsize=65_536)(self._derive)
-        self.ref = lru_cache(maxsize=262_144)(self._hash)
-        self.people = lru_cache(maxsize=65_536)(self._people)
+        self.ref = lru_cache(maxsize=131_072)(self._hash)
+        self.people = lru_cache(maxsize=32_768)(self._people)
 
     def _derive(self, org_id: str) -> bytes:
         return blake2b(org_id.encode(), key=self._pepper, digest_size=32, person=b"trailhouse-org").digest()
@@ -52,23 +71,36 @@ class Pseudonyms:
         digest = blake2b(identity.encode(), key=self._org_key(org_id), digest_size=8).digest()
         return int.from_bytes(digest, "big") or 1
 
-    def _people(  # noqa: PLR0913, PLR0917  # a cache's key is its arguments
-        self,
-        org_id: str,
-        identity: str,
-        actor_user_id: str | None,
-        actor_email: str | None,
-        actor_ip: str | None,
-        user_asset: str | None,
-        user_email: str | None,
-    ) -> People:
-        actor_mail = email_identity(actor_email) if actor_email else ""
-        user_mail = email_identity(user_email) if user_email else ""
-        user, target = self.ref(org_id, identity), self.ref(org_id, user_asset or user_mail)
-        # One who is named though said to be anonymous is a subject, never a counted user.
-        named = {
+    def _people(self, org_id: str, actor_type: str | None, *fields: str | None) -> People:
+        pii = {name: value for name, value in zip(PEOPLE_FIELDS, fields, strict=True) if value}
+        actor_id, actor_email = pii.get("actor_user_id", ""), email_identity(pii.get("actor_email", ""))
+        user_email, address = email_identity(pii.get("user_email", "")), pii.get("actor_ip", "")
+        identity = actor_id or actor_email
+        if actor_type is None:
+            actor_type = "user" if identity else "anonymous"
+        elif actor_type not in _ACTOR_TYPES:
+            raise Rejection(Reason.INVALID_FIELD, "actor_type: must be one of " + ", ".join(_ACTOR_TYPES))
+        if actor_type == "anonymous":
+            identity = ""
+        user, target = self.ref(org_id, identity), self.ref(org_id, pii.get("user_asset", "") or user_email)
+        # One who is named though said to be anonymous is a subject, never a counted user; so is an e-mail in a name.
+        others = (actor_id, actor_email, user_email, *self._emails_in(pii))
+        subjects = {user, target, *(self.ref(org_id, each) for each in others)} - {0}
+        network = network_of(address) if address else ""
+        return People(
+            identity,
+            actor_type,
             user,
             target,
-            *(self.ref(org_id, each) for each in (actor_user_id or "", actor_mail, user_mail)),
-        }
-        return People(user, target, self.ref(org_id, actor_ip or ""), tuple(sorted(named - {0})))
+            self.ref(org_id, address),
+            network,
+            tuple(sorted(subjects)),
+            pii,
+        )
+
+    @staticmethod
+    def _emails_in(pii: Mapping[str, str]) -> Iterator[str]:
+        """E-mails inside fields that are none themselves: an id, a display name, the id of who was acted upon."""
+        for name in ("actor_user_id", "actor_name", "actor_ip", "user_asset"):
+            if "@" in (value := pii.get(name, "")) and (found := scan(value)) is not None:
+                yield from map(email_identity, found.emails)

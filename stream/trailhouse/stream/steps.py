@@ -7,7 +7,6 @@ raises `Rejection`.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import uuid
 from collections.abc import Callable
@@ -27,18 +26,18 @@ from trailhouse.producers.event import (
     FIELDS,
     ORG_ID,
     SCHEMA_VERSION,
-    ActorType,
     Outcome,
     is_printable,
 )
 from trailhouse.stream.enriched import EPOCH_START, RULES_VERSION, Enriched
-from trailhouse.stream.persons import Pseudonyms, email_identity
-from trailhouse.stream.pii import emails_in_json, kind_of_name, scan
+from trailhouse.stream.persons import PEOPLE_FIELDS, Pseudonyms, email_identity
+from trailhouse.stream.pii import Findings, emails_in_json, kind_of_name, scan
 from trailhouse.stream.raw import RawEvent
 from trailhouse.stream.rejected import Reason, Rejection
 
 CLOCK_AHEAD_MAX: Final = timedelta(minutes=10)
 LATE_AFTER: Final = timedelta(days=400)
+SMALL: Final = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +56,17 @@ def validate(event: RawEvent, out: Enriched, rules: Rules) -> None:
     if event.schema_version is not None and event.schema_version != SCHEMA_VERSION:
         reason = Reason.UNSUPPORTED_VERSION if event.schema_version > SCHEMA_VERSION else Reason.INVALID_FIELD
         raise Rejection(reason, f"schema_version: this worker reads {SCHEMA_VERSION}")
-    out.event_id = _canonical_id(event.event_id)
+    event_id = event.event_id
+    out.event_id = event_id if _is_canonical(event_id) else _canonical_id(event_id)
     out.org_id = _checked_org(event.org_id)
-    out.action = _known_action(event.action).name
-    moment = event.occurred_at if event.occurred_at.tzinfo is UTC else _in_utc(event)
+    moment, received_at = event.occurred_at, out.received_at
+    if moment.tzinfo is not UTC:
+        moment = _in_utc(event)
     if moment.microsecond % 1000:
         moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     if moment < EPOCH_START:
         raise Rejection(Reason.CLOCK_SKEW, "occurred_at: before 1970")
-    if moment - out.received_at > CLOCK_AHEAD_MAX:
+    if moment > received_at and moment - received_at > CLOCK_AHEAD_MAX:
         raise Rejection(Reason.CLOCK_SKEW, "occurred_at: more than 10 minutes after Kafka received it")
     out.occurred_at = moment
 
@@ -77,93 +78,75 @@ def scope_to_org(event: RawEvent, out: Enriched, rules: Rules) -> None:
 
 
 def classify_action(event: RawEvent, out: Enriched, rules: Rules) -> None:
-    """Noun, verb, class and category from the catalogue, or from the name itself."""
-    known = _known_action(event.action)
-    out.noun, out.verb, out.crud, out.category = known.noun, known.verb, known.crud, known.category
-    if known.pii_tags:
-        out.pii, out.pii_tags = {"action": event.action}, list(known.pii_tags)
-
-
-def derive_outcome(event: RawEvent, out: Enriched, rules: Rules) -> None:
-    """How it ended: as said, else from the HTTP status; a refused login is not activity of the person named in it."""
-    if event.outcome is not None and event.outcome not in _OUTCOMES:
-        raise Rejection(Reason.INVALID_FIELD, "outcome: must be one of " + ", ".join(_OUTCOMES))
-    code = event.response_code or 0
-    out.response_code = code
-    out.outcome = event.outcome or (
-        "denied" if code in {401, 403} else "failure" if code >= 400 else "success" if code else "unknown"
+    """What was done and how it ended: class from the catalogue or the name, outcome as said or by the HTTP status."""
+    done = _deed(event.action, event.outcome, event.response_code)
+    out.action, out.noun, out.verb, out.crud, out.category = (
+        done.action,
+        done.noun,
+        done.verb,
+        done.crud,
+        done.category,
     )
-    action = _known_action(event.action)
-    has_ended_well = out.outcome in {"success", "unknown"}
-    out.is_login = action.is_login and has_ended_well
-    out.is_activity = action.is_activity and (has_ended_well or not action.is_login)
+    out.outcome, out.response_code = done.outcome, done.response_code
+    out.is_activity, out.is_login = done.is_activity, done.is_login
 
 
-def identify_actor(event: RawEvent, out: Enriched, rules: Rules) -> None:
-    """Who acted: `actor_user_id` verbatim, else the normalised e-mail, else nobody (design §3)."""
-    out.identity = event.actor_user_id or (email_identity(event.actor_email) if event.actor_email else "")
-    if event.actor_type is None:
-        out.actor_type = "user" if out.identity else "anonymous"
-    elif event.actor_type in _ACTOR_TYPES:
-        out.actor_type = event.actor_type
-    else:
-        raise Rejection(Reason.INVALID_FIELD, "actor_type: must be one of " + ", ".join(_ACTOR_TYPES))
-    if out.actor_type == "anonymous":
-        out.identity = ""
-
-
-def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
-    """Personal data leaves the event: by field (the contract says which), by attribute name, and by value anywhere."""
-    values = astuple(event)  # `compress` leaves out what is absent: events are sparse
-    pii: dict[str, str] = dict(compress(zip(_PII_FIELDS, present := _pii_of(values), strict=True), present))
-    tags = [*out.pii_tags, *pii]
-    pii |= out.pii
-    for name, value in compress(zip(_TEXT_FIELDS, present := _text_of(values), strict=True), present):
-        found = scan(value)
-        setattr(out, name, value if found is None else found.redacted)
-        if found is not None:
-            pii[name] = value
-            tags.extend(f"{name}:{kind}" for kind in found.kinds)
-    if event.changes:
-        pii["changes"] = msgspec.json.encode(event.changes).decode()
-        tags.append("changes")
-        out.changed_fields = [found.redacted if (found := scan(name)) else name for name in event.changes]
-    if event.attributes:
-        out.attributes = _tag_attributes(event.attributes, pii, tags)
-    out.pii, out.pii_tags = pii, tags
-
-
-def pseudonymise(event: RawEvent, out: Enriched, rules: Rules) -> None:
-    """Keyed hashes in place of persons and addresses, and the list of everyone this event speaks of."""
-    org, pseudonyms = out.org_id, rules.pseudonyms
-    people = pseudonyms.people(
-        org,
-        out.identity,
+def identify_people(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Who acted and upon whom: keyed hashes for counting, plaintext only in `pii` and `identity`."""
+    people = rules.pseudonyms.people(
+        out.org_id,
+        event.actor_type,
         event.actor_user_id,
         event.actor_email,
+        event.actor_name,
         event.actor_ip,
         event.user_asset,
         event.user_email,
     )
+    out.identity, out.actor_type, out.network = people.identity, people.actor_type, people.network
     out.user_ref, out.target_ref, out.address_ref = people.user, people.target, people.address
-    others: list[str] = []
-    for name, value in out.pii.items():
-        if name == "changes":
-            others.extend(emails_in_json(value))
-        elif "@" in value and name not in _EMAIL_FIELDS and (found := scan(value)) is not None:
-            others.extend(found.emails)
-    if others:
-        out.subject_refs = sorted(
-            {*people.subjects, *(pseudonyms.ref(org, email_identity(each)) for each in others)}
-        )
-    else:
-        out.subject_refs = list(people.subjects)
+    out.subject_refs, out.pii, out.pii_tags = [*people.subjects], {**people.pii}, [*people.pii]
+
+
+def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
+    """Personal data leaves the event: by field (the contract says which), by attribute name, and by value anywhere.
+
+    Everybody whose e-mail stands in any of it becomes a subject of the event.
+    """
+    pii, tags = out.pii, out.pii_tags
+    emails: list[str] = []
+    values = astuple(event)
+    for name, value in compress(zip(_NAME_FIELDS, present := _names_of(values), strict=False), present):
+        pii[name] = value
+        tags.append(name)
+        if "@" in value and (found := scan(value)) is not None:
+            emails.extend(found.emails)
+    for name, value in compress(zip(_TEXT_FIELDS, present := _texts_of(values), strict=False), present):
+        if (found := scan(value)) is None:
+            setattr(out, name, value)
+        else:
+            setattr(out, name, found.redacted)
+            pii[name] = value
+            tags.extend(f"{name}:{kind}" for kind in found.kinds)
+            emails.extend(found.emails)
+    if (found := _scan_action(event.action)) is not None:
+        pii["action"] = event.action
+        tags.extend(f"action:{kind}" for kind in found.kinds)
+        emails.extend(found.emails)
+    if event.changes:
+        pii["changes"] = changes = msgspec.json.encode(event.changes).decode()
+        tags.append("changes")
+        emails.extend(emails_in_json(changes))
+        out.changed_fields = [found.redacted if (found := scan(name)) else name for name in event.changes]
+    if event.attributes:
+        out.attributes = tag_attributes(event.attributes, pii, tags, emails)
+    if emails:
+        ref, org = rules.pseudonyms.ref, out.org_id
+        out.subject_refs = sorted({*out.subject_refs, *(ref(org, email_identity(each)) for each in emails)})
 
 
 def derive_facts(event: RawEvent, out: Enriched, rules: Rules) -> None:
-    """What follows from the rest: kind of network, lateness."""
-    if event.actor_ip:
-        out.network = network_of(event.actor_ip)
+    """What follows from the rest: lateness, and the rules that made the line."""
     if out.received_at - out.occurred_at > LATE_AFTER:
         out.tags = ["late"]
     out.rules = RULES_VERSION
@@ -173,23 +156,21 @@ STEPS: Final[tuple[Step, ...]] = (
     validate,
     scope_to_org,
     classify_action,
-    derive_outcome,
-    identify_actor,
+    identify_people,
     tag_pii,
-    pseudonymise,
     derive_facts,
 )
 
 
 _OUTCOMES: Final = tuple(each.value for each in Outcome)
-_ACTOR_TYPES: Final = tuple(each.value for each in ActorType)
+#: Fields by what `tag_pii` does with them; those that name people are `identify_people`'s.
 _PII_FIELDS: Final = tuple(field.name for field in FIELDS if field.is_pii and field.kind == "text")
+_NAME_FIELDS: Final = tuple(name for name in _PII_FIELDS if name not in PEOPLE_FIELDS)
 _TEXT_FIELDS: Final = tuple(field.name for field in FIELDS if not field.is_pii and field.kind == "text")
-_EMAIL_FIELDS: Final = frozenset({"actor_email", "user_email"})
-_pii_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _PII_FIELDS))
-_text_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _TEXT_FIELDS))
+_names_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _NAME_FIELDS))
+_texts_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _TEXT_FIELDS))
 _UUID: Final = re.compile(r"(?:urn:uuid:)?\{?([0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12})\}?")
-_CANONICAL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_is_canonical: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 @lru_cache(maxsize=65_536)
@@ -202,41 +183,52 @@ def _checked_org(org_id: str) -> str:
     return org_id
 
 
-class _Known(NamedTuple):
-    """What the steps need of an action, as plain text; `pii_tags` = personal data its name held (now redacted)."""
+class _Deed(NamedTuple):
+    """What the steps say of an action that ended in some way, as plain values."""
 
-    name: str
+    action: str
     noun: str
     verb: str
     crud: str
     category: str
+    outcome: str
+    response_code: int
     is_activity: bool
     is_login: bool
-    pii_tags: tuple[str, ...]
 
 
 @lru_cache(maxsize=65_536)
-def _known_action(action: str) -> _Known:
+def _deed(action: str, outcome: str | None, response_code: int | None) -> _Deed:
+    """A stream has few actions, outcomes and codes: each combination is thought about once."""
     if not 1 <= len(action) <= ACTION_LENGTH_MAX or not is_printable(action):
         raise Rejection(Reason.INVALID_FIELD, f"action: must be 1-{ACTION_LENGTH_MAX} printable characters")
-    found = scan(action)
+    if outcome is not None and outcome not in _OUTCOMES:
+        raise Rejection(Reason.INVALID_FIELD, "outcome: must be one of " + ", ".join(_OUTCOMES))
+    found = _scan_action(action)
     known = classify(action if found is None else found.redacted)
-    tags = () if found is None else tuple(f"action:{kind}" for kind in found.kinds)
-    return _Known(
+    code = response_code or 0
+    ended = outcome or (
+        "denied" if code in {401, 403} else "failure" if code >= 400 else "success" if code else "unknown"
+    )
+    has_ended_well = ended in {"success", "unknown"}
+    return _Deed(
         known.name,
         known.noun,
         known.verb,
         known.crud.value,
         known.category.value,
-        known.is_activity,
-        known.is_login,
-        tags,
+        ended,
+        code,
+        # A refused login is not activity of the person named in it.
+        is_activity=known.is_activity and (has_ended_well or not known.is_login),
+        is_login=known.is_login and has_ended_well,
     )
 
 
+_scan_action: Final = lru_cache(maxsize=65_536)(scan)
+
+
 def _canonical_id(event_id: str) -> str:
-    if _CANONICAL_ID.fullmatch(event_id):
-        return event_id
     found = _UUID.fullmatch(event_id)  # by itself `uuid.UUID` also takes what `int` reads: `1_1`, `+1`
     if found is None:
         raise Rejection(Reason.INVALID_FIELD, "event_id: must be a UUID")
@@ -250,45 +242,41 @@ def _in_utc(event: RawEvent) -> Any:
         raise Rejection(Reason.CLOCK_SKEW, "occurred_at: outside the years 1 to 9999") from None
 
 
-def _tag_attributes(attributes: dict[str, Any], pii: dict[str, str], tags: list[str]) -> dict[str, str]:
+def tag_attributes(
+    attributes: dict[str, Any], pii: dict[str, str], tags: list[str], emails: list[str]
+) -> dict[str, str]:
     """Attributes as text without personal data; what was taken out lands in `pii` under `attributes.NAME`."""
     texts: dict[str, str] = {}
     for name, value in attributes.items():
         if value is None:
             continue
-        text = shown = value if type(value) is str else str(value) if type(value) is int else _as_text(value)
+        text = value if type(value) is str else str(value) if type(value) is int else _as_text(value)
+        kind, in_name = _named(name)
+        # Whole numbers this small hold neither a card nor a phone; each would only be one more text to remember.
+        found = None if type(value) is int and -SMALL < value < SMALL else scan(text)
+        if not kind and in_name is None and found is None:
+            texts[name] = text
+            continue
+        shown, kinds = text if found is None else found.redacted, () if found is None else found.kinds
         public_name = name
-        kinds: tuple[str, ...] = ()
-        if kind := kind_of_name(name):
+        if kind:
             shown, kinds = f"<{kind}>", (kind,)
-        elif (found := scan(text)) is not None:
-            shown, kinds = found.redacted, found.kinds
-        if (in_name := scan(name)) is not None:
+        if in_name is not None:
             public_name, kinds = f"{in_name.redacted}.{len(texts)}", (*kinds, *in_name.kinds)
-        if kinds:
-            pii[f"attributes.{name}"] = text
-            tags.extend(f"attributes.{public_name}:{each}" for each in kinds)
+            emails.extend(in_name.emails)
+        if found is not None:
+            emails.extend(found.emails)
+        pii[f"attributes.{name}"] = text
+        tags.extend(f"attributes.{public_name}:{each}" for each in kinds)
         texts[public_name] = shown
     return texts
 
 
+@lru_cache(maxsize=16_384)
+def _named(name: str) -> tuple[str, Findings | None]:
+    """What an attribute's name says by itself, and what it holds."""
+    return kind_of_name(name), scan(name)
+
+
 def _as_text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
-
-
-@lru_cache(maxsize=65_536)
-def network_of(address: str) -> str:
-    """`public`, `private`, `loopback`, `link_local`, `reserved` or `invalid`; a port behind the address is ignored."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        host = address[1:].partition("]")[0] if address.startswith("[") else address.rpartition(":")[0]
-        try:
-            ip = ipaddress.ip_address(host)
-        except ValueError:
-            return "invalid"
-    ip = getattr(ip, "ipv4_mapped", None) or ip  # how servers that listen on both write `::ffff:10.0.0.1`
-    for kind in ("loopback", "link_local", "unspecified", "multicast", "reserved", "private"):
-        if getattr(ip, f"is_{kind}"):
-            return "reserved" if kind in {"multicast", "unspecified"} else kind
-    return "public"
