@@ -226,7 +226,7 @@ def test_the_queries_count_what_brute_force_counts(database: Client, kafka_setti
         found = balance(kafka_settings, database, group)
         assert numbers(found) == brute_force(rows, hwms, stored)
         assert found.in_flight == max(0, 40 - hwms[now, 1] - 1)
-    assert orjson.loads(orjson.dumps(found.to_dict()))["unaccounted"] == found.unaccounted
+        assert orjson.loads(orjson.dumps(found.to_dict()))["unaccounted"] == found.unaccounted
 
 
 def numbers(found: Balance) -> tuple[int, int, int, int]:

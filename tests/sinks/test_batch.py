@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.sinks.lines import enriched, event, imagine
 
-from trailhouse.sinks.batch import DAYS_MAX, MONTHS_MAX, Batch, Limits
+from trailhouse.sinks.batch import AGES_BEHIND, DAYS_MAX, MONTHS_MAX, Batch, Limits
 from trailhouse.sinks.marks import NOTHING_STORED, Head
 
 LIMITS = Limits(rows=3, bytes=1000, age_s=2.0)
@@ -45,6 +45,16 @@ def test_due_by_age_only_with_something_to_commit() -> None:
     batch.marks["tp"] = (5, NOTHING_STORED)
     assert not batch.is_due(LIMITS, 11.9)
     assert batch.is_due(LIMITS, 12.0)
+
+
+def test_a_batch_grows_older_while_more_waits_in_the_log() -> None:
+    """Small inserts cost ClickHouse twice the work: a sink that is late must not stay late by cutting them."""
+    batch = Batch(0, born=10.0)
+    batch.marks["a partition"] = (1, NOTHING_STORED)
+    due_when_behind = 10.0 + AGES_BEHIND * LIMITS.age_s
+    assert batch.is_due(LIMITS, due_when_behind - 0.1)
+    assert not batch.is_due(LIMITS, due_when_behind - 0.1, is_behind=True)
+    assert batch.is_due(LIMITS, due_when_behind, is_behind=True)
 
 
 def test_a_full_batch_is_due_at_once() -> None:

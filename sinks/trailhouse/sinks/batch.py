@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from trailhouse.sinks.marks import Head, Mark
 
+AGES_BEHIND: Final = 5
 MONTHS_MAX: Final = 24
 DAYS_MAX: Final = 24
 
@@ -45,9 +46,14 @@ class Batch:
     def is_full(self, limits: Limits) -> bool:
         return len(self.lines) >= limits.rows or self.size >= limits.bytes
 
-    def is_due(self, limits: Limits, now: float) -> bool:
-        """Full, or old enough with something to commit (rows, or repeats that moved the position)."""
-        return self.is_full(limits) or (bool(self.marks) and now - self.born >= limits.age_s)
+    def is_due(self, limits: Limits, now: float, *, is_behind: bool = False) -> bool:
+        """Full, or old enough with something to commit (rows, or repeats that moved the position).
+
+        While more waits in the log, a batch may grow older: rows in small inserts cost ClickHouse twice the work, so
+        cutting them by age would keep a late sink late, and its newest row waits for the log anyway.
+        """
+        age_s = limits.age_s * AGES_BEHIND if is_behind else limits.age_s
+        return self.is_full(limits) or (bool(self.marks) and now - self.born >= age_s)
 
     def inserts(self) -> Iterator[list[bytes]]:
         """The rows in pieces of at most 24 months (of events) and 24 days (of receipt, by which `landed` is kept):

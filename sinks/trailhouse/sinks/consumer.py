@@ -222,6 +222,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         batch.marks[tp] = (state.position, state.mark)
         highwater = self._consumer.highwater(tp)
         if highwater is not None:
+            state.lag = max(0, highwater - records[-1].offset - 1)
             self._metrics.lag.labels(number).set(max(0, highwater - state.position))
 
     def _take_unusual(self, tp: TopicPartition, state: Partition, record: Any, head: Head | None) -> bool:
@@ -289,8 +290,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
 
     def _bury(self, head: Head, line: bytes, why: str) -> None:
         """The dead letter of a poison row; returns when Kafka has it, raises otherwise (then nothing is committed)."""
-        if self._letters is None:
-            self._letters = KafkaProducer(
+        letters = self._letters
+        if letters is None:
+            letters = self._letters = KafkaProducer(
                 bootstrap_servers=self._settings.kafka.bootstrap.split(","),
                 acks="all",
                 max_request_size=1_200_000,
@@ -302,7 +304,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             ("audit.err.place", place),
             ("audit.err.stage", b"sink"),
         ]
-        self._letters.send(self._settings.kafka.rejected_topic, value=line, key=place, headers=headers).get(
+        letters.send(self._settings.kafka.rejected_topic, value=line, key=place, headers=headers).get(
             BURY_TIMEOUT_S
         )
         self._metrics.poison.inc()
