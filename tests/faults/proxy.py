@@ -35,7 +35,7 @@ class Proxy:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's
                 """Silent."""
 
             def do_GET(self) -> None:
@@ -116,7 +116,7 @@ class Proxy:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
 
-            def handle_error(self, *_: Any) -> None:
+            def handle_error(self, request: Any, client_address: Any) -> None:
                 """Clients hang up on us, too; that is the point."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
