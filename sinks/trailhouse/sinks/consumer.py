@@ -76,6 +76,8 @@ class Partition:
     mark: Mark
     position: int
     gap: Gap | None = None
+    #: Records of the enriched log not read yet.
+    lag: int = 0
 
 
 class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
