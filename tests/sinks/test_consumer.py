@@ -12,6 +12,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kafka.structs import OffsetAndMetadata
 from tests.sinks.lines import enriched, event, imagine
 from tests.sinks.rig import Rig, drive, sinking, value
 
@@ -162,6 +163,22 @@ def test_a_worker_that_resumes_fills_a_gap(rig: Rig) -> None:
         drive(sink, lambda: rig.committed()[1] == Mark({rig.epoch: 89}), "caught up")
         assert value(metrics, "trailhouse_sink_gap_records") == 0
     assert rig.differing() == {}
+
+
+def test_a_gap_that_another_sink_filled_is_not_shown_any_more(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a change of assignment a sink shows what holds for the partitions it has now."""
+    lines = enriched([event(n) for n in range(30)], epoch=rig.epoch)
+    rig.produce([*lines[:10], *lines[20:]])
+    with sinking(rig) as (sink, metrics):
+        drive(sink, lambda: value(metrics, "trailhouse_sink_gap_records") == 10, "gap seen")
+        filled = OffsetAndMetadata(20, Mark({rig.epoch: 29}).to_metadata(), -1)
+        monkeypatch.setattr(sink._consumer, "committed", lambda *_, **__: filled)
+        sink.on_partitions_assigned([])
+        drive(sink, lambda: sink._restored == sink._generation, "restored")
+        assert value(metrics, "trailhouse_sink_gap_records") == 0
+        monkeypatch.undo()
 
 
 def test_two_gaps_are_filled_one_after_the_other(rig: Rig) -> None:

@@ -166,6 +166,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         """After any change of assignment: drop what is not stored; position and mark come from one committed pair."""
         generation = self._generation
         self._batch, self._partitions = Batch(generation, time.monotonic()), {}
+        self._metrics.gap.clear()  # what was said of partitions that went away would stay said
+        self._metrics.lag.clear()
         self._consumer.resume(
             *self._consumer.paused()
         )  # a pause outlives a rebalance on partitions that stay
