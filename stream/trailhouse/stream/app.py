@@ -162,13 +162,12 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
             partition = event.message.partition
             try:
                 if previous is not None:
-                    await (
-                        previous
-                    )  # before sending: two batches of a partition waiting for room may overtake each other
+                    # Before sending: two batches of a partition that wait for room may overtake each other.
+                    await previous
                 await _write(producer, settings, partition, bundle)
-            except asyncio.CancelledError:
-                raise
             except BaseException as error:
+                if isinstance(error, asyncio.CancelledError) and app.should_stop:
+                    raise
                 place = f"partition {partition} from offset {fetched.from_offset}"
                 stop_now(EXIT_INFRASTRUCTURE, f"could not write {place}: {type(error).__name__}: {error}")
             fetched.is_written = True

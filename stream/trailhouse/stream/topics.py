@@ -110,6 +110,8 @@ def create_topics(
             elif topic.partitions < partitions:
                 client.create_partitions({name: partitions})
                 done.append(f"grew {name} from {topic.partitions} to {partitions} partitions")
+        # The broker answers before every reader can see a new topic; what starts next checks it at once.
+        client.wait_for_topics(list(wanted_configs(settings)))
     return done
 
 
