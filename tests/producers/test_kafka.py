@@ -434,6 +434,7 @@ def test_the_habits_of_the_driver_that_are_guarded_against(raw_topic: KafkaSetti
 
 def test_closing_at_once_fails_the_receipts_and_ends_the_thread(raw_topic: KafkaSettings) -> None:
     """kafka-python's own `close` raises, and goes on running, while anything is undelivered."""
+    before = threading.enumerate()
     transport = KafkaTransport(raw_topic, linger_ms=60_000, delivery_timeout_ms=120_000)
     receipt = transport.send(b"x")
     transport.close(0)
@@ -441,4 +442,4 @@ def test_closing_at_once_fails_the_receipts_and_ends_the_thread(raw_topic: Kafka
     assert receipt.exception is not None
     assert transport.explain(receipt.exception).retriable
     gc.collect()
-    assert not [thread for thread in threading.enumerate() if "kafka" in thread.name]
+    assert [thread for thread in threading.enumerate() if thread not in before] == []

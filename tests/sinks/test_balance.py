@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -239,3 +241,13 @@ def test_lost_marks_judge_nothing(database: Client, kafka_settings: KafkaSetting
     insert_lines(database, "landing", enriched([event(1)]))
     found = balance(kafka_settings, database, "nobody")
     assert numbers(found) == (0, 0, 0, 0)
+
+
+def test_closing_the_books_leaves_no_connection_open(database: Client, kafka_settings: KafkaSettings) -> None:
+    """The api closes them every half minute for as long as it runs."""
+    create_topics(kafka_settings, 1)
+    before = threading.enumerate()
+    for _ in range(3):
+        balance(kafka_settings, database, "nobody")
+    gc.collect()
+    assert [thread for thread in threading.enumerate() if thread not in before] == []

@@ -39,7 +39,7 @@ def check_python(version: tuple[int, int] = sys.version_info[:2]) -> None:
 def check_packages(modules: Iterable[str] = tuple(PACKAGES)) -> None:
     """Raise `MissingPackage` for the first of these modules that cannot be imported."""
     for module in modules:
-        if importlib.util.find_spec(module) is None:
+        if module not in sys.modules and importlib.util.find_spec(module) is None:
             raise MissingPackage(PACKAGES.get(module, module), "local")
 
 

@@ -57,5 +57,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         table.add_row(*(str(cell) for cell in row))
     is_terminal = sys.stdout.isatty()
     Console(
-        no_color=not has_colour(os.environ, is_terminal=is_terminal), width=None if is_terminal else 10_000
+        no_color=not has_colour(os.environ, is_terminal=is_terminal),
+        width=None if is_terminal else 10_000,
+        markup=False,  # cells are text: what somebody called their topic must not style our table
+        emoji=False,
+        highlight=False,
     ).print(table)

@@ -8,6 +8,7 @@ be 0 (design §5).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -101,7 +102,8 @@ def read_positions(
     kafka: KafkaSettings, group: str
 ) -> tuple[dict[int, Mark], dict[int, tuple[int, int]], str]:
     """The committed marks by partition, the raw log's (start, end) by partition, and the raw topic's id."""
-    epoch = TopicIds(kafka).read(kafka.raw_topic)
+    with closing(TopicIds(kafka)) as ids:
+        epoch = ids.read(kafka.raw_topic)
     with admin(kafka) as client:
         try:
             committed = client.list_group_offsets([group]).get(group, {})
