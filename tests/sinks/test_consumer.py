@@ -21,6 +21,7 @@ from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.consumer import read_heads
 from trailhouse.sinks.marks import Mark
 from trailhouse.sinks.settings import ClickHouseSettings
+from trailhouse.sinks.writer import ClickHouseWriter
 from trailhouse.stream.topics import create_topics
 
 GARBAGE: tuple[bytes | None, ...] = (
@@ -63,6 +64,24 @@ def test_heads_stay_beside_their_values(values: Sequence[bytes | None]) -> None:
             assert head.offset == LINES.index(each)
         elif each in GARBAGE:
             assert head is None
+
+
+HALF = LINES[0].index(b',"partition"')
+
+
+@pytest.mark.parametrize(
+    ("values", "offsets"),
+    [
+        ([LINES[0] + b"\n" + LINES[1], b" "], [None, None]),
+        ([LINES[0] + b"\n" + LINES[1], b"\n", LINES[2]], [None, None, 2]),
+        ([LINES[0][:HALF], LINES[0][HALF:], LINES[1] + b" " + LINES[2]], [None, None, None]),
+        ([LINES[0][:HALF], LINES[0][HALF:], LINES[1], LINES[2] + LINES[3]], [None, None, 1, None]),
+        ([b"\n" + LINES[2], LINES[3]], [2, 3]),
+    ],
+)
+def test_two_lines_in_one_value_shift_nobody(values: list[bytes], offsets: list[int | None]) -> None:
+    """As many heads as values is not yet one each."""
+    assert [head and head.offset for head in read_heads(values)] == offsets
 
 
 @pytest.fixture
@@ -194,7 +213,7 @@ def test_two_gaps_are_filled_one_after_the_other(rig: Rig) -> None:
     assert rig.differing() == {}
 
 
-def test_the_raw_topic_made_again(rig: Rig) -> None:
+def test_the_raw_topic_made_again(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     """A new topic id starts over at 0; its first records missing is a gap; the old id's gap stays shown."""
     old, new = (
         enriched([event(n + start) for n in range(30)], epoch=epoch)
@@ -210,7 +229,30 @@ def test_the_raw_topic_made_again(rig: Rig) -> None:
         rig.produce(new[20:])
         drive(sink, lambda: rig.landed() == 60, "the other id goes on behind the gap")
         assert value(metrics, "trailhouse_sink_gap_records") == 5
+        assert "is filled" not in caplog.text
         assert rig.committed()[0] == 70
+
+
+def test_a_batch_that_went_stale_is_not_committed(rig: Rig) -> None:
+    """Its partitions went away while it waited for ClickHouse: not stored, not promised, read again."""
+    lines = enriched([event(n) for n in range(40)], epoch=rig.epoch)
+    rig.produce(lines)
+    with sinking(rig) as (sink, metrics):
+        sink._writer = Closed()
+        drive(sink, lambda: value(metrics, "trailhouse_sink_insert_retries_total") >= 2, "retries")
+        sink.on_partitions_assigned([])
+        drive(sink, lambda: sink._flight is None, "given up")
+        assert rig.committed() == (-1, None)
+        sink._writer = ClickHouseWriter(rig.clickhouse)
+        drive(sink, lambda: rig.committed() == (40, Mark({rig.epoch: 39})), "read again")
+    assert rig.differing(lines) == {}
+
+
+class Closed:
+    """A ClickHouse that takes nothing."""
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        raise ConnectionRefusedError
 
 
 def test_strangers_are_passed_over(rig: Rig) -> None:

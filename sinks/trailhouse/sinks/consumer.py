@@ -58,6 +58,7 @@ FINISH_GRACE_S: Final = 3.0
 
 log = logging.getLogger(__name__)
 _HEADS: Final = msgspec.json.Decoder(Head)
+_OPENING, _CLOSING = b"{}"
 
 
 @dataclass(slots=True)
@@ -347,11 +348,14 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
 
 
 def read_heads(values: Sequence[bytes | None]) -> list[Head | None]:
-    """The heads of enriched lines, None for a value that is none; line breaks inside a value cannot shift others."""
-    joined = b"\n".join(value or b"" for value in values)
-    if joined.count(b"\n") == len(values) - 1 and all(values):
+    """The heads of enriched lines, None for a value that is none.
+
+    Neighbours must not shift (two lines in one value beside halves of another): the rule of `decode_many` in
+    `trailhouse.stream.raw` holds here, too.
+    """
+    if all(value and value[0] == _OPENING and value[-1] == _CLOSING for value in values):
         try:
-            heads: list[Head | None] = list(_HEADS.decode_lines(joined))
+            heads: list[Head | None] = list(_HEADS.decode_lines(b"\n".join(values)))  # type: ignore[arg-type]  # no None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
