@@ -19,6 +19,23 @@ FORBIDDEN = {"util", "utils", "helper", "helpers", "common", "misc", "base", "ma
 
 # Modules without a test file of their own name, and what shows that they work.
 TESTED_ELSEWHERE = {
+    # Error types hold no logic; who raises and who prints them does.
+    "sinks/errors": "tests/sinks/test_migrate.py",
+    "deploy/errors": "tests/deploy/test_failures.py",
+    # What only a running process can show.
+    "deploy/child": "tests/deploy/kafka/test_broker.py",
+    "deploy/launch": "tests/integration/test_local_stack.py",
+    "deploy/programs": "tests/deploy/test_supervisor.py",
+    "deploy/commands/up": "tests/integration/test_local_stack.py",
+    "deploy/commands/down": "tests/integration/test_local_stack.py",
+    "deploy/commands/status": "tests/integration/test_local_stack.py",
+    "deploy/commands/roles": "tests/integration/test_local_stack.py",
+    # Parts of the local ClickHouse, which is held to the protocol as a whole by the server's own driver.
+    "deploy/clickhouse/body": "tests/deploy/clickhouse/test_conformance.py",
+    "deploy/clickhouse/engine": "tests/deploy/clickhouse/test_server.py",
+    "deploy/clickhouse/errors": "tests/deploy/clickhouse/test_protocol.py",
+    "deploy/clickhouse/job": "tests/deploy/clickhouse/test_conformance.py",
+    # The docs themselves are the test.
     **dict.fromkeys(
         (f"deploy/reference/{name}" for name in ("contract", "page", "running", "storage", "table")),
         "tests/test_docs.py",

@@ -10,6 +10,7 @@ from trailhouse.producers.settings import KafkaSettings
 
 if TYPE_CHECKING:
     from tests.sinks.rig import Rig
+
     from trailhouse.sinks.clickhouse import Client
     from trailhouse.sinks.settings import ClickHouseSettings
 
