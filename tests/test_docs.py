@@ -171,6 +171,19 @@ def test_a_requirement_is_built_or_planned(name: str) -> None:
     assert planned or shown
 
 
+def test_files_named_in_the_text_exist() -> None:
+    """A path of ours between backticks is there."""
+    named = {
+        (name_of(page), path)
+        for page in PAGES
+        for path in re.findall(
+            r"`((?:producers|stream|sinks|queries|deploy|tests|bench|docs)/[\w./-]+)`", page.read_text()
+        )
+    }
+    assert named
+    assert {each for each in named if not (ROOT / each[1]).exists()} == set()
+
+
 @pytest.fixture(scope="module")
 def command() -> Any:
     return typer.main.get_command(build([each.name for each in COMMANDS]))
