@@ -43,10 +43,14 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender_module, "BACKOFF_MAX_S", 0.001)
 
 
+# CPython 3.12 and newer warn of every fork in a process with threads; these tests are about exactly that.
+QUIET_FORK = ("-W", "ignore:This process:DeprecationWarning")
+
+
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A program of its own, to see what its end does."""
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), *arguments],
+        [sys.executable, *QUIET_FORK, "-c", textwrap.dedent(script), *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -412,6 +416,7 @@ def test_a_forked_child_delivers_its_own_events_and_only_those(fork: str, tmp_pa
     assert sum(event["action"] == "child" for event in events) == 200
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_of_a_closed_producer_is_closed() -> None:
     """Closing holds for processes forked afterwards."""
     trail = AuditProducer(transport=MemoryTransport())

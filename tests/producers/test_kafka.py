@@ -55,6 +55,10 @@ def arrived(settings: KafkaSettings) -> collections.Counter[str]:
     return collections.Counter(orjson.loads(value)["event_id"] for value in read_all(settings))
 
 
+# CPython 3.12 and newer warn of every fork in a process with threads; these tests are about exactly that.
+QUIET_FORK = ("-W", "ignore:This process:DeprecationWarning")
+
+
 def run(script: str, settings: KafkaSettings) -> subprocess.CompletedProcess[str]:
     setup = f"""
 import os, sys
@@ -65,7 +69,7 @@ def work(action, events):
         trail.emit(action, org_id="acme", actor_user_id="u1")
 """
     return subprocess.run(
-        [sys.executable, "-c", setup + textwrap.dedent(script)],
+        [sys.executable, *QUIET_FORK, "-c", setup + textwrap.dedent(script)],
         capture_output=True,
         text=True,
         timeout=120,

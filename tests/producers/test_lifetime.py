@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 
+import pytest
+
 from trailhouse.producers.lifetime import ExitDeadline, call_in_forked_child, is_process_ending, weakly
 
 
@@ -60,6 +62,7 @@ def test_a_weak_call_does_not_keep_its_object() -> None:
     call()
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_the_hook_runs_in_the_child_only() -> None:
     """In the child before `os.fork` returns there; never in the parent."""
     noted = Noted()
