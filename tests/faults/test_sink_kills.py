@@ -139,9 +139,9 @@ def test_clickhouse_killed_in_the_middle(
 
 def test_the_broker_killed_in_the_middle(rig: Rig, tmp_path: Path, kafka_broker: LocalKafka) -> None:
     """SIGKILL of Kafka during fetches and commits: every committed pair stays true, nothing is lost or twice."""
-    random, story = Random(34), Story(rig, 34, 3000)
+    random, story = Random(34), Story(rig, 34, 2000)
     sink = sink_of(rig, tmp_path)
-    with running(sink), flowing(rig, story.logs, 10):
+    with running(sink), flowing(rig, story.logs, 6):
         for _ in range(2):
             before = stored(sink)
             wait_for(lambda n=before: stored(sink) > n, 60, "a batch", sink)  # type: ignore[misc]
