@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from bench.events import events
-from trailhouse.sinks.consumer import read_heads
+from trailhouse.sinks.head import read_heads
 from trailhouse.stream.bundle import enrich_bundle
 from trailhouse.stream.enriched import Enriched
 from trailhouse.stream.persons import Pseudonyms

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trailhouse.deploy.ports import free_ports
 
-SINK = "sinks.consumer", "sinks.settings", "SinkSettings"
+SINK = "sinks.worker", "sinks.settings", "SinkSettings"
 STREAM = "stream.worker", "stream.settings", "StreamSettings"
 CODE = (
     "import os; from trailhouse.{} import run; from trailhouse.{} import {} as S; run(S.from_env(os.environ))"

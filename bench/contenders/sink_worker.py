@@ -5,8 +5,8 @@ from __future__ import annotations
 from bench.wiring import read_wiring
 
 from trailhouse.producers.settings import KafkaSettings, Secret
-from trailhouse.sinks.consumer import run
 from trailhouse.sinks.settings import ClickHouseSettings, SinkSettings
+from trailhouse.sinks.worker import run
 
 if __name__ == "__main__":
     wiring = read_wiring()

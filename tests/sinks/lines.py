@@ -225,3 +225,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence):
         return tuple(value)
     return value
+
+
+# What may lie on a topic besides lines that a worker wrote.
+GARBAGE: tuple[bytes | None, ...] = (
+    None,
+    b"",
+    b" ",
+    b"hello",
+    b"{}",
+    b"[1,2]",
+    b"\xff\xfe",
+    b'{"epoch":"x","partition":"0","from":0,"offset":0,"received_at":"2026-03-02T09:00:00Z"}',
+    b'{"x":' + b"[" * 100_000,
+    b'{"x":' + b'{"x":' * 5000,
+    b"{}\n{}",
+)

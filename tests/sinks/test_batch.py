@@ -10,7 +10,8 @@ import pytest
 from tests.sinks.lines import enriched, event, imagine
 
 from trailhouse.sinks.batch import AGES_BEHIND, DAYS_MAX, MONTHS_MAX, Batch, Limits
-from trailhouse.sinks.marks import NOTHING_STORED, Head
+from trailhouse.sinks.head import Head
+from trailhouse.sinks.marks import NOTHING_STORED
 
 LIMITS = Limits(rows=3, bytes=1000, age_s=2.0)
 HEADS = msgspec.json.Decoder(Head)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailhouse.sinks.marks import NOTHING_STORED, Head, Mark, Verdict
+from trailhouse.sinks.head import Head
+from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 
 NEXT, REPEAT, BEYOND_GAP = Verdict.NEXT, Verdict.REPEAT, Verdict.BEYOND_GAP
 

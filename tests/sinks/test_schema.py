@@ -25,7 +25,7 @@ from tests.sinks.lines import (
 
 from trailhouse.sinks.batch import Batch
 from trailhouse.sinks.clickhouse import Client, insert_lines
-from trailhouse.sinks.marks import Head
+from trailhouse.sinks.head import Head
 from trailhouse.sinks.migrate import load
 from trailhouse.stream.enriched import Enriched
 

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from tests.sinks.lines import enriched, event
 
 from trailhouse.sinks.errors import StorageRefused
-from trailhouse.sinks.marks import Head
+from trailhouse.sinks.head import Head
 from trailhouse.sinks.writer import BACKOFF_MAX_S, POISON_MAX, Store, poison_envelope
 
 

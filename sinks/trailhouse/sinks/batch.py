@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from trailhouse.sinks.marks import Head, Mark
+from trailhouse.sinks.head import Head
+from trailhouse.sinks.marks import Mark
 
 AGES_BEHIND: Final = 5
 MONTHS_MAX: Final = 24

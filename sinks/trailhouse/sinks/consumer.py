@@ -19,18 +19,13 @@ the gap.
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-import msgspec
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import (
     FencedInstanceIdError,
@@ -41,24 +36,19 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from trailhouse.sinks.batch import Batch, Limits
-from trailhouse.sinks.marks import NOTHING_STORED, Head, Mark, Verdict
+from trailhouse.sinks.head import Head, read_heads
+from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
-from trailhouse.sinks.writer import ClickHouseWriter, Store, Writer
-from trailhouse.stream.logs import log_to_stderr
-from trailhouse.stream.metrics import serve_metrics
+from trailhouse.sinks.writer import Store, Writer
 from trailhouse.stream.rejected import Reason
-from trailhouse.stream.topics import TopicError, check_topics
 
-EXIT_INFRASTRUCTURE: Final = 70
 POLL_RECORDS_MAX: Final = 10_000
 POLL_MS: Final = 100
 BURY_TIMEOUT_S: Final = 30.0
 FINISH_GRACE_S: Final = 3.0
 
 log = logging.getLogger(__name__)
-_HEADS: Final = msgspec.json.Decoder(Head)
-_OPENING, _CLOSING = b"{}"
 
 
 @dataclass(slots=True)
@@ -345,71 +335,3 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._metrics.rows.labels("stored").inc(len(batch.lines) - batch.rejected)
         self._metrics.rows.labels("rejected").inc(batch.rejected)
         self._metrics.newest.set(datetime.fromisoformat(batch.heads[-1].received_at).timestamp())
-
-
-def read_heads(values: Sequence[bytes | None]) -> list[Head | None]:
-    """The heads of enriched lines, None for a value that is none.
-
-    Neighbours must not shift (two lines in one value beside halves of another): the rule of `decode_many` in
-    `trailhouse.stream.raw` holds here, too.
-    """
-    if all(value and value[0] == _OPENING and value[-1] == _CLOSING for value in values):
-        try:
-            heads: list[Head | None] = list(_HEADS.decode_lines(b"\n".join(values)))  # type: ignore[arg-type]  # no None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-        else:
-            if len(heads) == len(values):
-                return heads
-    return [_read_head(value) for value in values]
-
-
-def _read_head(value: bytes | None) -> Head | None:
-    try:
-        return _HEADS.decode(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def run(settings: SinkSettings) -> None:
-    """Run until told to stop (SIGTERM, SIGINT); anything else that ends it is status 70, for the supervisor."""
-    log_to_stderr()
-    is_stopping = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal is_stopping
-        is_stopping = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    metrics = SinkMetrics()
-    try:
-        check_topics(settings.kafka)
-        sink = Sink(settings, ClickHouseWriter(settings.clickhouse), metrics)
-        last_step = time.monotonic()
-        serve_metrics(
-            metrics.registry,
-            settings.metrics_host,
-            settings.metrics_port,
-            lambda: time.monotonic() - last_step < 60,
-        )
-        while not is_stopping:
-            sink.step()
-            last_step = time.monotonic()
-        is_idle = sink.finish()
-    except TopicError as error:
-        log.critical("%s; %s", error, error.hint)
-    except BaseException as error:
-        log.critical("stopping: %s: %s", type(error).__name__, error)
-    else:
-        if is_idle:
-            return
-        exit_now(0)
-    exit_now(EXIT_INFRASTRUCTURE)
-
-
-def exit_now(status: int) -> NoReturn:
-    """End the process without waiting for its threads: none may go on to store, to commit, or to hold us up."""
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(status)

@@ -12,36 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-import msgspec
-
 EPOCHS_KEPT: Final = 2
 OFFSETS_END: Final = 2**63
-
-
-class Head(msgspec.Struct, gc=False, rename={"from_offset": "from"}):
-    """The only fields of an enriched line that the sink looks at; the line itself goes on as it came."""
-
-    epoch: str
-    partition: int
-    from_offset: int
-    offset: int
-    received_at: str
-    occurred_at: str = ""
-    reason: str = ""
-    org_id: str = ""
-
-    @property
-    def month(self) -> str:
-        """The month partition the row falls into: of the event, or of receipt where there is none.
-
-        A line leaves defaults out, and the first moment of 1970 is one.
-        """
-        return (self.occurred_at or (self.received_at if self.reason else "1970-01"))[:7]
-
-    @property
-    def day(self) -> str:
-        """The day of receipt, by which `landed` is partitioned."""
-        return self.received_at[:10]
 
 
 class Verdict(Enum):

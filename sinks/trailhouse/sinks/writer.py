@@ -18,7 +18,7 @@ import msgspec
 
 from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, error_code, insert_lines
 from trailhouse.sinks.errors import StorageRefused
-from trailhouse.sinks.marks import Head
+from trailhouse.sinks.head import Head
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.enriched import RULES_VERSION
 from trailhouse.stream.rejected import Reason

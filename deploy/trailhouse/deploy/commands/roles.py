@@ -20,8 +20,8 @@ def stream() -> None:
 def sink() -> None:
     """Run a sink: enriched events into ClickHouse."""
     _begin()
-    from trailhouse.sinks.consumer import run  # noqa: PLC0415
     from trailhouse.sinks.settings import SinkSettings  # noqa: PLC0415
+    from trailhouse.sinks.worker import run  # noqa: PLC0415
 
     run(SinkSettings.from_env(os.environ))
 
