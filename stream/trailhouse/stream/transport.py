@@ -49,9 +49,7 @@ class Fetch:
         "records",
     )
 
-    def __init__(
-        self, records: list[Record], from_offset: int, assignment: Any, *, is_first: bool
-    ) -> None:
+    def __init__(self, records: list[Record], from_offset: int, assignment: Any, *, is_first: bool) -> None:
         self.records = records
         self.from_offset = from_offset
         self.assignment = assignment
