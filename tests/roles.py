@@ -14,6 +14,8 @@ from pathlib import Path
 
 from trailhouse.deploy.ports import free_ports
 
+# Waiting longer makes no test weaker: what must happen must happen, only a busy machine needs time for it.
+PATIENCE = 3
 SINK = "sinks.worker", "sinks.settings", "SinkSettings"
 STREAM = "stream.worker", "stream.settings", "StreamSettings"
 CODE = (
@@ -101,7 +103,7 @@ def running(*roles: Role) -> Iterator[None]:
 
 def wait_for(condition: Callable[[], bool], timeout_s: float, what: str, *alive: Role) -> None:
     """Poll until `condition` holds; fails after `timeout_s`, or when one of `alive` ends, with the end of its log."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while not condition():
         for role in alive:
             assert role.status is None, (

@@ -7,13 +7,16 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trailhouse.deploy.folder import DEFAULT, StackFolder
 from trailhouse.deploy.options import has_colour, say
 from trailhouse.deploy.signals import end_on_sigterm, ignore_signals
+
+if TYPE_CHECKING:
+    from trailhouse.deploy.stack import Stack
 
 
 class Ports(StrEnum):
@@ -53,17 +56,15 @@ def up(
     end_on_sigterm()
     choice = ports.value if ports else None
     stack = launch.start(folder, os.environ, choice=choice, partitions=partitions, progress=report_progress)
-    for name, address in stack.endpoints().items():
-        if isinstance(address, str):
-            say(f"{name:<12}{address}")
-    say(f"{'state':<12}{folder.path}")
     if detach:
+        print_addresses(stack, folder)
         return
-    say("Ctrl-C stops everything.")
     follower = LogFollower(
         folder.logs, sys.stderr, is_coloured=has_colour(os.environ, is_terminal=sys.stderr.isatty())
     )
-    try:
+    try:  # from the first line on: whoever reads it may already answer with a signal
+        print_addresses(stack, folder)
+        say("Ctrl-C stops everything.")
         while launch.is_running(folder):
             follower.show()
             time.sleep(0.2)
@@ -72,6 +73,14 @@ def up(
         say("stopping …")
         launch.stop(folder)
         follower.show()
+
+
+def print_addresses(stack: Stack, folder: StackFolder) -> None:
+    """Where everything listens, and where the state lies."""
+    for name, address in stack.endpoints().items():
+        if isinstance(address, str):
+            say(f"{name:<12}{address}")
+    say(f"{'state':<12}{folder.path}")
 
 
 def report_progress(name: str, seconds: float, text: str) -> None:
