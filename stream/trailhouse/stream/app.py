@@ -150,8 +150,11 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         agent.channel = stream.channel
         await app.producer.maybe_start()
         producer = cast("Any", app.producer)._ensure_producer()  # noqa: SLF001  # its aiokafka producer, for whole batches
+        # Enriching makes thousands of objects that all live until the end; a collection amid them only costs time.
+        # `watch` collects instead.
         gc.collect()
         gc.freeze()
+        gc.disable()
         ends: dict[int, tuple[Any, int]] = {}
         writes: dict[int, asyncio.Task[None]] = {}  # the last of each partition; it waits for the one before
         room = asyncio.Semaphore(WRITES_IN_FLIGHT_MAX)
@@ -173,6 +176,7 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
             fetched.is_written = True
             event.ack()
             _count(metrics, fetched, bundle, partition)
+            bundle.lines.clear()
             agent.writing -= 1
             room.release()
 
@@ -190,12 +194,21 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
             agent.writing += 1
             await room.acquire()
             try:
-                bundle = _enrich(fetched, await epoch.confirm(), partition, rules)
+                bundle = enrich_bundle(
+                    fetched.records,
+                    epoch=await epoch.confirm(),
+                    partition=partition,
+                    from_offset=fetched.from_offset,
+                    rules=rules,
+                )
             except Exception as error:  # no record can cause this, only the process's own state (memory)
                 stop_now(
                     EXIT_INFRASTRUCTURE,
                     f"cannot enrich partition {partition}: {type(error).__name__}: {error}",
                 )
+            del fetched.records[
+                :-1
+            ]  # the last one tells where the next fetch begins; the others are lines by now
             ends[partition] = (fetched.assignment, fetched.next_offset)
             writes[partition] = asyncio.create_task(write(event, fetched, bundle, writes.get(partition)))
             await asyncio.sleep(0)  # the queue may never be empty: let the writes go on meanwhile
@@ -203,6 +216,9 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
     @app.timer(interval=WATCH_EVERY_S)  # type: ignore[untyped-decorator]  # Faust's
     async def watch() -> None:
         """A fetch dropped on a partition that then falls quiet breaks no chain, because nothing follows it: look for it."""
+        gc.collect(
+            1
+        )  # young objects: what outlives two looks at it is kept by a cache, and those are bounded
         await epoch.watch()
         consumer = cast("BoundConsumer", app.consumer)
         if agent.writing or agent.queued_records() or not consumer.flow_active:
@@ -231,17 +247,6 @@ class AgentState:
             return 0
         waiting = list(self.channel.queue._queue)  # noqa: SLF001  # asyncio.Queue does not show what it holds
         return sum(len(event.message.value.records) for event in waiting)
-
-
-def _enrich(fetched: Fetch, epoch: str, partition: int, rules: Rules) -> Bundle:
-    """Pure work over thousands of objects that all live until the end: the collector only costs time meanwhile."""
-    gc.disable()
-    try:
-        return enrich_bundle(
-            fetched.records, epoch=epoch, partition=partition, from_offset=fetched.from_offset, rules=rules
-        )
-    finally:
-        gc.enable()
 
 
 async def _write(

@@ -67,13 +67,10 @@ def enrich_bundle(
     for record, event in zip(records, _decoded(records), strict=True):
         out = Enriched(epoch, partition, from_offset, record.offset, _moment(record.timestamp))
         from_offset = record.offset + 1
-        try:
-            if isinstance(event, Rejection):
-                raise event
-            run_steps(event, out, rules)
+        rejection = event if isinstance(event, Rejection) else _run(event, out, rules)
+        if rejection is None:
             lines.append(out)
-        except Exception as error:
-            rejection = _rejection(error)
+        else:
             lines.append(envelope(record, out, rejection))
             dead.append(_dead_letter(record, out, rejection))
     return Bundle(list(_fitting(records, lines, dead)), dead)
@@ -93,13 +90,22 @@ def _decoded_alone(value: bytes | None) -> RawEvent | Rejection:
         return _rejection(error)
 
 
+def _run(event: RawEvent, out: Enriched, rules: Rules) -> Rejection | None:
+    try:
+        run_steps(event, out, rules)
+    except Exception as error:
+        return _rejection(error)
+    return None
+
+
 def _rejection(error: Exception) -> Rejection:
-    """The rejection that was raised, or one that says that a step or the decoder failed as it never should."""
-    return (
-        error
-        if isinstance(error, Rejection)
-        else Rejection(Reason.INTERNAL, f"{type(error).__name__} in a step")
-    )
+    """A rejection like the one that was raised, or one that says a step or the decoder failed as it never should.
+
+    A new one: what was raised holds its traceback and with it all records of the bundle, until the collector finds it.
+    """
+    if isinstance(error, Rejection):
+        return Rejection(error.reason, error.detail)
+    return Rejection(Reason.INTERNAL, f"{type(error).__name__} in a step")
 
 
 def _dead_letter(record: Record, out: Enriched, rejection: Rejection) -> DeadLetter:

@@ -31,10 +31,12 @@ _SKIP: Final = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _FORMAT: Final = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\b[^;]*)?;?\s*$", re.IGNORECASE)
 _SELECT: Final = re.compile(_SKIP + r"\(*\s*(?:SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
 _INSERT: Final = re.compile(
-    _SKIP.encode()
-    + rb"(INSERT\s+INTO\b(?!.*?\b(?:SELECT|INFILE|VALUES)\b.*?\bFORMAT\s).*?)\bFORMAT\s+(\w+)[ \t]*(?:;|\r?\n|\s)",
-    re.IGNORECASE | re.DOTALL,
+    _SKIP.encode() + rb"(INSERT\s+INTO\b.*?)\bFORMAT\s+(\w+)[ \t]*(?:;|\r?\n|\s)", re.IGNORECASE | re.DOTALL
 )
+# What follows the first FORMAT are the data only where nothing before it says where else they are.
+_DATA_ELSEWHERE: Final = re.compile(rb"\b(?:SELECT|INFILE|VALUES)\b", re.IGNORECASE)
+# A statement's head is short. Megabytes of rows behind it are not searched; a longer head is run as it was written.
+_HEAD_BYTES_MAX: Final = 16_384
 _INFILE: Final = re.compile(rb"\bINFILE\b", re.IGNORECASE)
 # Scalar functions that need no grant: `file` reads any file, `eval` hides a statement in a string, `sleep` keeps a
 # thread, the others leave the engine or tell about its set-up.
@@ -104,8 +106,10 @@ class Insert:
 
 def parse_insert(text: bytes) -> Insert | None:
     """The INSERT at the start of `text` when its data follow it; None for any other statement."""
-    found = _INSERT.match(text)
-    return Insert(found[1].decode(errors="replace"), found[2].decode(), found.end()) if found else None
+    found = _INSERT.match(text[:_HEAD_BYTES_MAX])
+    if found is None or _DATA_ELSEWHERE.search(found[1]):
+        return None
+    return Insert(found[1].decode(errors="replace"), found[2].decode(), found.end())
 
 
 def result_format(text: str, default: str) -> str:
