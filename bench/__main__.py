@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--short", action="store_true", help="the default form, by its name")
     parser.add_argument("--only", metavar="PART,…", help="worker, sink, path, emitter, stack, soak")
     parser.add_argument("--contender", action="append", default=[], help="part of a name; only these workers")
-    parser.add_argument("--events", type=int, default=800_000, help="events of a worker's run")
+    parser.add_argument("--events", type=int, default=600_000, help="events of a worker's run")
     parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each contender")
     parser.add_argument("--commits", type=int, default=100_000, help="size of the git repository; 0 = none")
     parser.add_argument("--soak-memory", action="store_true", help="memory of each role over --soak-events")
