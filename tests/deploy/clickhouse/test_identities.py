@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -226,3 +227,72 @@ def test_settings_the_reader_may_not_choose(name: str, value: str) -> None:
     with pytest.raises(EngineError):
         allowed_settings(IDENTITIES["reader"], {name: value})
     assert allowed_settings(IDENTITIES["ingest"], {name: value}) == {name: value}
+
+
+@pytest.mark.parametrize("identity", ["reader", "ingest"])
+@pytest.mark.parametrize(
+    ("settings", "sql"),
+    [
+        ({"output_format_schema": "{file}"}, "SELECT 1 AS a FORMAT Protobuf"),
+        ({"format_template_resultset": "{file}"}, "SELECT 1 FORMAT Template"),
+        ({}, "SELECT 1 FORMAT Template SETTINGS format_template_resultset = '{file}'"),
+        ({}, "SELECT 1 AS a FORMAT Protobuf SETTINGS output_format_schema = '{file}'"),
+        ({}, "SELECT 1 FORMAT/**/Template SETTINGS `format_template_row` = '{file}'"),
+        ({}, "SELECT 1 FORMAT Template SETTINGS `format_\\x74emplate_row` = '{file}'"),
+        ({}, "SELECT $a$ ' $a$ AS a FORMAT Template SETTINGS format_template_row = '{file}' -- '"),
+        ({"default_format": "Template"}, "SELECT 1"),
+    ],
+)
+def test_no_format_reads_or_writes_a_file(
+    clickhouse_server: LocalClickHouse, tmp_path: Path, identity: str, settings: dict[str, str], sql: str
+) -> None:
+    """A format's schema or template is a file by name: neither its content nor its place may be had."""
+    secret = tmp_path / "secret"
+    secret.write_text("{canary")
+    dsn = httpx.URL(clickhouse_server.dsn(identity, "trailhouse").reveal())
+    answer = httpx.post(
+        clickhouse_server.url,
+        params={name: value.replace("{file}", str(secret)) for name, value in settings.items()},
+        auth=(dsn.username, dsn.password),
+        content=sql.replace("{file}", str(secret)),
+    )
+    assert answer.status_code == 403
+    assert "canary" not in answer.text
+    assert secret.read_text() == "{canary"
+
+
+def test_words_in_strings_and_comments_are_only_words(as_identity: As) -> None:
+    """Who looks for an action called `template:create` may."""
+    reader = as_identity("reader")
+    sql = "SELECT 'template_schema' /* protobuf */ AS a, 'it''s \\' capnproto' -- Template"
+    assert reader.query(sql).result_rows == [("template_schema", "it's ' capnproto")]
+
+
+def test_odd_query_ids_keep_no_slot(clickhouse_server: LocalClickHouse) -> None:
+    """An id that no header can hold is replaced; twenty of them leave room for the next query."""
+    dsn = httpx.URL(clickhouse_server.dsn("reader", "trailhouse").reveal())
+    for asked in ["a\r\nb", "\N{EURO SIGN}", "x" * 129] * 7:
+        answer = httpx.post(
+            clickhouse_server.url,
+            params={"query_id": asked},
+            auth=(dsn.username, dsn.password),
+            content="SELECT 1",
+            timeout=10,
+        )
+        assert answer.text == "1\n"
+        assert answer.headers["X-ClickHouse-Query-Id"] != asked
+
+
+def test_readers_who_read_nothing_leave_room(clickhouse_server: LocalClickHouse, as_identity: As) -> None:
+    """Sixteen clients that never take their results do not keep the others from writing."""
+    dsn = httpx.URL(clickhouse_server.dsn("reader", "trailhouse").reveal())
+    with contextlib.ExitStack() as waiting:
+        for _ in range(16):
+            client = waiting.enter_context(httpx.Client(auth=(dsn.username, dsn.password), timeout=1))
+            with contextlib.suppress(httpx.TimeoutException):
+                waiting.enter_context(
+                    client.stream(
+                        "POST", clickhouse_server.url, content="SELECT number FROM numbers(100000000)"
+                    )
+                )
+        assert as_identity("ingest").query("SELECT 1").result_rows == [(1,)]

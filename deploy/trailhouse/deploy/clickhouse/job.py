@@ -17,6 +17,7 @@ from trailhouse.deploy.clickhouse.statements import (
     Insert,
     forbidden,
     is_streamable,
+    names_a_schema,
     names_file,
     parse_insert,
     quoted,
@@ -141,7 +142,12 @@ class Job:
         Grants do not cover everything: SET ROLE, INTO OUTFILE, KILL, USE and BACKUP are of kind CONTROL, some
         functions and the tables of `system` need no grant. A text that does not parse has no statements; the engine will refuse it.
         """
-        identity, kind = self._request.identity, self._connection.classify(sql)
+        identity = self._request.identity
+        if not identity.is_admin and names_a_schema(sql + b"\n" + self._request.default_format.encode()):
+            raise refused(
+                497, "ACCESS_DENIED", f"{identity.name}: formats and settings that name files are not allowed"
+            )
+        kind = self._connection.classify(sql)
         if kind.statements > 1:
             raise refused(62, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
         if identity.is_admin or not kind.statements:
@@ -172,6 +178,11 @@ class Job:
 
 def allowed_settings(identity: Identity, settings: Mapping[str, str]) -> dict[str, str]:
     """The settings a request may set; raises READONLY or SETTING_CONSTRAINT_VIOLATION for one it may not."""
+    for name in settings:
+        if not identity.is_admin and names_a_schema(name.encode()):
+            raise refused(
+                164, "READONLY", f"Cannot modify '{name}': settings that name files are not allowed"
+            )
     if not identity.is_readonly:
         return dict(settings)
     allowed: dict[str, str] = {}

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from trailhouse.deploy.clickhouse.body import Body
 from trailhouse.deploy.clickhouse.codec import Encoder, encoder
@@ -27,6 +28,7 @@ from trailhouse.deploy.clickhouse.job import Answer, Job, Request
 from trailhouse.deploy.clickhouse.sessions import Sessions
 
 QUERIES_AT_ONCE: Final = 16
+READ_TIMEOUT_S: Final = 30.0  # a client that takes nothing for so long has gone away
 # Arguments of the protocol; every other argument of the URL is a setting of the engine.
 PROTOCOL: Final = frozenset(
     [
@@ -96,11 +98,13 @@ class _Facade:
         self._sessions = Sessions(lambda: engine.connect(IDENTITIES["admin"]))
         # Held by a coroutine, not by a thread: a query whose client reads slowly must not keep the others' threads.
         self._gate = asyncio.Semaphore(QUERIES_AT_ONCE)
+        # Nobody can take all of it: those who read must leave room for those who write.
+        self._gates = {name: asyncio.Semaphore(QUERIES_AT_ONCE * 3 // 4) for name in IDENTITIES}
 
     async def answer(self, http: HttpRequest) -> Response:
         if not is_local(http.headers.get("host", "")):
             return _not_local()
-        query_id = http.query_params.get("query_id") or str(uuid.uuid4())
+        query_id = query_id_of(http.query_params.get("query_id", ""))
         body = Body()
         try:
             return await self._run(http, query_id, body)
@@ -117,31 +121,32 @@ class _Facade:
         if not request.statement and not body.size:
             body.close()
             return PlainTextResponse("Ok.\n")
-        await self._gate.acquire()
-        job: Job | None = None
+        slot = Slot(body, [self._gates[request.identity.name], self._gate])
         try:
-            job = await run_in_threadpool(Job, self._engine, self._sessions, request)
+            await slot.take()
+            slot.job = job = await run_in_threadpool(Job, self._engine, self._sessions, request)
             answer = await run_in_threadpool(job.execute)
-        except BaseException:
-            await self._finish(job, body)
-            raise
-        asked = (
-            http.headers.get("accept-encoding", "")
-            if http.query_params.get("enable_http_compression") in {"1", "true"}
-            else ""
-        )
-        packed = encoder(asked)
-        headers = answer_headers(answer, packed, query_id, time.monotonic() - started)
-        if not answer.is_stream:
-            await self._finish(job, body)
+            asked = (
+                http.headers.get("accept-encoding", "")
+                if http.query_params.get("enable_http_compression") in {"1", "true"}
+                else ""
+            )
+            packed = encoder(asked)
+            headers = answer_headers(answer, packed, query_id, time.monotonic() - started)
+            if answer.is_stream:
+                tag = secrets.token_hex(8)
+                chunks = self._chunks(job, answer.result.data, packed, tag)
+                return StreamedAnswer(chunks, slot, {**headers, "X-ClickHouse-Exception-Tag": tag})
             data = answer.result.data
-            return Response(
+            response = Response(
                 await run_in_threadpool(lambda: packed.pack(data) + packed.flush()) if data else b"",
                 headers=headers,
             )
-        tag = secrets.token_hex(8)
-        chunks = self._chunks(job, body, answer.result.data, packed, tag)
-        return StreamingResponse(chunks, headers={**headers, "X-ClickHouse-Exception-Tag": tag})
+        except BaseException:
+            await slot.free()
+            raise
+        await slot.free()
+        return response
 
     async def _read(self, http: HttpRequest, body: Body) -> Request:
         """The whole request: nothing runs before the last byte of the body is here."""
@@ -176,28 +181,15 @@ class _Facade:
             is_get=http.method == "GET",
         )
 
-    async def _chunks(
-        self, job: Job, body: Body, chunk: bytes, packed: Encoder, tag: str
-    ) -> AsyncIterator[bytes]:
-        try:
-            while chunk:
-                yield await run_in_threadpool(packed.pack, chunk)
-                try:
-                    chunk = await run_in_threadpool(job.fetch)
-                except EngineError as error:  # too late for a status
-                    chunk = b""
-                    yield packed.pack(exception_block(self._worded(error), tag))
-            yield packed.flush()
-        finally:  # also when the client went away: the query is cancelled
-            await asyncio.shield(self._finish(job, body))
-
-    async def _finish(self, job: Job | None, body: Body) -> None:
-        try:
-            if job:
-                await run_in_threadpool(job.close)
-        finally:
-            body.close()
-            self._gate.release()
+    async def _chunks(self, job: Job, chunk: bytes, packed: Encoder, tag: str) -> AsyncIterator[bytes]:
+        while chunk:
+            yield await run_in_threadpool(packed.pack, chunk)
+            try:
+                chunk = await run_in_threadpool(job.fetch)
+            except EngineError as error:  # too late for a status
+                chunk = b""
+                yield packed.pack(exception_block(self._worded(error), tag))
+        yield packed.flush()
 
     def _worded(self, error: EngineError) -> str:
         return (
@@ -209,6 +201,53 @@ class _Facade:
     def _failed(self, error: EngineError, query_id: str) -> Response:
         headers = {"X-ClickHouse-Exception-Code": str(error.code), "X-ClickHouse-Query-Id": query_id}
         return PlainTextResponse(self._worded(error) + "\n", error.status, headers)
+
+
+class Slot:
+    """A query's place among those that run at once, with its job and body; given back once, whatever happens."""
+
+    def __init__(self, body: Body, gates: list[asyncio.Semaphore]) -> None:
+        self.job: Job | None = None
+        self._body, self._gates = body, gates
+        self._taken: list[asyncio.Semaphore] = []
+
+    async def take(self) -> None:
+        for gate in self._gates:
+            await gate.acquire()
+            self._taken.append(gate)
+
+    async def free(self) -> None:
+        """Cancel what still runs and let the next query in; a second call does nothing."""
+        job, self.job = self.job, None
+        try:
+            if job is not None:
+                await run_in_threadpool(job.close)
+        finally:
+            self._body.close()
+            while self._taken:
+                self._taken.pop().release()
+
+
+class StreamedAnswer(StreamingResponse):
+    """A streamed result whose slot is given back when it ends, when its client goes away, and when it stops reading."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], slot: Slot, headers: dict[str, str]) -> None:
+        super().__init__(chunks, headers=headers)
+        self._slot = slot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            await asyncio.wait_for(send(message), READ_TIMEOUT_S)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        finally:
+            await asyncio.shield(self._slot.free())
+
+
+def query_id_of(asked: str) -> str:
+    """The client's id for its query if a header can hold it, else a new one."""
+    return asked if re.fullmatch(r"[\x21-\x7e]{1,128}", asked) else str(uuid.uuid4())
 
 
 def exception_block(text: str, tag: str) -> bytes:

@@ -37,6 +37,8 @@ _INSERT: Final = re.compile(
 _DATA_ELSEWHERE: Final = re.compile(rb"\b(?:SELECT|INFILE|VALUES)\b", re.IGNORECASE)
 # A statement's head is short. Megabytes of rows behind it are not searched; a longer head is run as it was written.
 _HEAD_BYTES_MAX: Final = 16_384
+_HIDDEN: Final = re.compile(rb"--[^\n]*|/\*.*?\*/|#[ !][^\n]*|'(?:[^'\\]|\\.|'')*'", re.DOTALL)
+_SCHEMA_NAMES: Final = re.compile(rb"template|protobuf|capnproto|_schema", re.IGNORECASE)
 _INFILE: Final = re.compile(rb"\bINFILE\b", re.IGNORECASE)
 # Scalar functions that need no grant: `file` reads any file, `eval` hides a statement in a string, `sleep` keeps a
 # thread, the others leave the engine or tell about its set-up.
@@ -102,6 +104,21 @@ class Insert:
         """The same INSERT reading its data from a file, many times faster than data behind the text."""
         head, *settings = re.split(r"\s(?=SETTINGS\b)", self.head, maxsplit=1, flags=re.IGNORECASE)
         return f"{head} FROM INFILE '{path}' COMPRESSION '{compression}' {''.join(settings)} FORMAT {self.format}"
+
+
+def names_a_schema(sql: bytes) -> bool:
+    """Whether a statement might use a format or setting that reads or writes a file of a given name.
+
+    `Template` quotes its file in errors, `Protobuf` writes one; `SETTINGS` stands in no syntax tree. So their names may
+    stand in strings and comments only, and identifiers may not spell them with escapes. Where strings cannot be told
+    from the rest by their quotes (heredocs, typographic quotes), they may stand nowhere.
+    """
+    if b"$" in sql or not sql.isascii():
+        return bool(_SCHEMA_NAMES.search(sql)) or (
+            b"\\" in sql and any(quote in sql for quote in (b"`", b'"'))
+        )
+    bare = _HIDDEN.sub(b"''", sql)
+    return bool(_SCHEMA_NAMES.search(bare)) or b"\\" in bare
 
 
 def parse_insert(text: bytes) -> Insert | None:
