@@ -419,8 +419,35 @@ def test_unknown_fields_are_searched_too() -> None:
     assert found["attributes"] == {
         "extra.reviewer": "<email>",
         "extra.home_phone": "<personal>",
-        "extra.nested": '{"a": "<email>"}',
+        "extra.nested": "<nested>",
     }
+    assert found["pii"]["attributes.extra.nested"] == '{"a": "carla@example.com"}'
+    assert REF("acme", "carla@example.com") in found["subject_refs"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("203.0.113.77", "extra.<ip>.0"),
+        ("ann@corp.example", "extra.<email>.0"),
+        ("clientSecret", "extra.clientSecret"),
+    ],
+)
+def test_the_names_of_unknown_fields_are_searched_as_they_came(name: str, shown: str) -> None:
+    """The prefix they get hides nothing from the patterns, and subjects are those of the bare name."""
+    found = line(**{name: "x"})
+    assert list(found["attributes"]) == [shown]
+    assert found["pii"][f"attributes.extra.{name}"] == "x"
+    if "@" in name:
+        assert REF("acme", name) in found["subject_refs"]
+
+
+def test_nothing_nested_is_shown_whatever_its_escapes() -> None:
+    """Nobody vouches for what lies inside an object this version does not know."""
+    raw = encoded()[:-1] + b',"who":{"m":"x\\u0040corp.example","password":"hunter2pw"},"tokens":["abcdef"]}'
+    found = line_of(raw)
+    assert found["attributes"] == {"extra.who": "<nested>", "extra.tokens": "<nested>"}
+    assert REF("acme", "x@corp.example") in found["subject_refs"]
 
 
 # identify_people, tag_pii: subjects

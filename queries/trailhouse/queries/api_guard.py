@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -77,6 +78,5 @@ class RequestMeter:
 
 def host_name(header: str) -> str:
     """The name in a Host header, without port and brackets, lower case."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
-    return header.partition(":")[0].lower()
+    name = re.sub(r":\d{1,5}$", "", header).lower()
+    return name[1:-1] if name.startswith("[") and name.endswith("]") else name

@@ -32,6 +32,12 @@ def _is_card(digits: str) -> bool:
     return len(set(numbers)) > 1 and (sum(doubled) + sum(numbers[-1::-2])) % 10 == 0
 
 
+def _is_iban(text: str) -> bool:
+    """The check digits of ISO 13616 (ISO 7064, modulo 97)."""
+    letters = text.replace(" ", "")
+    return int("".join(str(int(each, 36)) for each in letters[4:] + letters[:4])) % 97 == 1
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -52,8 +58,8 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
             r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,64}|xox[abeprs]-[\w-]{10,255}"
             r"|sk[-_](?:live_|test_|ant-|proj-)?[\w-]{16,255}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|npm_[A-Za-z0-9]{30,64}"
             r"|eyJ[\w-]{8,4096}\.[\w-]{4,4096}\.[\w-]{4,4096})"
-            r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----|\b[Bb]earer +[\w.~+/=-]{16,4096}"
-            r"|\b(?i:password|passwd|secret|api[_-]?key|access[_-]?token) ?[=:] ?[^\s,;&]{4,255}",
+            r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----|\b[Bb]earer +[\w.~+/=-]{16,4096}|\b[Bb]asic +[A-Za-z0-9+/]{8,4096}={0,2}"
+            r"|(?<![A-Za-z0-9])(?i:password|passwd|pwd|passphrase|secret|token|api[_-]?key)[\"']? ?[=:] ?[\"']?[^\s,;&\"']{4,255}",
         ),
         _always,
     ),
@@ -61,7 +67,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
         "email",
         # The last label begins with a letter: `react@18.2.0` is a version.
         re.compile(
-            r"[^\s@<>\"',;:()\[\]]{1,64}+@[^\W_][\w-]{0,62}+(?:\.[^\W_][\w-]{0,62}+){0,7}\.[^\W\d_][\w-]{0,62}+"
+            r"[^\s@\uff20<>\"',;:()\[\]]{1,64}+[@\uff20][^\W_][\w-]{0,62}+(?:\.[^\W_][\w-]{0,62}+){0,7}\.[^\W\d_][\w-]{0,62}+"
         ),
         _always,
     ),
@@ -74,6 +80,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
         ),
         _is_address,
     ),
+    ("iban", re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])"), _is_iban),
     (
         "card",
         re.compile(
@@ -95,7 +102,7 @@ _BEFORE_ADDRESS: Final = re.compile(r".*[=/?&|{}\\]")
 
 # One pass decides that most texts hold nothing: no @, no key-like word, no run that could be a number.
 _SUSPICIOUS: Final = re.compile(
-    r"@|\d[\d ().:-]{5}|:[0-9A-Fa-f]*:|_|-----|eyJ|AKIA|ASIA|AIza|sk-|glpat-|xox|(?i:bearer|passw|secret|api-?key|token)"
+    r"@|\uff20|\d[\d ().:-]{5}|[A-Z]{2}\d{2} ?[A-Z0-9]{4}|:[0-9A-Fa-f]*:|_|-----|eyJ|AKIA|ASIA|AIza|sk-|glpat-|xox|(?i:bearer|basic|pass|pwd|secret|api-?key|token)"
 )
 
 
@@ -140,12 +147,16 @@ def emails_in_json(text: str) -> tuple[str, ...]:
 # Attribute names that say by themselves that their value is personal or secret, whatever it looks like; matched in
 # lower case, with `_` for every other way of joining words.
 _PERSONAL: Final = re.compile(
-    r"(?:.*[_.])?(?:e?_?mail|(?:tele|mobile_?)?phone(?:_?number)?|mobile(?:_?number)?|ip|(?:ip|remote)_?addr(?:ess)?"
-    r"|(?:full|first|last|given|family|middle|user|display|nick)_?name|sur_?name|street|address|post_?code|postal_?code"
-    r"|zip_?code|birth_?(?:date|day)|date_?of_?birth|ssn|passport(?:_?number)?|iban)"
+    r"(?:.*[_.])?(?:(?:e|user)?_?mail|(?:tele|mobile_?)?phone(?:_?(?:number|no))?|(?:mobile|tel|cell|fax)(?:_?number)?"
+    r"|ip|ip_?v[46]|remote_?ip|ip_?addresses|(?:ip|remote)_?addr(?:ess)?|x_forwarded_for|xff"
+    r"|(?:full|first|last|given|family|middle|user|display|nick|real|customer|maiden)_?name|sur_?name|user|author|login|contact"
+    r"|street|address(?:_?line)?|post_?code|postal_?code|zip_?code|birth_?(?:date|day)|date_?of_?birth|dob"
+    r"|ssn(?:_?last_?4)?|tax_?id|national_?id|passport(?:_?number)?|iban|(?:credit_?)?card_?(?:number|no)|credit_?card)"
+    r"(?:_?\d)?"
 )
 _SECRET: Final = re.compile(
-    r"(?:.*[_.])?(?:password|passwd|secret|token|(?:api|access|secret|private)_?key|authorization|cookie|credentials?)"
+    r"(?:.*[_.])?(?:password|passwd|pwd|passphrase|secret|token(?:_?value)?|(?:api|access|secret|private|ssh)_?keys?|pin|cvv|cvc"
+    r"|jwt|bearer|csrf|session_?id|authorization|cookie|credentials?|dsn|connection_?string)"
 )
 _WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[- ]")
 

@@ -69,6 +69,7 @@ _ORG: Final = msgspec.json.Decoder(_OrgOnly)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SCALAR: Final = msgspec.json.Decoder(Value)
 _NUL: Final = rb"\u0000"
+EXTRA: Final = "extra."
 _OPENING, _CLOSING = b"{}"
 
 
@@ -151,11 +152,14 @@ def _decode_newer(value: bytes) -> RawEvent:
         fields = _OBJECT.decode(value)
         unknown = {name: fields.pop(name) for name in list(fields) if name not in FIELD}
         event = _DECODER.decode(msgspec.json.encode(fields))
-        extra: dict[str, Any] = {
-            f"extra.{name}"[:ATTRIBUTE_NAME_LENGTH_MAX]: _scalar(raw) for name, raw in unknown.items()
-        }
+        extra: dict[str, Any] = {f"{EXTRA}{name}": _scalar(raw) for name, raw in unknown.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(value, error) from None
+    if any(len(name) > ATTRIBUTE_NAME_LENGTH_MAX for name in extra):
+        # Not cut: what is left of a name that is an e-mail would be none any more, and so would stay.
+        raise Rejection(
+            Reason.INVALID_FIELD, "an unknown field's name is too long to be kept as an attribute"
+        )
     event.attributes = {**(event.attributes or {}), **extra}
     if len(event.attributes) > ATTRIBUTES_MAX:
         raise Rejection(

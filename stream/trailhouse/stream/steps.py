@@ -32,7 +32,7 @@ from trailhouse.producers.event import (
 from trailhouse.stream.enriched import EPOCH_START, RULES_VERSION, Enriched
 from trailhouse.stream.persons import PEOPLE_FIELDS, Pseudonyms, email_identity
 from trailhouse.stream.pii import Findings, emails_in_json, kind_of_name, scan
-from trailhouse.stream.raw import RawEvent
+from trailhouse.stream.raw import EXTRA, RawEvent
 from trailhouse.stream.rejected import Reason, Rejection
 
 CLOCK_AHEAD_MAX: Final = timedelta(minutes=10)
@@ -251,7 +251,10 @@ def tag_attributes(
         if value is None:
             continue
         text = value if type(value) is str else str(value) if type(value) is int else _as_text(value)
-        kind, in_name = _named(name)
+        kind, in_name, is_extra = _named(name)
+        if is_extra and text[:1] in {"{", "["}:
+            kind = "nested"  # nobody vouches for the names and values inside: the whole of it stays with personal data
+            emails.extend(emails_in_json(text))
         # Whole numbers this small hold neither a card nor a phone; each would only be one more text to remember.
         found = None if type(value) is int and -SMALL < value < SMALL else scan(text)
         if not kind and in_name is None and found is None:
@@ -262,7 +265,10 @@ def tag_attributes(
         if kind:
             shown, kinds = f"<{kind}>", (kind,)
         if in_name is not None:
-            public_name, kinds = f"{in_name.redacted}.{len(texts)}", (*kinds, *in_name.kinds)
+            public_name, kinds = (
+                f"{EXTRA * is_extra}{in_name.redacted}.{len(texts)}",
+                (*kinds, *in_name.kinds),
+            )
             emails.extend(in_name.emails)
         if found is not None:
             emails.extend(found.emails)
@@ -273,9 +279,10 @@ def tag_attributes(
 
 
 @lru_cache(maxsize=16_384)
-def _named(name: str) -> tuple[str, Findings | None]:
-    """What an attribute's name says by itself, and what it holds."""
-    return kind_of_name(name), scan(name)
+def _named(name: str) -> tuple[str, Findings | None, bool]:
+    """What an attribute's name says by itself, what it holds, and whether it was an unknown field's."""
+    bare = name.removeprefix(EXTRA)
+    return kind_of_name(bare), scan(bare), bare != name
 
 
 def _as_text(value: Any) -> str:
