@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -22,7 +23,7 @@ from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.balance import Balance, balance, settle
 from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.marks import Mark
-from trailhouse.stream.topics import TopicIds, create_topics
+from trailhouse.stream.topics import TopicIds, admin, create_topics
 
 
 @dataclass(frozen=True)
@@ -79,45 +80,75 @@ def queried(rows: Sequence[Landed]) -> tuple[list[Any], list[Any]]:
     return parts, holes
 
 
+@dataclass(frozen=True)
+class Tables:
+    """What the other tables hold: events in `events`, events in `action_slots`, and raw offsets `rejected` lost."""
+
+    stored: set[int]
+    counted: set[int]
+    unlisted: set[int]
+
+
 def brute_force(
-    rows: Sequence[Landed], hwms: dict[tuple[str, int], int], stored: set[int]
+    rows: Sequence[Landed],
+    hwms: dict[tuple[str, int], int],
+    starts: dict[tuple[str, int], int],
+    tables: Tables,
 ) -> tuple[int, int, int, int]:
-    """(stored, rejected, repeats, unaccounted), offset by offset."""
+    """(stored, rejected, repeats, unaccounted), offset by offset; `starts` = where the logs that still exist begin."""
     judged = [row for row in rows if row.offset <= hwms.get((row.epoch, row.partition), -1)]
     covered = {(r.epoch, r.partition, o) for r in judged for o in range(r.from_offset, r.offset + 1)}
     missing = 0
     for (epoch, partition), hwm in hwms.items():
         first = min((o for e, p, o in covered if (e, p) == (epoch, partition)), default=0)
+        first = min(first, starts.get((epoch, partition), first))
         missing += sum((epoch, partition, o) not in covered for o in range(first, hwm + 1))
     events = [row.event for row in judged if row.event]
-    absent = len(set(events) - stored)
+    lost = sum(
+        number not in tables.stored or number not in tables.counted for number in set(events)
+    )  # however many tables lost it
+    listed = sum(not row.event and row.offset not in tables.unlisted for row in judged)
     return (
-        len(set(events)) - absent,
-        sum(not row.event for row in judged),
+        len(set(events) & tables.stored),
+        listed,
         len(events) - len(set(events)),
-        missing + absent,
+        missing + lost + sum(not row.event for row in judged) - listed,
     )
 
 
-@given(PARTITIONS, st.sets(st.integers(1, 9)))
+NUMBERS = st.sets(st.integers(1, 9))
+
+
+@given(
+    PARTITIONS,
+    st.tuples(*[st.integers(0, 8)] * 3),
+    st.builds(Tables, stored=NUMBERS, counted=NUMBERS, unlisted=NUMBERS),
+)
 def test_settling_is_what_counting_offsets_gives(
-    partitions: dict[tuple[str, int], tuple[list[tuple[int, int, bool]], int, int]], lost: set[int]
+    partitions: dict[tuple[str, int], tuple[list[tuple[int, int, bool]], int, int]],
+    starts: tuple[int, int, int],
+    tables: Tables,
 ) -> None:
-    """Holes, repeats, rejects, control records, events that `events` lost: every raw offset is in exactly one place."""
+    """Heads, holes, repeats, rejects, control records, rows other tables lost: every raw offset is in one place."""
     rows, hwms = [], {}
     for (epoch, partition), (steps, start, extra) in partitions.items():
         mine = rows_of(epoch, partition, steps, start)
         rows += mine
         hwms[epoch, partition] = max(0, max((row.offset for row in mine), default=start) + extra)
-    check(rows, hwms, set(range(1, 10)) - lost)
+    check(rows, hwms, {(e, p): starts[p] for e, p in hwms if e == "a"}, tables)
 
 
-def check(rows: Sequence[Landed], hwms: dict[tuple[str, int], int], stored: set[int]) -> None:
+def check(
+    rows: Sequence[Landed],
+    hwms: dict[tuple[str, int], int],
+    starts: dict[tuple[str, int], int],
+    tables: Tables,
+) -> None:
     judged = [row for row in rows if row.offset <= hwms.get((row.epoch, row.partition), -1)]
     parts, holes = queried(judged)
     events = [row.event for row in judged if row.event]
     marks = {p: Mark({e: hwm for (e, q), hwm in hwms.items() if q == p}) for _, p in hwms}
-    ends = {p: (0, hwm + 4) for (e, p), hwm in hwms.items() if e == "a"}
+    ends = {key[1]: (start, max(start, hwms[key] + 1) + 3) for key, start in starts.items()}
     found = settle(
         marks,
         ends,
@@ -126,9 +157,11 @@ def check(rows: Sequence[Landed], hwms: dict[tuple[str, int], int], stored: set[
         holes,
         events=len(events),
         distinct=len(set(events)),
-        absent=len(set(events) - stored),
+        absent=len(set(events) - tables.stored),
+        unlisted=sum(not row.event and row.offset in tables.unlisted for row in judged),
+        uncounted=len((set(events) & tables.stored) - tables.counted),
     )
-    assert (found.stored, found.rejected, found.repeats, found.unaccounted) == brute_force(rows, hwms, stored)
+    assert numbers(found) == brute_force(rows, hwms, starts, tables)
     assert found.is_closed == (found.unaccounted == 0)
     assert found.in_flight == 3 * len(ends)
     for each in found.partitions:
@@ -212,23 +245,44 @@ def test_the_queries_count_what_brute_force_counts(database: Client, kafka_setti
             mine = rows_of(epoch, partition, steps, random.randint(0, 4))
             rows += mine
             hwms[epoch, partition] = max(row.offset for row in mine) + random.randint(-9, 4)
-        for table in ("events", "landed"):
+        for table in ("events", "landed", "rejected", "action_slots"):
             database.command(f"TRUNCATE TABLE {table}")
         lines = [line_of(row) for row in rows]
         insert_lines(database, "landing", lines)
         insert_lines(database, "landing", random.sample(lines, 30))
         lost = event(random.randint(1, 20))["event_id"]
-        database.command(f"ALTER TABLE events DELETE WHERE event_id = '{lost}' SETTINGS mutations_sync = 2")
+        delete(database, "events", f"event_id = '{lost}'")
+        delete(database, "rejected", "offset IN (3, 8, 13)")
+        uncounted = event(random.randint(1, 20))["occurred_at"]
+        delete(
+            database,
+            "action_slots",
+            f"slot = toStartOfFifteenMinutes(toDateTime64('{uncounted[:-1]}', 3, 'UTC'))",
+        )
         commit(
             kafka_settings,
             group,
             {p: Mark({e: hwm for (e, q), hwm in hwms.items() if q == p}) for p in range(3)},
         )
-        stored = {number for number in range(1, 21) if event(number)["event_id"] != lost}
+        tables = Tables(
+            stored={number for number in range(1, 21) if event(number)["event_id"] != lost},
+            counted={n for n in range(1, 21) if quarter(event(n)["occurred_at"]) != quarter(uncounted)},
+            unlisted={3, 8, 13},
+        )
         found = balance(kafka_settings, database, group)
-        assert numbers(found) == brute_force(rows, hwms, stored)
+        starts = {(now, partition): 0 for partition in range(3)}
+        assert numbers(found) == brute_force(rows, hwms, starts, tables)
         assert found.in_flight == max(0, 40 - hwms[now, 1] - 1)
         assert orjson.loads(orjson.dumps(found.to_dict()))["unaccounted"] == found.unaccounted
+
+
+def quarter(moment: str) -> tuple[str, int]:
+    """The quarter-hour of an ISO time."""
+    return moment[:13], int(moment[14:16]) // 15
+
+
+def delete(database: Client, table: str, condition: str) -> None:
+    database.command(f"ALTER TABLE {table} DELETE WHERE {condition} SETTINGS mutations_sync = 2")
 
 
 def numbers(found: Balance) -> tuple[int, int, int, int]:
@@ -251,3 +305,66 @@ def test_closing_the_books_leaves_no_connection_open(database: Client, kafka_set
         balance(kafka_settings, database, "nobody")
     gc.collect()
     assert [thread for thread in threading.enumerate() if thread not in before] == []
+
+
+@pytest.fixture
+def books(database: Client, kafka_settings: KafkaSettings) -> Callable[[], Balance]:
+    """Closes the books over one raw partition of 40 records, all landed and marked; every fifth was rejected."""
+    create_topics(kafka_settings, 1)
+    ids = TopicIds(kafka_settings)
+    epoch = ids.read(kafka_settings.raw_topic)
+    ids.close()
+    producer = KafkaProducer(bootstrap_servers=kafka_settings.bootstrap)
+    for _ in range(40):
+        producer.send(kafka_settings.raw_topic, b"x", partition=0)
+    producer.close()
+    records: list[Any] = [event(number) if number % 5 else b"broken" for number in range(40)]
+    insert_lines(database, "landing", enriched(records, epoch=epoch))
+    # In flight: it landed and is counted, but no mark covers it.
+    insert_lines(database, "landing", enriched([event(99)], epoch=epoch, start=40))
+    group = f"books-{uuid.uuid4().hex[:6]}"
+    commit(kafka_settings, group, {0: Mark({epoch: 39})})
+    return lambda: balance(kafka_settings, database, group)
+
+
+def test_a_deleted_head_of_the_ledger_is_missing(
+    database: Client, kafka_settings: KafkaSettings, books: Callable[[], Balance]
+) -> None:
+    """The raw log still begins before the first row; once the log itself expired that far, nothing is owed."""
+    assert numbers(books()) == (32, 8, 0, 0)
+    delete(database, "landed", "offset < 7")
+    found = books()
+    assert (found.unaccounted, found.partitions[0].missing, found.partitions[0].first) == (7, ((0, 6),), 0)
+    with admin(kafka_settings) as client:
+        client.delete_records({TopicPartition(kafka_settings.raw_topic, 0): 5})
+    assert books().partitions[0].missing == ((5, 6),)
+    with admin(kafka_settings) as client:
+        client.delete_records({TopicPartition(kafka_settings.raw_topic, 0): 20})
+    assert numbers(books()) == (27, 6, 0, 0)
+    delete(database, "landed", "1")
+    assert books().partitions[0].missing == ((0, 39),)
+
+
+def test_deleted_rejects_are_missing(database: Client, books: Callable[[], Balance]) -> None:
+    """`landed` says they were rejected, table `rejected` must say why."""
+    delete(database, "rejected", "offset = 10")
+    found = books()
+    assert (*numbers(found), found.not_in_rejected) == (32, 7, 0, 1, 1)
+    delete(database, "rejected", "1")
+    found = books()
+    assert (*numbers(found), found.not_in_rejected) == (32, 0, 0, 8, 8)
+
+
+def test_events_that_no_count_holds_are_missing(database: Client, books: Callable[[], Balance]) -> None:
+    """What `action_slots` lost is found while other events are in flight; an event both tables lost is lost once."""
+    delete(
+        database, "action_slots", "slot < '2025-12-01 09:00:00'"
+    )  # events 0..8, of which 0 and 5 were rejected
+    found = books()
+    assert (*numbers(found), found.not_in_counts) == (32, 8, 0, 7, 7)
+    database.command("TRUNCATE TABLE action_slots")
+    found = books()
+    assert (*numbers(found), found.not_in_counts) == (32, 8, 0, 32, 32)
+    delete(database, "events", f"event_id = '{event(1)['event_id']}'")
+    found = books()
+    assert (*numbers(found), found.not_in_events, found.not_in_counts) == (31, 8, 0, 32, 1, 31)

@@ -1,8 +1,9 @@
 """The books: what became of every raw offset the sink says it stored, and whether every event is really there.
 
 Judged is only what lies up to the committed mark of each partition; what lies above may be in mid-retry and is shown
-as in flight. Unaccounted = raw offsets no `landed` row covers, plus landed events that `events` does not hold. It must
-be 0 (design §5).
+as in flight. Unaccounted = raw offsets no `landed` row covers, plus landed events that `events` or the sets of
+`action_slots` do not hold, plus landed rejects that `rejected` does not hold. It must be 0 (design §5). What a stored
+row says is not looked at.
 """
 
 from __future__ import annotations
@@ -39,9 +40,24 @@ FROM (
 WHERE toInt64(`from`) > before + 1 ORDER BY epoch, partition, offset LIMIT 10000
 """
 
+_REJECTED = f"""
+SELECT count() FROM landed FINAL
+WHERE reason != '' AND {_JUDGED} AND (epoch, partition, offset) NOT IN (SELECT epoch, partition, offset FROM rejected)
+"""
+
+# `source`: 0 = landed but not in `events`, 1 = landed and in `events`, 2 = the sets of `action_slots`. What the sets lack
+# of 1 is the size of both together less their own: exact, since one scan of them gives both sizes, and whatever is
+# judged was in them before its mark was committed.
 _EVENTS = f"""
-SELECT count(), uniqExact(id), uniqExactIf(id, id NOT IN (SELECT sipHash64(org_id, event_id) FROM events))
-FROM (SELECT sipHash64(org_id, event_id) AS id FROM landed FINAL WHERE reason = '' AND {_JUDGED})
+SELECT sum(records), uniqExactMergeIf(ids, source < 2), uniqExactMergeIf(ids, source = 0),
+  uniqExactMergeIf(ids, source > 0) - uniqExactMergeIf(ids, source = 2)
+FROM (
+  SELECT id IN (SELECT sipHash64(org_id, event_id) FROM events) AS source, count() AS records, uniqExactState(id) AS ids
+  FROM (SELECT sipHash64(org_id, event_id) AS id FROM landed FINAL WHERE reason = '' AND {_JUDGED})
+  GROUP BY source
+  UNION ALL
+  SELECT 2 AS source, 0 AS records, events AS ids FROM action_slots
+)
 """
 
 
@@ -65,7 +81,11 @@ class PartitionBalance:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The sum over all partitions; `unaccounted` must be 0. Counts are raw records."""
+    """The sum over all partitions; `unaccounted` must be 0. Counts are raw records.
+
+    `unaccounted` = all missing ranges + `not_in_events` + `not_in_rejected` + `not_in_counts`. The first three are
+    neither in `stored` nor in `rejected`; `not_in_counts` are stored events that `action_slots` does not count.
+    """
 
     stored: int
     rejected: int
@@ -74,6 +94,8 @@ class Balance:
     in_flight: int
     not_in_events: int
     partitions: tuple[PartitionBalance, ...]
+    not_in_rejected: int = 0
+    not_in_counts: int = 0
 
     @property
     def is_closed(self) -> bool:
@@ -92,10 +114,22 @@ def balance(kafka: KafkaSettings, client: Client, group: str) -> Balance:
     parameters = {"keys": list(keys), "hwms": list(keys.values())}
     landed = client.query(_PARTITIONS, parameters=parameters).result_rows
     holes = client.query(_HOLES, parameters=parameters).result_rows
-    events, distinct, absent = (
+    events, distinct, absent, uncounted = (
         int(count) for count in client.query(_EVENTS, parameters=parameters).result_rows[0]
     )
-    return settle(marks, ends, epoch, landed, holes, events=events, distinct=distinct, absent=absent)
+    unlisted = int(client.query(_REJECTED, parameters=parameters).result_rows[0][0])
+    return settle(
+        marks,
+        ends,
+        epoch,
+        landed,
+        holes,
+        events=events,
+        distinct=distinct,
+        absent=absent,
+        unlisted=unlisted,
+        uncounted=uncounted,
+    )
 
 
 def read_positions(
@@ -131,8 +165,14 @@ def settle(  # noqa: PLR0913  # one argument for each thing that was read
     events: int,
     distinct: int,
     absent: int,
+    unlisted: int = 0,
+    uncounted: int = 0,
 ) -> Balance:
-    """Pure arithmetic over what was read: the balance, partition by partition."""
+    """Pure arithmetic over what was read: the balance, partition by partition.
+
+    Of the landed `events`, `distinct` differ; `absent` of these are not in `events`, `uncounted` of the rest not in
+    `action_slots`. `unlisted` landed rejects are not in `rejected`.
+    """
     rows = {(str(row[0]), int(row[1])): row for row in landed}
     hwms = {(each, partition): hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()}
     keys = sorted(set(rows) | set(hwms) | {(epoch, partition) for partition in ends})
@@ -143,12 +183,14 @@ def settle(  # noqa: PLR0913  # one argument for each thing that was read
     missing = sum(last - first + 1 for each in partitions for first, last in each.missing)
     return Balance(
         stored=distinct - absent,
-        rejected=sum(each.rejected for each in partitions),
+        rejected=sum(each.rejected for each in partitions) - unlisted,
         repeats=events - distinct,
-        unaccounted=missing + absent,
+        unaccounted=missing + absent + unlisted + uncounted,
         in_flight=sum(each.in_flight for each in partitions),
         not_in_events=absent,
         partitions=partitions,
+        not_in_rejected=unlisted,
+        not_in_counts=uncounted,
     )
 
 
@@ -171,6 +213,10 @@ def _settle_partition(
         (int(value) for value in row[2:]) if row is not None else (0, -1, 0, 0, 0)
     )
     missing = [(int(hole[2]), int(hole[3])) for hole in holes if (str(hole[0]), int(hole[1])) == key]
+    if row is not None and ends is not None and ends[0] < first:
+        # A log's start only moves up, so whoever read this log first read these: their rows are gone.
+        missing.insert(0, (ends[0], first - 1))
+        first = ends[0]
     if hwm > last:
         missing.append((last + 1, hwm))
     in_flight = max(0, ends[1] - max(ends[0], hwm + 1)) if ends is not None else 0
