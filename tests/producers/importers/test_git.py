@@ -207,7 +207,7 @@ def test_many_commits_stream_through_any_buffer(clone: Path, git: Git) -> None:
         ("/srv/git/widgets.git", ("", "")),
         ("file:///srv/git/widgets.git", ("", "")),
         ("../widgets", ("", "")),
-        ("C:/work/widgets", ("", "")),
+        ("C:/src/widgets", ("", "")),
         ("https://example.com/widgets.git", ("", "")),
         ("", ""),
     ],
