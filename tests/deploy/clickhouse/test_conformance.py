@@ -110,6 +110,13 @@ def test_settings_hold_for_one_query(client: Client) -> None:
     assert client.query(query).result_rows == before
 
 
+def test_a_session_is_free_once_its_answer_ended(client: Client) -> None:
+    """Whoever has read an answer to its end may ask again in the same session at once."""
+    for number in range(300):
+        rows = client.query("SELECT number FROM numbers(%(n)s)", parameters={"n": number}).result_rows
+        assert len(rows) == number
+
+
 def test_sessions_keep_temporary_tables(client: Client, clickhouse_settings: ClickHouseSettings) -> None:
     """A temporary table is there for its session and for nobody else."""
     client.command("CREATE TEMPORARY TABLE mine (n UInt8)")

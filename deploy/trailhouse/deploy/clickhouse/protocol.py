@@ -135,7 +135,7 @@ class _Facade:
             headers = answer_headers(answer, packed, query_id, time.monotonic() - started)
             if answer.is_stream:
                 tag = secrets.token_hex(8)
-                chunks = self._chunks(job, answer.result.data, packed, tag)
+                chunks = self._chunks(slot, job, answer.result.data, packed, tag)
                 return StreamedAnswer(chunks, slot, {**headers, "X-ClickHouse-Exception-Tag": tag})
             data = answer.result.data
             response = Response(
@@ -181,7 +181,9 @@ class _Facade:
             is_get=http.method == "GET",
         )
 
-    async def _chunks(self, job: Job, chunk: bytes, packed: Encoder, tag: str) -> AsyncIterator[bytes]:
+    async def _chunks(
+        self, slot: Slot, job: Job, chunk: bytes, packed: Encoder, tag: str
+    ) -> AsyncIterator[bytes]:
         while chunk:
             yield await run_in_threadpool(packed.pack, chunk)
             try:
@@ -189,6 +191,8 @@ class _Facade:
             except EngineError as error:  # too late for a status
                 chunk = b""
                 yield packed.pack(exception_block(self._worded(error), tag))
+        # Before the client sees the end: its next query in the same session must not find this one in it.
+        await slot.free()
         yield packed.flush()
 
     def _worded(self, error: EngineError) -> str:
