@@ -21,11 +21,13 @@ class Contender:
     script: str
     python: Callable[[], str]
     share: float = 1.0
+    arguments: tuple[str, ...] = ()
 
 
 OURS = "Trailhouse stream worker"
 QUIX = "quixstreams 3.28"
 CLASSIC = "classic Faust agent"
+TUNED = "classic Faust agent, tuned producer"
 CONTENDERS = (
     Contender(OURS, "bench/contenders/stream_worker.py", lambda: sys.executable),
     Contender(
@@ -33,11 +35,13 @@ CONTENDERS = (
         "bench/peers/quix/agent.py",
         lambda: python_of("quix"),
     ),
+    Contender(CLASSIC, "bench/peers/faust_classic/agent.py", lambda: python_of("faust_classic"), share=0.05),
     Contender(
-        CLASSIC,
+        TUNED,
         "bench/peers/faust_classic/agent.py",
         lambda: python_of("faust_classic"),
         share=0.05,
+        arguments=("tuned",),
     ),
 )
 
@@ -68,7 +72,7 @@ def measure(
 ) -> dict[str, Any]:
     """One run. `users` remembers the distinct users of a topic: every contender must find as many."""
     wiring = stage.wire(raw)
-    argv = [python, str(ROOT / contender.script), wiring.to_argument()]
+    argv = [python, str(ROOT / contender.script), wiring.to_argument(), *contender.arguments]
     try:
         with running(argv, stage.folder / f"{wiring.group}.log") as process:
             usage = follow(process, stage.bootstrap, wiring.enriched, raw.count)

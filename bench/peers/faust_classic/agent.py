@@ -1,9 +1,13 @@
 """The agent of Faust's own tutorial: `async for` over the stream, one `send` for each event.
 
-Faust's defaults, but for what makes it faster: no table, no web server, batches of a megabyte instead of 16 KB.
+No table, no web server; with a second argument `tuned` also producer settings that make it faster: lz4, batches of a
+megabyte instead of 16 KB, 10 ms of patience.
 """
 
 from __future__ import annotations
+
+import sys
+from typing import Any
 
 import faust
 from bench.enrich_one import enrich_one
@@ -11,6 +15,11 @@ from bench.wiring import read_wiring
 
 if __name__ == "__main__":
     wiring = read_wiring()
+    tuned: dict[str, Any] = {
+        "producer_compression_type": "lz4",
+        "producer_max_batch_size": 1 << 20,
+        "producer_linger": 0.01,
+    }
     app = faust.App(
         wiring.group,
         broker=f"kafka://{wiring.bootstrap}",
@@ -19,9 +28,7 @@ if __name__ == "__main__":
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,
-        producer_compression_type="lz4",
-        producer_max_batch_size=1 << 20,
-        producer_linger=0.01,
+        **(tuned if sys.argv[2:] == ["tuned"] else {}),
     )
     raw = app.topic(wiring.raw, value_serializer="raw", key_serializer="raw")
     enriched = app.topic(wiring.enriched, value_serializer="raw", key_serializer="raw")
