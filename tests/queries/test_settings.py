@@ -6,7 +6,7 @@ import pytest
 
 from trailhouse.producers.errors import SettingsError
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.settings import ApiSettings, is_loopback
+from trailhouse.queries.settings import ApiSettings
 
 
 def test_by_default_it_serves_all_organisations_masked_on_this_machine() -> None:
@@ -36,19 +36,3 @@ def test_a_bad_value_names_its_variable(key: str, value: str) -> None:
     """Which variable, with which value, and what is wanted."""
     with pytest.raises(SettingsError, match=key):
         ApiSettings.from_env({key: value})
-
-
-@pytest.mark.parametrize(
-    ("host", "is_local"),
-    [
-        ("127.0.0.1", True),
-        ("::1", True),
-        ("localhost", True),
-        ("127.8.8.8", True),
-        ("0.0.0.0", False),
-        ("example.org", False),
-    ],
-)
-def test_loopback(host: str, *, is_local: bool) -> None:
-    """Only addresses no other machine can reach."""
-    assert is_loopback(host) is is_local

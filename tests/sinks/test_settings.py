@@ -47,7 +47,7 @@ def test_every_field_is_read() -> None:
     )
     assert (settings.group, settings.instance) == ("g", "sink-1")
     assert (settings.batch_rows, settings.batch_bytes, settings.batch_age_ms) == (10, 65536, 5)
-    assert (settings.session_timeout_s, settings.metrics_port, settings.metrics_host) == (
+    assert (settings.session_timeout_s, settings.metrics.port, settings.metrics.host) == (
         6.0,
         9100,
         "0.0.0.0",

@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 
 from trailhouse.stream import metrics as names
 from trailhouse.stream.metrics import StreamMetrics, serve_metrics
+from trailhouse.stream.settings import MetricsSettings
 
 
 def free_port() -> int:
@@ -20,9 +21,10 @@ def free_port() -> int:
         return port
 
 
-def get(port: int, path: str) -> tuple[int, str]:
+def get(port: int, path: str, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -59,7 +61,7 @@ def test_metrics_and_health_are_served() -> None:
     """`/metrics` as Prometheus reads it, `/healthz` for whoever restarts processes, and a hint on anything else."""
     metrics, port, healthy = StreamMetrics(), free_port(), [True]
     metrics.newest.set(42)
-    stop = serve_metrics(metrics.registry, "127.0.0.1", port, lambda: healthy[0])
+    stop = serve_metrics(metrics.registry, MetricsSettings(port=port), lambda: healthy[0])
     try:
         assert f"{names.NEWEST} 42.0" in get(port, "/metrics")[1].splitlines()
         assert get(port, "/healthz") == (200, "ok\n")
@@ -68,9 +70,27 @@ def test_metrics_and_health_are_served() -> None:
         assert get(port, "/")[0] == 404
     finally:
         stop()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))  # nothing listens there any more
+
+
+def test_a_foreign_host_is_refused_on_every_path() -> None:
+    """A web page whose name was rebound to this machine learns nothing, not even whether the role is healthy."""
+    port = free_port()
+    settings = MetricsSettings(port=port, asked_as="metrics.example")
+    stop = serve_metrics(StreamMetrics().registry, settings, lambda: True)
+    try:
+        for path in ("/metrics", "/healthz", "/"):
+            status, text = get(port, path, Host="evil.example")
+            assert status == 421
+            assert "trailhouse_stream" not in text
+        assert get(port, "/healthz", Host="metrics.example:1")[0] == 200
+    finally:
+        stop()
 
 
 def test_port_0_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread, no socket."""
     monkeypatch.setattr(names, "make_server", pytest.fail)
-    serve_metrics(StreamMetrics().registry, "127.0.0.1", 0, lambda: True)()
+    serve_metrics(StreamMetrics().registry, MetricsSettings(port=0), lambda: True)()

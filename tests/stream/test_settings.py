@@ -19,7 +19,7 @@ def test_a_pepper_is_enough() -> None:
     """Everything else has a default that works on one machine."""
     made = settings()
     assert made == StreamSettings(pepper=Secret(PEPPER))
-    assert (made.group, made.orgs, made.metrics_port, made.kafka.raw_topic) == (
+    assert (made.group, made.orgs, made.metrics.port, made.kafka.raw_topic) == (
         "trailhouse-stream",
         None,
         0,
@@ -64,6 +64,15 @@ def test_a_value_that_cannot_be_used_is_refused_by_name(key: str, value: str) ->
     with pytest.raises(SettingsError, match=key) as caught:
         settings(**{key: value})
     assert key != "TRAILHOUSE_PEPPER" or value not in str(caught.value)
+
+
+def test_names_of_the_metrics_endpoint() -> None:
+    """None unless told."""
+    assert settings().metrics.names == frozenset()
+    assert settings(TRAILHOUSE_METRICS_NAMES=" stream, stream.example,").metrics.names == {
+        "stream",
+        "stream.example",
+    }
 
 
 def test_a_missing_pepper_is_refused() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -12,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trailhouse.queries.api_problems import problem
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.stream.host_guard import host_name, is_loopback
 
 NO_ROUTE: Final = "none"
 
@@ -21,7 +20,7 @@ class HostGuard:
 
     def __init__(self, app: ASGIApp, extra_hosts: Iterable[str] = ()) -> None:
         self.app = app
-        self._hosts = {"localhost", *extra_hosts}
+        self._hosts = frozenset(extra_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_known(
@@ -41,10 +40,7 @@ class HostGuard:
         if len(hosts) != 1:
             return False
         name = host_name(hosts[0].decode("latin-1"))
-        try:
-            return name in self._hosts or ipaddress.ip_address(name).is_loopback
-        except ValueError:
-            return False
+        return name in self._hosts or is_loopback(name)
 
 
 class RequestMeter:
@@ -74,9 +70,3 @@ class RequestMeter:
             label = getattr(route, "path", NO_ROUTE)
             self._metrics.requests.labels(label, str(status)).inc()
             self._metrics.request_seconds.labels(label).observe(self._clock() - started)
-
-
-def host_name(header: str) -> str:
-    """The name in a Host header, without port and brackets, lower case."""
-    name = re.sub(r":\d{1,5}$", "", header).lower()
-    return name[1:-1] if name.startswith("[") and name.endswith("]") else name

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 
 from trailhouse.producers.settings import KafkaSettings, Settings, setting
 from trailhouse.queries.caller import Caller
 from trailhouse.sinks.settings import ClickHouseSettings
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is this machine's alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+from trailhouse.stream.host_guard import is_loopback
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
+from trailhouse.stream.settings import MetricsSettings
 
 
 def _is_dsn(dsn: Secret) -> bool:
@@ -62,6 +63,7 @@ class SinkSettings(Settings):
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     group: str = setting(
         "TRAILHOUSE_SINK_GROUP",
         "trailhouse-sink",
@@ -101,14 +103,4 @@ class SinkSettings(Settings):
         "Seconds without a heartbeat until Kafka gives the partitions away",
         check=lambda s: s >= 6,
         wanted="at least 6",
-    )
-    metrics_port: int = setting(
-        "TRAILHOUSE_METRICS_PORT",
-        0,
-        "Port of /metrics and /healthz; 0 = none",
-        check=lambda port: 0 <= port <= 65535,
-        wanted="0 to 65535",
-    )
-    metrics_host: str = setting(
-        "TRAILHOUSE_METRICS_HOST", "127.0.0.1", "Address /metrics listens on", check=bool, wanted="an address"
     )

@@ -41,10 +41,7 @@ def run(settings: SinkSettings) -> None:
         sink = Sink(settings, ClickHouseWriter(settings.clickhouse), metrics)
         last_step = time.monotonic()
         serve_metrics(
-            metrics.registry,
-            settings.metrics_host,
-            settings.metrics_port,
-            lambda: time.monotonic() - last_step < SILENT_AFTER_S,
+            metrics.registry, settings.metrics, lambda: time.monotonic() - last_step < SILENT_AFTER_S
         )
         while not is_stopping:
             sink.step()

@@ -14,6 +14,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
+from trailhouse.stream.host_guard import HostGuard
+from trailhouse.stream.settings import MetricsSettings
+
 RECORDS: Final = (
     "trailhouse_stream_records"  # Counter: raw records written on, by outcome (enriched, rejected)
 )
@@ -81,10 +84,10 @@ class _Quiet(WSGIRequestHandler):
 
 
 def serve_metrics(
-    registry: CollectorRegistry, host: str, port: int, is_healthy: Callable[[], bool]
+    registry: CollectorRegistry, settings: MetricsSettings, is_healthy: Callable[[], bool]
 ) -> Callable[[], None]:
     """Serve `/metrics` and `/healthz` (200 or 503) from a thread; returns what stops it. Port 0 serves nothing."""
-    if port == 0:
+    if settings.port == 0:
         return lambda: None
     metrics = make_wsgi_app(registry)
 
@@ -99,6 +102,17 @@ def serve_metrics(
         start("404 Not Found", [("Content-Type", "text/plain")])
         return [b"try /metrics or /healthz\n"]
 
-    server = make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
+    server = make_server(
+        settings.host,
+        settings.port,
+        HostGuard(app, settings.names),
+        server_class=_Server,
+        handler_class=_Quiet,
+    )
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server.shutdown
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return stop

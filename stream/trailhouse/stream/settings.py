@@ -8,10 +8,37 @@ from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setti
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings(Settings):
+    """Where a role without an HTTP interface of its own serves `/metrics` and `/healthz`."""
+
+    port: int = setting(
+        "TRAILHOUSE_METRICS_PORT",
+        0,
+        "Port of /metrics and /healthz; 0 = none",
+        check=lambda port: 0 <= port <= 65535,
+        wanted="0 to 65535",
+    )
+    host: str = setting(
+        "TRAILHOUSE_METRICS_HOST", "127.0.0.1", "Address /metrics listens on", check=bool, wanted="an address"
+    )
+    asked_as: str = setting(
+        "TRAILHOUSE_METRICS_NAMES",
+        "",
+        "Host names under which /metrics may be asked, separated by commas; an address and `localhost` always may",
+    )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Host names under which it may be asked, besides `localhost`."""
+        return frozenset(name.strip() for name in self.asked_as.split(",") if name.strip())
+
+
+@dataclass(frozen=True, slots=True)
 class StreamSettings(Settings):
     """What the worker needs besides Kafka; `pepper` keys the hashes that stand for persons."""
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     pepper: Secret = setting(
         "TRAILHOUSE_PEPPER",
         Secret(),
@@ -72,16 +99,6 @@ class StreamSettings(Settings):
         "Seconds a stopping worker may take before it ends itself",
         check=lambda s: s > 0,
         wanted="above 0",
-    )
-    metrics_port: int = setting(
-        "TRAILHOUSE_METRICS_PORT",
-        0,
-        "Port of /metrics and /healthz; 0 = none",
-        check=lambda port: 0 <= port <= 65535,
-        wanted="0 to 65535",
-    )
-    metrics_host: str = setting(
-        "TRAILHOUSE_METRICS_HOST", "127.0.0.1", "Address /metrics listens on", check=bool, wanted="an address"
     )
 
     @property

@@ -46,7 +46,7 @@ def run(settings: StreamSettings) -> None:
         sys.exit(EXIT_INFRASTRUCTURE)
     metrics = StreamMetrics()
     app = create_app(settings, metrics)
-    serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port, lambda: not app.should_stop)
+    serve_metrics(metrics.registry, settings.metrics, lambda: not app.should_stop)
     arguments: dict[str, Any] = {
         "loglevel": "WARN",
         "quiet": True,

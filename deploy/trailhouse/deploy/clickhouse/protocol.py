@@ -26,6 +26,7 @@ from trailhouse.deploy.clickhouse.errors import EngineError, refused
 from trailhouse.deploy.clickhouse.identities import IDENTITIES, Passwords
 from trailhouse.deploy.clickhouse.job import Answer, Job, Request
 from trailhouse.deploy.clickhouse.sessions import Sessions
+from trailhouse.stream.host_guard import host_name, is_loopback
 
 QUERIES_AT_ONCE: Final = 16
 READ_TIMEOUT_S: Final = 30.0  # a client that takes nothing for so long has gone away
@@ -57,7 +58,6 @@ PROTOCOL: Final = frozenset(
         "cancel_http_readonly_queries_on_client_close",
     ]
 )
-LOCAL_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def create_app(engine: Engine, passwords: Passwords) -> Starlette:
@@ -73,7 +73,7 @@ async def ping(http: HttpRequest) -> Response:
 
 def is_local(host: str) -> bool:
     """Whether a Host header names this machine: a web page whose name resolves to 127.0.0.1 must not get in."""
-    return re.sub(r":\d+$", "", host).lower() in LOCAL_NAMES
+    return is_loopback(host_name(host))
 
 
 def settings_of(arguments: dict[str, str]) -> dict[str, str]:

@@ -16,13 +16,14 @@ from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import ClickHouseSettings, SinkSettings
 from trailhouse.stream.metrics import StreamMetrics
-from trailhouse.stream.settings import StreamSettings
+from trailhouse.stream.settings import MetricsSettings, StreamSettings
 
 # Who reads which settings; a role also reads those it holds, which stand in the table of their owner.
 SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "Kafka: every role, the SDK, the commands": KafkaSettings,
     "ClickHouse: sink, api, the commands": ClickHouseSettings,
     "The SDK's buffer": BufferSettings,
+    "`/metrics` of stream and sink": MetricsSettings,
     "`trailhouse stream`": StreamSettings,
     "`trailhouse sink`": SinkSettings,
     "`trailhouse api`": ApiSettings,
