@@ -30,6 +30,7 @@ class OneRecord:
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def enrich_one(epoch: str, partition: int, offset: int, timestamp_ms: int, value: bytes | None) -> bytes:

@@ -15,6 +15,7 @@ from kafka import KafkaProducer
 from tests.faults.harness import Stage, event, stage_of, wait_until
 
 from trailhouse.producers.settings import KafkaSettings
+from trailhouse.stream.letter import Letter
 
 
 @pytest.fixture
@@ -52,7 +53,9 @@ def test_every_record_has_its_output(stage: Stage) -> None:
         compression_type="gzip",
         max_request_size=9_000_000,
     )
-    big.send(stage.settings.raw_topic, key=b"bomb", value=bomb, partition=1).get(timeout=30)
+    big.send(
+        stage.settings.raw_topic, key=b"bomb", value=bomb, headers=[("trace", b"\x00\xff")], partition=1
+    ).get(timeout=30)
     big.close()
     stage.send([event(correlation_id="last")], partition=1)
     stage.wait_until_done()
@@ -83,15 +86,15 @@ def test_every_record_has_its_output(stage: Stage) -> None:
     }
     assert sorted(letter.key for letter in letters) == sorted(originals)
     for letter in letters:
-        original, headers = originals[letter.key], dict(letter.headers)
-        assert headers["audit.err.place"] == letter.key
-        assert headers.get("audit.key") == original.key
-        whole = original.value or b""
-        if len(whole) < 1_000_000:
-            assert letter.value == whole
+        original, found = originals[letter.key], Letter.from_record(letter.value, letter.headers)
+        assert found is not None
+        assert str(found.place).encode() == letter.key
+        assert (found.key, found.headers) == (original.key, tuple(original.headers))
+        if found.size is None:
+            assert letter.value == original.value
         else:
-            assert whole.startswith(letter.value)
-            assert headers["audit.err.size"] == str(len(whole)).encode()
+            assert original.value.startswith(letter.value)
+            assert found.size == len(bomb)
 
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         metrics = answer.read().decode()

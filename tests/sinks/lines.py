@@ -37,6 +37,7 @@ class Fetched:
     timestamp: int
     value: bytes | None
     key: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def event(number: int, **fields: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -28,6 +29,7 @@ class RawRecord:
     offset: int = 0
     timestamp: int = RECEIVED_MS
     key: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def event(**overrides: Any) -> dict[str, Any]:

@@ -145,6 +145,7 @@ class World:
                 timestamp=1_772_445_600_000,
                 key=None,
                 value=encoded() if value == b"" else value,
+                headers=[],
             )
             for offset in range(start, end)
         ]
@@ -338,15 +339,18 @@ def test_a_rejected_record_leaves_a_dead_letter(world: World) -> None:
     """The original bytes under the record's place, with the facts as headers; and its line on the enriched topic."""
     event = world.event(5, 6, is_first=True, value=b"not JSON")
     event.message.value.records[0].key = b"its key"
+    event.message.value.records[0].headers = [("trace", b"1"), ("audit.err.place", b"forged"), ("null", None)]
     world.run(event)
     (letter,) = world.producer.dead
     assert (letter["value"], letter["key"]) == (b"not JSON", b"the-id/0/5")
-    headers = dict(letter["headers"])
+    assert letter["headers"][-3:] == event.message.value.records[0].headers
+    headers = dict(letter["headers"][:-3])
     assert headers.pop("audit.err.detail").startswith(b"JSON is malformed")
     assert headers == {
         "audit.err.reason": b"malformed",
         "audit.err.place": b"the-id/0/5",
         "audit.err.rules": b"1",
+        "audit.err.headers": b"3",
         "audit.key": b"its key",
     }
     assert world.producer.lines == [(0, 5)]

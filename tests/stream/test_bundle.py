@@ -61,7 +61,12 @@ def test_offsets_and_from_form_a_chain() -> None:
 def test_a_rejected_record_keeps_its_turn() -> None:
     """Its envelope says where, why and how large; its content goes to the dead letter alone."""
     bad = encoded(actor_name="carla", action=5)
-    records = [RawRecord(encoded(), 4), RawRecord(bad, 6, key=b"key"), RawRecord(encoded(), 7)]
+    headers = (("trace", b"1"), ("null", None))
+    records = [
+        RawRecord(encoded(), 4),
+        RawRecord(bad, 6, key=b"key", headers=headers),
+        RawRecord(encoded(), 7),
+    ]
     bundle = run(records, 4)
     assert [line.get("reason") for line in read(bundle)] == [None, "invalid_field", None]
     assert read(bundle)[1] == PLACE | {
@@ -80,7 +85,7 @@ def test_a_rejected_record_keeps_its_turn() -> None:
         Reason.INVALID_FIELD,
         "Expected `str`, got `int` - at `$.action`",
     )
-    assert (letter.key, letter.value) == (b"key", bad)
+    assert (letter.key, letter.value, letter.headers) == (b"key", bad, headers)
 
 
 def test_a_record_without_a_value_has_an_envelope_too() -> None:

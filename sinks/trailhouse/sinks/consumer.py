@@ -41,6 +41,7 @@ from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.sinks.writer import Store, Writer
+from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.rejected import Reason
 
 POLL_RECORDS_MAX: Final = 10_000
@@ -292,14 +293,16 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 acks="all",
                 max_request_size=1_200_000,
             )
-        place = f"{head.epoch}/{head.partition}/{head.offset}".encode()
-        headers = [
-            ("audit.err.reason", Reason.UNSTORABLE.value.encode()),
-            ("audit.err.detail", why.encode()),
-            ("audit.err.place", place),
-            ("audit.err.stage", b"sink"),
-        ]
-        letters.send(self._settings.kafka.rejected_topic, value=line, key=place, headers=headers).get(
+        letter = Letter(
+            Place(head.epoch, head.partition, head.offset),
+            Reason.UNSTORABLE.value,
+            why,
+            None,
+            line,
+            stage="sink",
+        )
+        key, value, headers = letter.to_record()
+        letters.send(self._settings.kafka.rejected_topic, value=value, key=key, headers=headers).get(
             BURY_TIMEOUT_S
         )
         self._metrics.poison.inc()

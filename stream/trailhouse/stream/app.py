@@ -22,11 +22,12 @@ from aiokafka.producer import AIOKafkaProducer
 
 from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
 from trailhouse.stream.enriched import RULES_VERSION
+from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.persons import Pseudonyms
 from trailhouse.stream.settings import StreamSettings
 from trailhouse.stream.steps import Rules
-from trailhouse.stream.topics import RAW_BYTES_MAX, MissingTopic, TopicIds
+from trailhouse.stream.topics import MissingTopic, TopicIds
 from trailhouse.stream.transport import Consumer, Fetch, Transport
 
 EXIT_INFRASTRUCTURE: Final = 70
@@ -36,7 +37,6 @@ LOST_AFTER_S: Final = 10.0
 WRITES_IN_FLIGHT_MAX: Final = 8
 BATCH_BYTES_MAX: Final = 900_000
 REQUEST_BYTES_MAX: Final = 1_200_000
-LETTER_KEY_BYTES_MAX: Final = 32 << 10
 EPOCH_AGE_MAX_S: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -278,21 +278,18 @@ def _batches(producer: AIOKafkaProducer, lines: Iterable[bytes]) -> Iterable[Any
     yield batch
 
 
-async def _send_dead_letter(producer: AIOKafkaProducer, topic: str, letter: DeadLetter) -> Any:
-    place = f"{letter.epoch}/{letter.partition}/{letter.offset}".encode()
-    headers = [
-        ("audit.err.reason", letter.reason.value.encode()),
-        ("audit.err.detail", letter.detail.encode()),
-        ("audit.err.place", place),
-        ("audit.err.rules", RULES_VERSION.encode()),
-    ]
-    # A compressed batch within the raw topic's limit may hold a record far beyond it; what is cut stays on that topic.
-    value, key = letter.value or b"", letter.key
-    if len(value) > RAW_BYTES_MAX:
-        headers.append(("audit.err.size", str(len(value)).encode()))
-    if key is not None:
-        headers.append(("audit.key", key[:LETTER_KEY_BYTES_MAX]))
-    return await producer.send(topic, value=value[:RAW_BYTES_MAX], key=place, headers=headers)
+async def _send_dead_letter(producer: AIOKafkaProducer, topic: str, dead: DeadLetter) -> Any:
+    letter = Letter(
+        Place(dead.epoch, dead.partition, dead.offset),
+        dead.reason.value,
+        dead.detail,
+        dead.key,
+        dead.value,
+        dead.headers,
+        rules=RULES_VERSION,
+    )
+    key, value, headers = letter.to_record()
+    return await producer.send(topic, value=value, key=key, headers=headers)
 
 
 def _count(metrics: StreamMetrics, fetched: Fetch, bundle: Bundle, partition: int) -> None:

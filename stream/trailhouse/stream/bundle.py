@@ -31,11 +31,12 @@ class Record(Protocol):
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A rejected record for people: its place, why, and its bytes as they came."""
+    """A rejected record for people: its place, why, and its bytes and headers as they came."""
 
     epoch: str
     partition: int
@@ -44,6 +45,7 @@ class DeadLetter:
     detail: str
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,14 @@ def _rejection(error: Exception) -> Rejection:
 
 def _dead_letter(record: Record, out: Enriched, rejection: Rejection) -> DeadLetter:
     return DeadLetter(
-        out.epoch, out.partition, record.offset, rejection.reason, rejection.detail, record.key, record.value
+        out.epoch,
+        out.partition,
+        record.offset,
+        rejection.reason,
+        rejection.detail,
+        record.key,
+        record.value,
+        record.headers,
     )
 
 
