@@ -17,6 +17,7 @@ def test_a_second_run_sends_the_same_events(tmp_path: Path) -> None:
     first = load_script(file, TODAY)
     assert first == Script("2024-02-29", 0)
     save_run(file, first)
+    assert file.stat().st_mode & 0o077 == 0
     assert load_script(file, TODAY + dt.timedelta(days=40)) == Script("2024-02-29", 1)
     file.write_text("{}")
     assert load_script(file, TODAY).runs == 0

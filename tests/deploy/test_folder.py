@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trailhouse.deploy.errors import DeployError
-from trailhouse.deploy.folder import StackFolder
+from trailhouse.deploy.folder import StackFolder, private_files
 
 
 def test_the_socket_fits_into_an_address(tmp_path: Path) -> None:
@@ -28,6 +28,30 @@ def test_the_folder_is_the_owners_alone(tmp_path: Path) -> None:
     for path in (folder.path, folder.logs, folder.runfiles):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
     folder.make()
+
+
+def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
+    """Its own folders lose the rights of others; a folder that somebody made and named stays as it is."""
+    folder = StackFolder.at(tmp_path / "mine")
+    folder.kafka.mkdir(parents=True)
+    for path in (folder.path, folder.kafka):
+        path.chmod(0o755)
+    folder.make()
+    assert stat.S_IMODE(folder.kafka.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o755
+
+
+def test_private_files_are_the_owners_alone(tmp_path: Path) -> None:
+    """Within the block, and not after it."""
+    before = os.umask(0o022)
+    try:
+        with private_files():
+            (tmp_path / "private").touch()
+        (tmp_path / "other").touch()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "other").stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize("name", ['say "hi"', "a;b", "a #b", "100%", "back\\slash", "two\nlines"])

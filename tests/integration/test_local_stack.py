@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -89,6 +90,7 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     started = machine("up", "--data", folder, "--ports", "auto", "--detach")
     assert started.returncode == 0, started.stderr
     assert started.stdout == ""
+    assert exposed(machine.folder) == []
 
     status = machine.status()
     endpoints = status["endpoints"]
@@ -155,6 +157,7 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     assert not any(process.is_running() for process in family)
     assert machine.processes == []
     assert machine("status").returncode == 1
+    assert exposed(machine.folder) == []
 
 
 def test_sigterm_stops_a_foreground_stack(machine: Machine) -> None:
@@ -174,6 +177,16 @@ def test_sigterm_stops_a_foreground_stack(machine: Machine) -> None:
     assert up.returncode == 128 + signal.SIGTERM
     assert "stopping" in rest
     assert machine.processes == []
+
+
+def exposed(folder: Path) -> list[str]:
+    """What in a state folder, itself included, others than its owner have any right to; links have no rights."""
+    found = []
+    for path in (folder, *folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # a running engine renames and removes
+            if not path.is_symlink() and path.lstat().st_mode & 0o077:
+                found.append(str(path))
+    return found
 
 
 def answers(address: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from trailhouse.deploy.errors import StartFailed
+from trailhouse.deploy.folder import UMASK
 
 
 def last_lines(log: Path, count: int = 15) -> str:
@@ -48,6 +49,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=UMASK,
                 env={**os.environ, **self._environ},
             )
 

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from trailhouse.deploy.folder import private_files
 from trailhouse.deploy.importing import Job, run_job
 from trailhouse.deploy.landing import await_landing, read_positions
 from trailhouse.deploy.stack import Stack
@@ -61,7 +62,8 @@ def load_script(path: Path, today: date) -> Script:
 
 def save_run(path: Path, script: Script) -> None:
     """Remember that this script was run once more."""
-    path.write_text(json.dumps(asdict(replace(script, runs=script.runs + 1))))
+    with private_files():
+        path.write_text(json.dumps(asdict(replace(script, runs=script.runs + 1))))
 
 
 def send_history(path: Path, stack: Stack, meter: Meter, environ: Mapping[str, str]) -> Sent:

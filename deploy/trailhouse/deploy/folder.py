@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,8 @@ _LONGEST_SOCKET: Final = 100
 # supervisord's configuration cannot hold them: quotes are not escaped there, `%` is expanded twice, the others begin
 # a comment or a line.
 _UNREADABLE: Final = frozenset('"\\%;#\n')
+# No rights for anybody but the owner on whatever a process of the stack creates.
+UMASK: Final = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,21 @@ class StackFolder:
             )
         for folder in (self.path, self.logs, self.runfiles, self.stream, self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # What an earlier version left open; the folder itself may be somebody's own, so it stays as it is.
+        for folder in (self.kafka, self.clickhouse, self.stream, self.logs, self.runfiles):
+            if folder.is_dir():
+                folder.chmod(0o700)
         if self.socket.parent.stat().st_uid != os.getuid():
             raise DeployError(
                 f"{self.socket.parent} belongs to somebody else", hint="remove it, or set TMPDIR"
             )
+
+
+@contextlib.contextmanager
+def private_files() -> Iterator[None]:
+    """Files that this process creates within the block are its owner's alone."""
+    before = os.umask(UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -19,7 +19,7 @@ from trailhouse.deploy.child import last_lines
 from trailhouse.deploy.clickhouse.server import answers as clickhouse_answers
 from trailhouse.deploy.credentials import load_credentials
 from trailhouse.deploy.errors import StackRunning, StartFailed
-from trailhouse.deploy.folder import StackFolder
+from trailhouse.deploy.folder import StackFolder, private_files
 from trailhouse.deploy.kafka.jars import fetch_jars, find_jars
 from trailhouse.deploy.kafka.probe import answers as kafka_answers
 from trailhouse.deploy.ports import LOOPBACK
@@ -53,7 +53,7 @@ def start(
     check_python()
     check_packages()
     folder.make()
-    with _only_starter(folder):
+    with private_files(), _only_starter(folder):
         supervisor = Supervisor(folder)
         if supervisor.pid is not None:
             raise StackRunning(

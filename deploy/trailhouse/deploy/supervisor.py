@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trailhouse.deploy import runfile
-from trailhouse.deploy.folder import StackFolder
+from trailhouse.deploy.folder import UMASK, StackFolder
 from trailhouse.deploy.programs import STORES, WORKERS, Program
 from trailhouse.producers.settings import Secret
 
@@ -125,6 +125,7 @@ class Supervisor:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                umask=UMASK,
                 cwd=self._folder.path,
             )
         runfile.write(self._runfile, process.pid)
