@@ -39,7 +39,7 @@ def test_defaults_are_left_out() -> None:
 
 def test_what_is_left_out_is_what_clickhouse_fills_in() -> None:
     """Every default is the zero of its column's type."""
-    zeros: dict[type, object] = {str: "", int: 0, bool: False, dict: {}, list: []}
+    zeros: dict[type, object] = {str: "", int: 0, bool: False, type(None): None, tuple: ()}
     required = {"epoch", "partition", "from_offset", "offset", "received_at"}
     defaults = {
         each.name: each.default for each in msgspec.structs.fields(Enriched) if each.name not in required

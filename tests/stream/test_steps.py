@@ -15,7 +15,7 @@ from trailhouse.producers.event import FIELDS, ActorType, Outcome
 from trailhouse.stream import steps
 from trailhouse.stream.enriched import RULES_VERSION
 from trailhouse.stream.persons import Pseudonyms
-from trailhouse.stream.steps import STEPS, Rules
+from trailhouse.stream.steps import STEPS, TEXT_FIELDS, Rules
 
 REF = Pseudonyms(PEPPER).ref
 MS = timedelta(milliseconds=1)
@@ -521,3 +521,9 @@ def test_the_steps_know_no_clock() -> None:
     names = set(vars(steps))
     assert names.isdisjoint({"time", "datetime", "random", "os"})
     assert RECEIVED.tzinfo is UTC
+
+
+def test_every_text_field_is_handed_on_or_taken_out() -> None:
+    """The contract's text fields without personal data, and the action, are what `tag_pii` scans."""
+    texts = {field.name for field in FIELDS if field.kind == "text" and not field.is_pii}
+    assert set(TEXT_FIELDS) == {*texts, "action"}

@@ -6,7 +6,7 @@ Pure and total, so the worker and whoever refills a gap get the same lines from 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,7 +21,7 @@ from trailhouse.stream.rejected import Reason, Rejection
 from trailhouse.stream.steps import STEPS, Rules
 
 _ENCODER: Final = msgspec.json.Encoder()
-DECODED_TOGETHER: Final = 64
+CHUNK: Final = 64
 
 
 class Record(Protocol):
@@ -64,25 +64,28 @@ def enrich_bundle(
     `epoch` is the raw topic's id, `from_offset` the position the first record was fetched from: what lies between it
     and the record's offset were control records. Never raises for anything a record may hold.
     """
-    lines: list[Enriched] = []
+    lines: list[bytes] = []
     dead: list[DeadLetter] = []
-    for record, event in zip(records, _decoded(records), strict=True):
-        out = Enriched(epoch, partition, from_offset, record.offset, _moment(record.timestamp))
-        from_offset = record.offset + 1
-        rejection = event if isinstance(event, Rejection) else _run(event, out, rules)
-        if rejection is None:
-            lines.append(out)
-        else:
-            lines.append(envelope(record, out, rejection))
-            dead.append(_dead_letter(record, out, rejection))
-    return Bundle(list(_fitting(records, lines, dead)), dead)
+    # A few at a time: what a chunk makes stays in the processor's cache, and a bad record costs its neighbours little.
+    for start in range(0, len(records), CHUNK):
+        chunk = records[start : start + CHUNK]
+        outs: list[Enriched] = []
+        for record, event in zip(chunk, _decoded(chunk), strict=True):
+            out = Enriched(epoch, partition, from_offset, record.offset, _moment(record.timestamp))
+            from_offset = record.offset + 1
+            rejection = event if type(event) is Rejection else _run(event, out, rules)
+            if rejection is not None:
+                out = envelope(record, out, rejection)
+                dead.append(_dead_letter(record, out, rejection))
+            outs.append(out)
+        lines += _fitting(chunk, outs, dead)
+    return Bundle(lines, dead)
 
 
-def _decoded(records: Sequence[Record]) -> Iterator[RawEvent | Rejection]:
-    """Each record's event, or why it is none; in chunks, so that a bad record costs its neighbours little time."""
-    for start in range(0, len(records), DECODED_TOGETHER):
-        values = [record.value for record in records[start : start + DECODED_TOGETHER]]
-        yield from decode_many(values) or map(_decoded_alone, values)
+def _decoded(records: Sequence[Record]) -> Iterable[RawEvent | Rejection]:
+    """Each record's event, or why it is none."""
+    values = [record.value for record in records]
+    return decode_many(values) or map(_decoded_alone, values)
 
 
 def _decoded_alone(value: bytes | None) -> RawEvent | Rejection:

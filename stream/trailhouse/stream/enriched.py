@@ -1,11 +1,12 @@
 """What is on the enriched topic: one JSON line per raw record, whose keys are the columns of table `landing`.
 
-Defaults are left out of the line; ClickHouse fills them in again. `from_offset` (key `from`) to `offset` is the range
+Defaults are left out of the line; ClickHouse fills them in again (None = the event had no such field). `from_offset` (key `from`) to `offset` is the range
 of raw offsets the line accounts for: more than one only where transactional producers left control records.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -41,26 +42,26 @@ class Enriched(msgspec.Struct, gc=False, omit_defaults=True, rename={"from_offse
     is_login: bool = False
     outcome: str = ""
     actor_type: str = ""
-    actor_role: str = ""
+    actor_role: str | None = None
     user_ref: int = 0
     target_ref: int = 0
     address_ref: int = 0
     network: str = ""
-    user_agent: str = ""
-    entity_asset: str = ""
-    project_asset: str = ""
-    report_asset: str = ""
-    artifact_asset: str = ""
-    artifact_digest: str = ""
-    artifact_sequence_asset: str = ""
+    user_agent: str | None = None
+    entity_asset: str | None = None
+    project_asset: str | None = None
+    report_asset: str | None = None
+    artifact_asset: str | None = None
+    artifact_digest: str | None = None
+    artifact_sequence_asset: str | None = None
     response_code: int = 0
-    cli_version: str = ""
-    source: str = ""
-    correlation_id: str = ""
-    attributes: dict[str, str] = {}
-    changed_fields: list[str] = []
-    tags: list[str] = []
-    pii_tags: list[str] = []
-    subject_refs: list[int] = []
+    cli_version: str | None = None
+    source: str | None = None
+    correlation_id: str | None = None
+    attributes: dict[str, str] | None = None
+    changed_fields: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    pii_tags: Sequence[str] = ()
+    subject_refs: Sequence[int] = ()
     identity: str = ""
-    pii: dict[str, str] = {}
+    pii: Mapping[str, str] | None = None

@@ -32,7 +32,8 @@ class People(NamedTuple):
     """Everyone an event names in its own fields. Refs of nobody are 0; `subjects` = each of them once, sorted.
 
     `identity` is the actor's (design §3: `actor_user_id` verbatim, else the normalised e-mail, else nobody); `pii` the
-    plaintext fields that are present.
+    plaintext fields that are present (None when there are none), `tags` their names. Nobody may change them: one
+    answer serves many events.
     """
 
     identity: str
@@ -42,7 +43,8 @@ class People(NamedTuple):
     address: int
     network: str
     subjects: tuple[int, ...]
-    pii: Mapping[str, str]
+    tags: tuple[str, ...]
+    pii: Mapping[str, str] | None
 
 
 class Pseudonyms:
@@ -95,7 +97,8 @@ class Pseudonyms:
             self.ref(org_id, address),
             network,
             tuple(sorted(subjects)),
-            pii,
+            (*pii,),
+            pii or None,
         )
 
     @staticmethod

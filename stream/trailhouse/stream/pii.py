@@ -1,6 +1,6 @@
 """Find personal data and secrets by value: e-mail, phone, IP, card and token shapes inside free text.
 
-`scan` is pure and cached: the same text always gives the same findings, and most values of a stream repeat. What it
+`scan` is pure and remembers: the same text always gives the same findings, and most values of a stream repeat. What it
 finds is replaced by the name of its kind in `events`; the text as it came goes to `event_pii` alone.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -57,7 +57,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
         re.compile(
             r"\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255}|glpat-[\w-]{16,64}|xox[abeprs]-[\w-]{10,255}"
             r"|sk[-_](?:live_|test_|ant-|proj-)?[\w-]{16,255}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|npm_[A-Za-z0-9]{30,64}"
-            r"|eyJ[\w-]{8,4096}\.[\w-]{4,4096}\.[\w-]{4,4096})"
+            r"|eyJ[\w-]{8,4096}+(?:\.[\w-]{4,4096}+){1,2}|eyJ[\w-]{29,4096}+)"
             r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----|\b[Bb]earer +[\w.~+/=-]{16,4096}|\b[Bb]asic +[A-Za-z0-9+/]{8,4096}={0,2}"
             r"|(?<![A-Za-z0-9])(?i:password|passwd|pwd|passphrase|secret|token|api[_-]?key)[\"']? ?[=:] ?[\"']?[^\s,;&\"']{4,255}",
         ),
@@ -106,10 +106,28 @@ _SUSPICIOUS: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=32_768)
+# Most texts of a stream hold nothing and come again: one look-up each, or one for all texts of an event, is all they cost.
+_plain: Final[set[str | None]] = {None}
+PLAIN_MAX: Final = 65_536
+PLAIN_LENGTH_MAX: Final = 512
+
+#: `are_plain(texts)`: whether all of them, None included, were scanned before and hold nothing; False says nothing.
+are_plain: Final[Callable[[Iterable[str | None]], bool]] = _plain.issuperset
+#: The same for one value.
+is_plain: Final[Callable[[object], bool]] = _plain.__contains__
+
+
 def scan(text: str) -> Findings | None:
     """What personal data and secrets `text` holds, or None when it holds none."""
-    return find(text)
+    if text in _plain:
+        return None
+    found = _find(text)
+    if found is None and len(text) <= PLAIN_LENGTH_MAX:
+        if len(_plain) >= PLAIN_MAX:
+            _plain.clear()
+            _plain.add(None)
+        _plain.add(text)
+    return found
 
 
 def find(text: str) -> Findings | None:
@@ -131,6 +149,8 @@ def find(text: str) -> Findings | None:
         text = pattern.sub(replace, text)
     return Findings(text, tuple(dict.fromkeys(kinds)), tuple(emails)) if kinds else None
 
+
+_find: Final = lru_cache(maxsize=8_192)(find)
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 

@@ -31,13 +31,14 @@ from trailhouse.producers.event import (
 )
 from trailhouse.stream.enriched import EPOCH_START, RULES_VERSION, Enriched
 from trailhouse.stream.persons import PEOPLE_FIELDS, Pseudonyms, email_identity
-from trailhouse.stream.pii import Findings, emails_in_json, kind_of_name, scan
+from trailhouse.stream.pii import Findings, are_plain, emails_in_json, is_plain, kind_of_name, scan
 from trailhouse.stream.raw import EXTRA, RawEvent
 from trailhouse.stream.rejected import Reason, Rejection
 
 CLOCK_AHEAD_MAX: Final = timedelta(minutes=10)
 LATE_AFTER: Final = timedelta(days=400)
 SMALL: Final = 10**6
+PLAIN_NAMES_MAX: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +80,32 @@ def scope_to_org(event: RawEvent, out: Enriched, rules: Rules) -> None:
 
 def classify_action(event: RawEvent, out: Enriched, rules: Rules) -> None:
     """What was done and how it ended: class from the catalogue or the name, outcome as said or by the HTTP status."""
-    done = _deed(event.action, event.outcome, event.response_code)
-    out.action, out.noun, out.verb, out.crud, out.category = (
-        done.action,
-        done.noun,
-        done.verb,
-        done.crud,
-        done.category,
-    )
-    out.outcome, out.response_code = done.outcome, done.response_code
-    out.is_activity, out.is_login = done.is_activity, done.is_login
+    (
+        out.action,
+        out.noun,
+        out.verb,
+        out.crud,
+        out.category,
+        out.outcome,
+        out.response_code,
+        out.is_activity,
+        out.is_login,
+    ) = _deed(event.action, event.outcome, event.response_code)
 
 
 def identify_people(event: RawEvent, out: Enriched, rules: Rules) -> None:
     """Who acted and upon whom: keyed hashes for counting, plaintext only in `pii` and `identity`."""
-    people = rules.pseudonyms.people(
+    (
+        out.identity,
+        out.actor_type,
+        out.user_ref,
+        out.target_ref,
+        out.address_ref,
+        out.network,
+        out.subject_refs,
+        out.pii_tags,
+        out.pii,
+    ) = rules.pseudonyms.people(
         out.org_id,
         event.actor_type,
         event.actor_user_id,
@@ -103,9 +115,6 @@ def identify_people(event: RawEvent, out: Enriched, rules: Rules) -> None:
         event.user_asset,
         event.user_email,
     )
-    out.identity, out.actor_type, out.network = people.identity, people.actor_type, people.network
-    out.user_ref, out.target_ref, out.address_ref = people.user, people.target, people.address
-    out.subject_refs, out.pii, out.pii_tags = [*people.subjects], {**people.pii}, [*people.pii]
 
 
 def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
@@ -113,26 +122,33 @@ def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
 
     Everybody whose e-mail stands in any of it becomes a subject of the event.
     """
-    pii, tags = out.pii, out.pii_tags
+    pii: dict[str, str] = {}
+    tags: list[str] = []
     emails: list[str] = []
     values = astuple(event)
-    for name, value in compress(zip(_NAME_FIELDS, present := _names_of(values), strict=False), present):
-        pii[name] = value
-        tags.append(name)
-        if "@" in value and (found := scan(value)) is not None:
-            emails.extend(found.emails)
-    for name, value in compress(zip(_TEXT_FIELDS, present := _texts_of(values), strict=False), present):
-        if (found := scan(value)) is None:
-            setattr(out, name, value)
-        else:
-            setattr(out, name, found.redacted)
+    if (names := _names_of(values)) != _NO_NAMES:
+        for name, value in compress(zip(_NAME_FIELDS, names, strict=True), names):
             pii[name] = value
-            tags.extend(f"{name}:{kind}" for kind in found.kinds)
-            emails.extend(found.emails)
-    if (found := _scan_action(event.action)) is not None:
-        pii["action"] = event.action
-        tags.extend(f"action:{kind}" for kind in found.kinds)
-        emails.extend(found.emails)
+            tags.append(name)
+            if "@" in value and (found := scan(value)) is not None:
+                emails.extend(found.emails)
+    texts = _texts_of(values)
+    if not are_plain(texts):
+        texts = _redacted(texts, pii, tags, emails)
+    (
+        out.actor_role,
+        out.user_agent,
+        out.entity_asset,
+        out.project_asset,
+        out.report_asset,
+        out.artifact_asset,
+        out.artifact_digest,
+        out.artifact_sequence_asset,
+        out.cli_version,
+        out.source,
+        out.correlation_id,
+        _,  # the action is `classify_action`'s
+    ) = texts
     if event.changes:
         pii["changes"] = changes = msgspec.json.encode(event.changes).decode()
         tags.append("changes")
@@ -140,6 +156,9 @@ def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
         out.changed_fields = [found.redacted if (found := scan(name)) else name for name in event.changes]
     if event.attributes:
         out.attributes = tag_attributes(event.attributes, pii, tags, emails)
+    if pii:
+        # New ones: what `identify_people` put there belongs to its memory.
+        out.pii, out.pii_tags = {**out.pii, **pii} if out.pii else pii, (*out.pii_tags, *tags)
     if emails:
         ref, org = rules.pseudonyms.ref, out.org_id
         out.subject_refs = sorted({*out.subject_refs, *(ref(org, email_identity(each)) for each in emails)})
@@ -148,7 +167,7 @@ def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
 def derive_facts(event: RawEvent, out: Enriched, rules: Rules) -> None:
     """What follows from the rest: lateness, and the rules that made the line."""
     if out.received_at - out.occurred_at > LATE_AFTER:
-        out.tags = ["late"]
+        out.tags = ("late",)
     out.rules = RULES_VERSION
 
 
@@ -166,9 +185,24 @@ _OUTCOMES: Final = tuple(each.value for each in Outcome)
 #: Fields by what `tag_pii` does with them; those that name people are `identify_people`'s.
 _PII_FIELDS: Final = tuple(field.name for field in FIELDS if field.is_pii and field.kind == "text")
 _NAME_FIELDS: Final = tuple(name for name in _PII_FIELDS if name not in PEOPLE_FIELDS)
-_TEXT_FIELDS: Final = tuple(field.name for field in FIELDS if not field.is_pii and field.kind == "text")
+_NO_NAMES: Final = (None,) * len(_NAME_FIELDS)
+#: In the order in which `tag_pii` hands them on.
+TEXT_FIELDS: Final = (
+    "actor_role",
+    "user_agent",
+    "entity_asset",
+    "project_asset",
+    "report_asset",
+    "artifact_asset",
+    "artifact_digest",
+    "artifact_sequence_asset",
+    "cli_version",
+    "source",
+    "correlation_id",
+    "action",
+)
 _names_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _NAME_FIELDS))
-_texts_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _TEXT_FIELDS))
+_texts_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, TEXT_FIELDS))
 _UUID: Final = re.compile(r"(?:urn:uuid:)?\{?([0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12})\}?")
 _is_canonical: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
@@ -204,7 +238,7 @@ def _deed(action: str, outcome: str | None, response_code: int | None) -> _Deed:
         raise Rejection(Reason.INVALID_FIELD, f"action: must be 1-{ACTION_LENGTH_MAX} printable characters")
     if outcome is not None and outcome not in _OUTCOMES:
         raise Rejection(Reason.INVALID_FIELD, "outcome: must be one of " + ", ".join(_OUTCOMES))
-    found = _scan_action(action)
+    found = scan(action)
     known = classify(action if found is None else found.redacted)
     code = response_code or 0
     ended = outcome or (
@@ -225,9 +259,6 @@ def _deed(action: str, outcome: str | None, response_code: int | None) -> _Deed:
     )
 
 
-_scan_action: Final = lru_cache(maxsize=65_536)(scan)
-
-
 def _canonical_id(event_id: str) -> str:
     found = _UUID.fullmatch(event_id)  # by itself `uuid.UUID` also takes what `int` reads: `1_1`, `+1`
     if found is None:
@@ -242,21 +273,40 @@ def _in_utc(event: RawEvent) -> Any:
         raise Rejection(Reason.CLOCK_SKEW, "occurred_at: outside the years 1 to 9999") from None
 
 
+def _redacted(
+    texts: tuple[str | None, ...], pii: dict[str, str], tags: list[str], emails: list[str]
+) -> tuple[str | None, ...]:
+    """The texts of `TEXT_FIELDS` without personal data; what was taken out lands in `pii` under the field's name."""
+    shown: list[str | None] = []
+    for name, text in zip(TEXT_FIELDS, texts, strict=True):
+        found = None if text is None else scan(text)
+        if text is not None and found is not None:
+            pii[name] = text
+            tags.extend(f"{name}:{kind}" for kind in found.kinds)
+            emails.extend(found.emails)
+        shown.append(text if found is None else found.redacted)
+    return tuple(shown)
+
+
 def tag_attributes(
     attributes: dict[str, Any], pii: dict[str, str], tags: list[str], emails: list[str]
 ) -> dict[str, str]:
     """Attributes as text without personal data; what was taken out lands in `pii` under `attributes.NAME`."""
     texts: dict[str, str] = {}
     for name, value in attributes.items():
+        # Whole numbers this small hold neither a card nor a phone; each would only be one more text to remember.
+        is_small = type(value) is int and -SMALL < value < SMALL
         if value is None:
+            continue
+        if name in _PLAIN_NAMES and (is_small or is_plain(value)):
+            texts[name] = str(value)
             continue
         text = value if type(value) is str else str(value) if type(value) is int else _as_text(value)
         kind, in_name, is_extra = _named(name)
         if is_extra and text[:1] in {"{", "["}:
             kind = "nested"  # nobody vouches for the names and values inside: the whole of it stays with personal data
             emails.extend(emails_in_json(text))
-        # Whole numbers this small hold neither a card nor a phone; each would only be one more text to remember.
-        found = None if type(value) is int and -SMALL < value < SMALL else scan(text)
+        found = None if is_small else scan(text)
         if not kind and in_name is None and found is None:
             texts[name] = text
             continue
@@ -278,11 +328,19 @@ def tag_attributes(
     return texts
 
 
-@lru_cache(maxsize=16_384)
+#: Attribute names that say nothing, hold nothing and were no unknown fields': nearly all of them.
+_PLAIN_NAMES: Final[set[str]] = set()
+
+
 def _named(name: str) -> tuple[str, Findings | None, bool]:
     """What an attribute's name says by itself, what it holds, and whether it was an unknown field's."""
     bare = name.removeprefix(EXTRA)
-    return kind_of_name(bare), scan(bare), bare != name
+    kind, found, is_extra = kind_of_name(bare), scan(bare), bare != name
+    if not kind and found is None and not is_extra:
+        if len(_PLAIN_NAMES) >= PLAIN_NAMES_MAX:
+            _PLAIN_NAMES.clear()
+        _PLAIN_NAMES.add(name)
+    return kind, found, is_extra
 
 
 def _as_text(value: Any) -> str:
