@@ -38,6 +38,7 @@ class Record:
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def main() -> None:
