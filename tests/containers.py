@@ -113,7 +113,7 @@ class ContainerKafka(_Container):
 
 
 class ContainerClickHouse(_Container):
-    """One server with the three identities."""
+    """One server with the identities."""
 
     def __init__(self) -> None:
         self._credentials = Credentials.generate()
@@ -144,8 +144,10 @@ class ContainerClickHouse(_Container):
             f"CREATE DATABASE IF NOT EXISTS {DATABASE}",
             f"CREATE USER IF NOT EXISTS ingest IDENTIFIED BY '{password['ingest']}'",
             f"CREATE USER IF NOT EXISTS reader IDENTIFIED BY '{password['reader']}' SETTINGS readonly = 1",
+            f"CREATE USER IF NOT EXISTS api IDENTIFIED BY '{password['api']}' SETTINGS readonly = 1",
             f"GRANT SELECT, INSERT ON {DATABASE}.* TO ingest",
-            f"GRANT SELECT ON {DATABASE}.* TO reader",
+            f"GRANT SELECT ON {DATABASE}.* TO reader, api",
+            f"REVOKE SELECT, INSERT ON {DATABASE}.api_keys FROM ingest, reader",
         ):
             httpx.post(self.url, content=statement, auth=("admin", password["admin"])).raise_for_status()
 

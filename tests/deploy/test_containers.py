@@ -37,10 +37,10 @@ def test_a_broker_survives_a_kill() -> None:
         consumer.close()
 
 
-def test_a_server_knows_the_three_identities() -> None:
-    """Admin, ingest and reader get in with their own passwords."""
+def test_a_server_knows_the_identities() -> None:
+    """Each gets in with its own password."""
     with ContainerClickHouse().running() as server:
-        for identity in ("admin", "ingest", "reader"):
+        for identity in ("admin", "ingest", "reader", "api"):
             client = clickhouse_connect.get_client(dsn=server.dsn(identity).reveal())
             assert client.query("SELECT currentUser()").result_rows == [(identity,)]
             client.close()

@@ -13,12 +13,12 @@ from typing import Final
 from trailhouse.deploy.errors import DeployError
 from trailhouse.producers.settings import Secret
 
-IDENTITIES: Final = ("admin", "ingest", "reader")
+IDENTITIES: Final = ("admin", "ingest", "reader", "api")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Passwords of the three ClickHouse identities, and the key of the hashes that stand for persons."""
+    """Passwords of the ClickHouse identities, and the key of the hashes that stand for persons."""
 
     clickhouse: Mapping[str, Secret]
     pepper: Secret
@@ -43,6 +43,10 @@ def load_credentials(path: Path) -> Credentials:
             raise DeployError(f"{path} can be read by others", hint=f"chmod 600 {path}") from None
     try:
         kept = json.loads(path.read_text())
+        if "api" not in kept["clickhouse"]:
+            # A folder of 0.1: its API was a `reader`. `up` comes here first, while nothing else of the stack runs.
+            kept["clickhouse"]["api"] = secrets.token_urlsafe(24)
+            _replace(path, kept)
         return Credentials(
             {name: Secret(kept["clickhouse"][name]) for name in IDENTITIES}, Secret(kept["pepper"])
         )
@@ -60,12 +64,22 @@ def _write_new(path: Path, credentials: Credentials) -> None:
         "clickhouse": {name: secret.reveal() for name, secret in credentials.clickhouse.items()},
         "pepper": credentials.pepper.reveal(),
     }
-    # Written apart and linked into place: nobody ever reads half a file, and the first of two writers wins.
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = _draft(path, kept)
     try:
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(kept, file)
-        os.link(draft, path)
+        os.link(draft, path)  # of two writers the first wins
     finally:
         draft.unlink()
+
+
+def _replace(path: Path, kept: object) -> None:
+    _draft(path, kept).replace(path)
+
+
+def _draft(path: Path, kept: object) -> Path:
+    """Written apart, to be put into place as a whole: nobody ever reads half a file."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)  # of a process that was killed here
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(kept, file)
+    return draft

@@ -35,7 +35,7 @@ class Program:
 def programs(folder: StackFolder, ports: Mapping[str, int], credentials: Credentials) -> list[Program]:
     """The five processes of a stack, in the order they start in.
 
-    The sink writes as `ingest` and the api reads as `reader`; nobody runs as `admin`.
+    The sink writes as `ingest`, the api reads as `api`; nobody runs as `admin`.
     """
 
     def program(
@@ -75,5 +75,5 @@ def programs(folder: StackFolder, ports: Mapping[str, int], credentials: Credent
         ),
         role("stream", TRAILHOUSE_PEPPER=credentials.pepper, TRAILHOUSE_STREAM_DATADIR=str(folder.stream)),
         role("sink", TRAILHOUSE_CLICKHOUSE_DSN=dsn("ingest")),
-        role("api", TRAILHOUSE_CLICKHOUSE_DSN=dsn("reader"), TRAILHOUSE_API_PORT=str(ports["api"])),
+        role("api", TRAILHOUSE_CLICKHOUSE_DSN=dsn("api"), TRAILHOUSE_API_PORT=str(ports["api"])),
     ]

@@ -19,7 +19,7 @@ from trailhouse.producers.settings import KafkaSettings
 if TYPE_CHECKING:
     from trailhouse.sinks.settings import ClickHouseSettings
 
-IdentityName = Literal["admin", "ingest", "reader"]
+IdentityName = Literal["admin", "ingest", "reader", "api"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who may do what: the three identities at the real engine."""
+"""Who may do what: the identities at the real engine."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from trailhouse.deploy.clickhouse.errors import EngineError
 from trailhouse.deploy.clickhouse.identities import IDENTITIES, Passwords
 from trailhouse.deploy.clickhouse.job import allowed_settings
 from trailhouse.producers.settings import Secret
+from trailhouse.sinks.migrate import load
 
 As = Callable[[str], Client]
 
@@ -174,6 +175,54 @@ def test_ingest_inserts_and_reads_its_database_only(as_identity: As, table: str)
     assert not Path("/tmp/leak").exists()
 
 
+@pytest.fixture
+def api_keys(as_identity: As) -> Iterator[str]:
+    """The table of API keys as the migration makes it, with a row."""
+    admin = as_identity("admin")
+    (made,) = [each for each in load() if each.name.endswith("_api_keys.sql")]
+    admin.command("DROP TABLE IF EXISTS api_keys")
+    for statement in made.statements:
+        admin.command(statement)
+    admin.command("INSERT INTO api_keys (key_id, digest) VALUES ('k1', 'd1')")
+    yield "api_keys"
+    admin.command("DROP TABLE api_keys")
+
+
+@pytest.mark.parametrize("identity", ["reader", "ingest", "api"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO api_keys (key_id, digest, scopes, orgs) VALUES ('mine', 'd', ['admin'], ['*'])",
+        "INSERT INTO api_keys SELECT * FROM api_keys",
+        "ALTER TABLE api_keys DELETE WHERE 1",
+        "TRUNCATE TABLE api_keys",
+        "DROP TABLE api_keys",
+        "RENAME TABLE api_keys TO other",
+        "CREATE MATERIALIZED VIEW mine TO api_keys AS SELECT action AS key_id FROM landing",
+    ],
+)
+def test_only_the_admin_writes_api_keys(as_identity: As, api_keys: str, identity: str, sql: str) -> None:
+    """Whoever could write the table would make itself a key, the sink's identity included."""
+    with pytest.raises(ClickHouseError) as caught:
+        as_identity(identity).command(sql)
+    assert getattr(caught.value, "code", None) in {60, 164, 497}, caught.value
+    assert as_identity("admin").query(f"SELECT key_id FROM {api_keys}").result_rows == [("k1",)]
+
+
+def test_only_the_api_reads_api_keys(as_identity: As, api_keys: str, table: str) -> None:
+    """Analysts and the sink do not see who has keys; the API does, and reads what a reader reads."""
+    for identity in ("reader", "ingest"):
+        for sql in (f"SELECT * FROM {api_keys}", f"SELECT count() FROM trailhouse.{api_keys}"):
+            with pytest.raises(ClickHouseError) as caught:
+                as_identity(identity).query(sql)
+            assert getattr(caught.value, "code", None) == 497
+    api = as_identity("api")
+    assert api.query(f"SELECT key_id, digest FROM {api_keys} FINAL").result_rows == [("k1", "d1")]
+    assert api.query(f"SELECT n FROM {table}").result_rows == [(1,)]
+    with pytest.raises(ClickHouseError):
+        api.command(f"INSERT INTO {table} VALUES (2)")
+
+
 @pytest.mark.parametrize(
     "url", ["http://reader:wrong@", "http://default@", "http://admin@", "http://nobody:x@"]
 )
@@ -188,7 +237,7 @@ def test_nobody_gets_in_without_the_password(clickhouse_server: LocalClickHouse,
 
 def test_only_this_machine_by_its_own_name(clickhouse_server: LocalClickHouse) -> None:
     """A web page whose name was made to resolve to 127.0.0.1 is refused before its password is looked at."""
-    for path in ("/", "/ping"):
+    for path in ("/", "/ping", "/healthz"):
         assert httpx.get(clickhouse_server.url + path, headers={"Host": "evil.example"}).status_code == 403
     assert httpx.get(clickhouse_server.url + "/ping", headers={"Host": "localhost:1"}).status_code == 200
 

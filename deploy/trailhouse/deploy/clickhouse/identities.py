@@ -1,7 +1,8 @@
-"""The three who may talk to the engine, and how the engine holds them to it.
+"""Those who may talk to the engine, and how the engine holds them to it.
 
 `admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
-time and memory. The engine enforces the grants through roles declared in `users.xml` (every connection does
+time and memory. The table of API keys is none of their business: whoever can write it makes itself a key. `api` is a
+reader who may also read that table. The engine enforces the grants through roles declared in `users.xml` (every connection does
 `SET ROLE`); `Job` refuses what grants do not cover.
 """
 
@@ -20,11 +21,12 @@ from trailhouse.deploy.clickhouse.errors import refused
 from trailhouse.producers.settings import Secret
 
 DATABASE: Final = "trailhouse"
+KEYS: Final = "api_keys"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One of the three: its name is also the name of its role in the engine."""
+    """One of them: its name is also the name of its role in the engine."""
 
     name: str
     grants: tuple[str, ...]
@@ -33,17 +35,25 @@ class Identity:
     caps: Mapping[str, int] = field(default_factory=dict)
 
 
+_CAPS: Final = {"max_execution_time": 30, "max_memory_usage": 2_000_000_000}
 IDENTITIES: Final = {
     identity.name: identity
     for identity in (
         Identity("admin", ("GRANT ALL ON *.*",), is_admin=True),
-        Identity("ingest", (f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*",)),
+        Identity(
+            "ingest",
+            (
+                f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*",
+                f"REVOKE INSERT, SELECT, SHOW ON {DATABASE}.{KEYS}",
+            ),
+        ),
         Identity(
             "reader",
-            (f"GRANT SELECT, SHOW ON {DATABASE}.*",),
+            (f"GRANT SELECT, SHOW ON {DATABASE}.*", f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}"),
             is_readonly=True,
-            caps={"max_execution_time": 30, "max_memory_usage": 2_000_000_000},
+            caps=_CAPS,
         ),
+        Identity("api", (f"GRANT SELECT, SHOW ON {DATABASE}.*",), is_readonly=True, caps=_CAPS),
     )
 }
 
