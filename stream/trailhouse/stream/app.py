@@ -21,8 +21,7 @@ import faust
 from aiokafka.producer import AIOKafkaProducer
 
 from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
-from trailhouse.stream.enriched import RULES_VERSION
-from trailhouse.stream.letter import Letter, Place
+from trailhouse.stream.letter import Letter
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.persons import Pseudonyms
 from trailhouse.stream.settings import StreamSettings
@@ -253,10 +252,14 @@ async def _write(
     producer: AIOKafkaProducer, settings: StreamSettings, partition: int, bundle: Bundle
 ) -> None:
     """Write lines in order to the same partition number, dead letters beside them; returns when Kafka has all."""
-    confirmations = [
-        await producer.send_batch(batch, settings.kafka.enriched_topic, partition=partition)
-        for batch in _batches(producer, bundle.lines)
-    ]
+    loop = asyncio.get_running_loop()
+    confirmations = []
+    for batch in _batches(producer, bundle.lines):
+        # Compresses it; in a thread, because zstd lets the others work meanwhile.
+        await loop.run_in_executor(None, batch._build)  # noqa: SLF001
+        confirmations.append(
+            await producer.send_batch(batch, settings.kafka.enriched_topic, partition=partition)
+        )
     confirmations += [
         await _send_dead_letter(producer, settings.kafka.rejected_topic, letter)
         for letter in bundle.dead_letters
@@ -279,16 +282,7 @@ def _batches(producer: AIOKafkaProducer, lines: Iterable[bytes]) -> Iterable[Any
 
 
 async def _send_dead_letter(producer: AIOKafkaProducer, topic: str, dead: DeadLetter) -> Any:
-    letter = Letter(
-        Place(dead.epoch, dead.partition, dead.offset),
-        dead.reason.value,
-        dead.detail,
-        dead.key,
-        dead.value,
-        dead.headers,
-        rules=RULES_VERSION,
-    )
-    key, value, headers = letter.to_record()
+    key, value, headers = Letter.of(dead).to_record()
     return await producer.send(topic, value=value, key=key, headers=headers)
 
 
