@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
-from trailhouse.deploy.clickhouse.server import answers as clickhouse_answers
 from trailhouse.deploy.credentials import Credentials
+from trailhouse.deploy.health import is_healthy
 from trailhouse.deploy.kafka.probe import answers as kafka_answers
 from trailhouse.deploy.ports import LOOPBACK, free_ports
 from trailhouse.producers.settings import Secret
@@ -134,7 +134,7 @@ class ContainerClickHouse(_Container):
 
     def is_ready(self) -> bool:
         try:
-            return clickhouse_answers(LOOPBACK, self._port)
+            return is_healthy(self._port, path="/ping")
         except (OSError, http.client.HTTPException):
             return False
 

@@ -55,6 +55,10 @@ class Machine:
         status: dict[str, Any] = json.loads(done.stdout)
         return status
 
+    def state(self, role: str) -> str:
+        (state,) = [each["state"] for each in self.status()["roles"] if each["name"] == role]
+        return str(state)
+
     def pids(self) -> dict[str, int]:
         return {
             role["name"]: role["pid"]
@@ -129,6 +133,13 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     assert "hint: stop it: trailhouse down" in again.stderr
 
     before = machine.pids()
+    os.kill(before["clickhouse"], signal.SIGSTOP)  # the supervisor sees a process that runs
+    try:
+        wait_for(lambda: machine.state("clickhouse") in {"starting", "unhealthy"})
+    finally:
+        os.kill(before["clickhouse"], signal.SIGCONT)
+    wait_for(lambda: machine.state("clickhouse") == "running")
+
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     wait_for(

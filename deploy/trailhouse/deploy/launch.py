@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import http.client
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,10 +15,10 @@ import psutil
 from trailhouse.deploy import runfile
 from trailhouse.deploy.checks import check_memory, check_packages, check_python
 from trailhouse.deploy.child import last_lines
-from trailhouse.deploy.clickhouse.server import answers as clickhouse_answers
 from trailhouse.deploy.credentials import load_credentials
 from trailhouse.deploy.errors import StackRunning, StartFailed
 from trailhouse.deploy.folder import StackFolder, private_files
+from trailhouse.deploy.health import is_healthy
 from trailhouse.deploy.kafka.jars import fetch_jars, find_jars
 from trailhouse.deploy.kafka.probe import answers as kafka_answers
 from trailhouse.deploy.ports import LOOPBACK
@@ -129,7 +128,7 @@ def _bring_up(stack: Stack, supervisor: Supervisor, state: StackState, told: _To
     from trailhouse.sinks.migrate import migrate  # noqa: PLC0415
     from trailhouse.stream.topics import create_topics  # noqa: PLC0415
 
-    wait("clickhouse", lambda: clickhouse_answers(LOOPBACK, state.ports["clickhouse"]))
+    wait("clickhouse", lambda: is_healthy(state.ports["clickhouse"]))
     create_database(stack)
     client = connect(stack.clickhouse("admin"))
     migrate(client)
@@ -171,18 +170,6 @@ def write_curl_config(stack: Stack) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
-
-
-def is_healthy(port: int, timeout_s: float = 1.0) -> bool:
-    """Whether the role with that metrics port says so itself."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout_s)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trailhouse.deploy.errors import StackNotFound
 from trailhouse.deploy.folder import DEFAULT, StackFolder
+from trailhouse.deploy.health import PATIENCE_S, is_healthy, state_of
 from trailhouse.deploy.ports import LOOPBACK
 from trailhouse.deploy.programs import DATABASE, STORES, WORKERS
 from trailhouse.deploy.registry import started_stacks
@@ -24,7 +26,11 @@ IdentityName = Literal["admin", "ingest", "reader", "api"]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One process of the stack; `pid` is None while it does not run, `lag` (records) where it has none."""
+    """One process of the stack; `pid` is None while it does not run, `lag` (records) where it has none.
+
+    `state`: running, starting, unhealthy (it runs, and does not answer or says so itself), restarting, stopping,
+    stopped, failed.
+    """
 
     name: str
     pid: int | None
@@ -81,7 +87,6 @@ class Stack:
 
     def roles(self) -> list[Role]:
         """The processes and how far behind they are; empty by the environment alone, where others run them."""
-        from trailhouse.deploy.kafka.probe import answers as kafka_answers  # noqa: PLC0415
         from trailhouse.deploy.lag import lags  # noqa: PLC0415 - loads the Kafka client
 
         if self.folder is None:
@@ -90,11 +95,27 @@ class Stack:
             "stream": ("trailhouse-stream", self.kafka.raw_topic),
             "sink": ("trailhouse-sink", self.kafka.enriched_topic),
         }
-        # A client would wait half a minute for a broker that is away.
-        behind = lags(self.kafka.bootstrap, groups) if kafka_answers(LOOPBACK, self.ports["kafka"]) else {}
         order = (*STORES, *WORKERS)
         processes = sorted(Supervisor(self.folder).processes(), key=lambda each: order.index(each.name))
-        return [Role(each.name, each.pid, each.state, behind.get(each.name)) for each in processes]
+        with ThreadPoolExecutor() as pool:  # those that hang, hang at the same time
+            wells = dict(zip(order, pool.map(self._is_well, order), strict=True))
+        # A client would wait half a minute for a broker that is away.
+        behind = lags(self.kafka.bootstrap, groups) if wells["kafka"] else {}
+        return [
+            Role(
+                each.name,
+                each.pid,
+                state_of(each.state, each.uptime_s, is_well=wells[each.name]),
+                behind.get(each.name),
+            )
+            for each in processes
+        ]
+
+    def _is_well(self, name: str) -> bool:
+        from trailhouse.deploy.kafka.probe import answers  # noqa: PLC0415
+
+        port = self.ports[name]
+        return answers(LOOPBACK, port, PATIENCE_S) if name == "kafka" else is_healthy(port, PATIENCE_S)
 
 
 def find_stack(data: Path | None, environ: Mapping[str, str]) -> Stack:

@@ -88,11 +88,12 @@ def _quoted(value: Secret) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
-    """A supervised process: `pid` is None while it does not run."""
+    """A supervised process: `pid` is None while it does not run, `uptime_s` counts from its last start."""
 
     name: str
     pid: int | None
     state: str
+    uptime_s: float = 0.0
 
 
 class Supervisor:
@@ -148,7 +149,12 @@ class Supervisor:
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return []
         return [
-            ProcessInfo(info["name"], info["pid"] or None, STATES.get(info["statename"], "unknown"))
+            ProcessInfo(
+                info["name"],
+                info["pid"] or None,
+                STATES.get(info["statename"], "unknown"),
+                info["now"] - info["start"],
+            )
             for info in infos
         ]
 

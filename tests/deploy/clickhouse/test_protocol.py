@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import httpx
 import pytest
 
 from trailhouse.deploy.clickhouse.errors import EngineError, refused
-from trailhouse.deploy.clickhouse.protocol import exception_block, is_local, parameters_of, settings_of
+from trailhouse.deploy.clickhouse.protocol import (
+    create_app,
+    exception_block,
+    is_local,
+    parameters_of,
+    settings_of,
+)
 
 
 def test_arguments_of_a_url() -> None:
@@ -38,6 +48,24 @@ def test_arguments_of_a_url() -> None:
 def test_host_names(host: str, expected: bool) -> None:
     """Only this machine's own names are answered."""
     assert is_local(host) == expected
+
+
+def test_a_hanging_engine_is_not_healthy() -> None:
+    """`/ping` says that the process answers, `/healthz` whether its engine does."""
+    beating = [True]
+    nothing: Any = None
+    app = create_app(nothing, nothing, lambda: beating[0])
+
+    async def ask(path: str) -> int:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
+        ) as client:
+            return (await client.get(path)).status_code
+
+    assert asyncio.run(ask("/healthz")) == 200
+    beating[0] = False
+    assert asyncio.run(ask("/healthz")) == 503
+    assert asyncio.run(ask("/ping")) == 200
 
 
 def test_errors_are_worded_as_the_server_words_them() -> None:

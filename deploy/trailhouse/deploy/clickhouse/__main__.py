@@ -12,6 +12,7 @@ import uvicorn
 from trailhouse.deploy.clickhouse.engine import Engine
 from trailhouse.deploy.clickhouse.identities import Passwords
 from trailhouse.deploy.clickhouse.protocol import create_app
+from trailhouse.deploy.clickhouse.pulse import Pulse
 from trailhouse.deploy.credentials import load_credentials
 from trailhouse.deploy.errors import DeployError
 from trailhouse.deploy.ports import LOOPBACK
@@ -23,14 +24,17 @@ def main(folder: Path, port: int, credentials: Path) -> None:
     die_with_parent()
     record(os.environ)
     engine = Engine(folder)
-    app = create_app(engine, Passwords(load_credentials(credentials).clickhouse))
+    pulse = Pulse(engine.beat)
+    app = create_app(engine, Passwords(load_credentials(credentials).clickhouse), lambda: pulse.is_beating)
     # uvicorn raises the signal that stopped it once more when it is done; the engine has to be closed first.
     signal.signal(signal.SIGTERM, lambda _signum, _frame: None)
     signal.signal(signal.SIGINT, lambda _signum, _frame: None)
+    pulse.start()
     uvicorn.run(
         app, host=LOOPBACK, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1
     )
-    engine.close()
+    if pulse.stop():
+        engine.close()
     os._exit(0)  # a query that outlived the grace time runs in a thread that nothing can stop
 
 

@@ -134,6 +134,11 @@ class Engine:
             connection.run("SET " + ", ".join(f"{name} = {value}" for name, value in identity.caps.items()))
         return connection
 
+    def beat(self) -> None:
+        """Run the shortest query there is; returns, or raises `EngineError`, when the engine has answered."""
+        with _engine_errors():
+            self._keeper.query("SELECT 1", "TSVRaw")
+
     def close(self) -> None:
         self._keeper.close()
         os.close(self._lock)

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from starlette.applications import Starlette
@@ -60,14 +60,26 @@ PROTOCOL: Final = frozenset(
 )
 
 
-def create_app(engine: Engine, passwords: Passwords) -> Starlette:
-    """The application in front of `engine`."""
+def create_app(engine: Engine, passwords: Passwords, is_beating: Callable[[], bool]) -> Starlette:
+    """The application in front of `engine`; `is_beating` tells whether that still runs queries."""
     facade = _Facade(engine, passwords)
-    return Starlette(routes=[Route("/", facade.answer, methods=["GET", "POST"]), Route("/ping", ping)])
+
+    async def healthz(http: HttpRequest) -> Response:
+        if not is_local(http.headers.get("host", "")):
+            return _not_local()
+        return PlainTextResponse("ok\n") if is_beating() else PlainTextResponse("the engine hangs\n", 503)
+
+    return Starlette(
+        routes=[
+            Route("/", facade.answer, methods=["GET", "POST"]),
+            Route("/ping", ping),
+            Route("/healthz", healthz),
+        ]
+    )
 
 
 async def ping(http: HttpRequest) -> Response:
-    """Whether the process answers; needs no password."""
+    """Whether the process answers, as on the server; needs no password. `/healthz` says whether the engine does."""
     return PlainTextResponse("Ok.\n") if is_local(http.headers.get("host", "")) else _not_local()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 from trailhouse.deploy.child import Child
 from trailhouse.deploy.credentials import load_credentials
+from trailhouse.deploy.health import is_healthy
 from trailhouse.deploy.ports import LOOPBACK, free_ports
 from trailhouse.producers.settings import Secret
 
@@ -22,18 +22,6 @@ STOP_GRACE_S: Final = 5.0
 def command(folder: Path, port: int, credentials: Path) -> list[str]:
     """What runs the facade; see `trailhouse.deploy.clickhouse.__main__`."""
     return [sys.executable, "-m", "trailhouse.deploy.clickhouse", str(folder), str(port), str(credentials)]
-
-
-def answers(host: str, port: int, timeout_s: float = 1.0) -> bool:
-    """Whether a ClickHouse at that address answers `/ping`."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().read() == b"Ok.\n"
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def dsn_of(port: int, identity: str, password: Secret, database: str) -> Secret:
@@ -73,7 +61,7 @@ class LocalClickHouse:
     def start(self) -> None:
         """Start the process and return when it answers; raises `StartFailed` with the end of its log."""
         self._child.start()
-        self._child.wait_ready(lambda: answers(LOOPBACK, self._port), READY_TIMEOUT_S)
+        self._child.wait_ready(lambda: is_healthy(self._port), READY_TIMEOUT_S)
 
     def kill(self) -> None:
         """SIGKILL, in the middle of whatever it does."""
