@@ -98,7 +98,7 @@ class Stack:
         order = (*STORES, *WORKERS)
         processes = sorted(Supervisor(self.folder).processes(), key=lambda each: order.index(each.name))
         with ThreadPoolExecutor() as pool:  # those that hang, hang at the same time
-            wells = dict(zip(order, pool.map(self._is_well, order), strict=True))
+            wells: dict[str, bool] = dict(zip(order, pool.map(self._is_well, order), strict=True))
         # A client would wait half a minute for a broker that is away.
         behind = lags(self.kafka.bootstrap, groups) if wells["kafka"] else {}
         return [
