@@ -215,6 +215,7 @@ def test_names_that_say_what_their_value_is(kind: str, names: str) -> None:
         "sk-",
         "npm_a",
         "eyJ",
+        "eyJ-",
         "eyJaaaaaaaa.",
         "bearer ",
         "password ",

@@ -18,7 +18,7 @@ from trailhouse.producers.event import (
     REQUIRED,
     TEXT_LENGTH_MAX,
 )
-from trailhouse.stream.raw import RawEvent, decode, decode_many, org_of
+from trailhouse.stream.raw import DEPTH_MAX, RawEvent, decode, decode_many, org_of
 from trailhouse.stream.rejected import Reason, Rejection
 
 DEEP = 200_000
@@ -194,6 +194,28 @@ def test_the_bounds_themselves_are_allowed() -> None:
     assert decode(encoded(attributes=integers)).attributes == integers
     value = encoded()
     assert decode(value + b" " * (EVENT_BYTES_MAX - len(value))).action == "project:read"
+
+
+@pytest.mark.parametrize("name", ["changes", "later"])
+def test_depth_is_bounded_and_not_by_the_stack(name: str) -> None:
+    """As deep as an emitter may nest, wherever the decoder is called from; brackets inside texts are none."""
+
+    def nested(depth: int) -> bytes:
+        inner = b'{"a":' * (depth - 2) + b'"]}{[\\"' + b"[" * 40 + b'"' + b"}" * (depth - 2)
+        return with_text(b'"%s":{"b":%s}' % (name.encode(), inner))
+
+    def from_below(value: bytes, frames: int) -> RawEvent:
+        return from_below(value, frames - 1) if frames else decode(value)
+
+    assert decode(nested(DEPTH_MAX)) == from_below(nested(DEPTH_MAX), 700)
+    assert decode_many([nested(DEPTH_MAX)] * 3) is not None or name == "later"
+    for depth in (DEPTH_MAX + 1, 300, 600, 5000):
+        assert (rejection_of(nested(depth)).reason, rejection_of(nested(depth)).detail) == (
+            Reason.MALFORMED,
+            "nested too deeply",
+        )
+        assert decode_many([encoded(), nested(depth)]) is None
+        assert org_of(nested(depth)) == ""
 
 
 def test_of_equal_keys_the_last_counts() -> None:

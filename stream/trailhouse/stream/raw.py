@@ -6,6 +6,7 @@ so that a newer emitter loses nothing (additive changes keep `schema_version`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -14,7 +15,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from trailhouse.producers.event import ATTRIBUTES_MAX, EVENT_BYTES_MAX, FIELD, TEXT_LENGTH_MAX
-from trailhouse.producers.field import ATTRIBUTE_NAME_LENGTH_MAX
+from trailhouse.producers.field import ATTRIBUTE_NAME_LENGTH_MAX, CHANGES_DEPTH_MAX
 from trailhouse.stream.rejected import Reason, Rejection
 
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] | None
@@ -70,6 +71,9 @@ _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SCALAR: Final = msgspec.json.Decoder(Value)
 _NUL: Final = rb"\u0000"
 EXTRA: Final = "extra."
+_TOO_DEEP: Final = "nested too deeply"
+DEPTH_MAX: Final = 1 + CHANGES_DEPTH_MAX
+_BRACKET: Final = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _OPENING, _CLOSING = b"{}"
 
 
@@ -79,6 +83,8 @@ def decode(value: bytes | None) -> RawEvent:
         raise Rejection(Reason.EMPTY, "no value")
     if len(value) > EVENT_BYTES_MAX:
         raise Rejection(Reason.TOO_LARGE, f"{len(value)} bytes, at most {EVENT_BYTES_MAX}")
+    if _is_deep(value):
+        raise Rejection(Reason.MALFORMED, _TOO_DEEP)
     try:
         event = _DECODER.decode(value)
     except msgspec.ValidationError as error:
@@ -113,7 +119,29 @@ def decode_many(values: Sequence[bytes | None]) -> list[RawEvent] | None:
         events: list[RawEvent] = _DECODER.decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return events if len(events) == len(values) else None
+    if len(events) != len(values):
+        return None
+    for value, event in zip(present, events, strict=True):
+        if event.changes is not None and _is_deep(value):  # nothing else nests
+            return None
+    return events
+
+
+def _is_deep(value: bytes) -> bool:
+    """Whether brackets nest deeper than an event may. Asked before decoding: how deep the decoder itself gets depends
+    on the stack it is called on, so the same record would be an event here and none there.
+    """
+    if value.count(b"{") + value.count(b"[") <= DEPTH_MAX:
+        return False
+    depth = 0
+    for found in _BRACKET.finditer(value):
+        if (bracket := found[0]) in {b"{", b"["}:
+            depth += 1
+            if depth > DEPTH_MAX:
+                return True
+        elif bracket in {b"}", b"]"}:
+            depth -= 1
+    return False
 
 
 def _is_utf8(value: bytes) -> bool:
@@ -140,8 +168,10 @@ def _field_with_nul(event: RawEvent) -> str:
 
 def org_of(value: bytes | None) -> str:
     """The organisation a rejected record names, as far as it can be read; '' otherwise."""
+    if not value or _is_deep(value):
+        return ""
     try:
-        return _ORG.decode(value or b"").org_id
+        return _ORG.decode(value).org_id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
 
@@ -190,7 +220,7 @@ def _invalid(value: bytes, error: Exception) -> Rejection:
 def _safe_text(error: Exception) -> str:
     """The decoder's words without values: a JSON path and a type never are personal data, a quoted value may be."""
     if isinstance(error, RecursionError):
-        return "nested too deeply"
+        return _TOO_DEEP
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     text = str(error)
