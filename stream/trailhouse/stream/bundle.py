@@ -73,7 +73,7 @@ def enrich_bundle(
         for record, event in zip(chunk, _decoded(chunk), strict=True):
             out = Enriched(epoch, partition, from_offset, record.offset, _moment(record.timestamp))
             from_offset = record.offset + 1
-            rejection = event if type(event) is Rejection else _run(event, out, rules)
+            rejection = event if isinstance(event, Rejection) else _run(event, out, rules)
             if rejection is not None:
                 out = envelope(record, out, rejection)
                 dead.append(_dead_letter(record, out, rejection))

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import lru_cache
-from itertools import compress
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -127,11 +126,10 @@ def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
     emails: list[str] = []
     values = astuple(event)
     if (names := _names_of(values)) != _NO_NAMES:
-        for name, value in compress(zip(_NAME_FIELDS, names, strict=True), names):
-            pii[name] = value
-            tags.append(name)
-            if "@" in value and (found := scan(value)) is not None:
-                emails.extend(found.emails)
+        named = _names(names)
+        pii.update(named.pii)
+        tags.extend(named.pii)
+        emails.extend(named.emails)
     texts = _texts_of(values)
     if not are_plain(texts):
         texts = _redacted(texts, pii, tags, emails)
@@ -271,6 +269,21 @@ def _in_utc(event: RawEvent) -> Any:
         return event.occurred_at.astimezone(UTC)
     except OverflowError:
         raise Rejection(Reason.CLOCK_SKEW, "occurred_at: outside the years 1 to 9999") from None
+
+
+class _Names(NamedTuple):
+    """The names an event gives to things, by field, and the e-mails in them."""
+
+    pii: dict[str, str]
+    emails: tuple[str, ...]
+
+
+@lru_cache(maxsize=16_384)
+def _names(values: tuple[str | None, ...]) -> _Names:
+    """The fields of `_NAME_FIELDS` that are present: a stream speaks of the same few things again and again."""
+    pii = {name: value for name, value in zip(_NAME_FIELDS, values, strict=True) if value}
+    found = [scan(value) for value in pii.values() if "@" in value]
+    return _Names(pii, tuple(email for each in found if each is not None for email in each.emails))
 
 
 def _redacted(
