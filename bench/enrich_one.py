@@ -5,6 +5,7 @@ Decoding, `STEPS` and encoding are the product's own functions, so that a peer i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,7 +31,7 @@ class OneRecord:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def enrich_one(epoch: str, partition: int, offset: int, timestamp_ms: int, value: bytes | None) -> bytes:
