@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,10 +32,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="where Kafka and ClickHouse come from",
     )
+    parser.addoption("--seed", type=int, default=None, help="replay the fault tests of a run that printed this seed")
+    parser.addoption(
+        "--artefacts", type=Path, default=Path(".faults"), help="where failing fault tests leave their evidence"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Warnings are errors, save those kafka-python gives when it is imported."""
+    """Warnings are errors, save those kafka-python gives when it is imported. Producers send, spools are asked for."""
+    os.environ.update(TRAILHOUSE_SEND="always", TRAILHOUSE_SPOOL_DIR="off")
     config.addinivalue_line("filterwarnings", "ignore:.*_text is deprecated:DeprecationWarning")
 
 

@@ -50,7 +50,7 @@ class Kafka:
         monkeypatch.setattr("trailhouse.deploy.importing.FLUSH_TIMEOUT_S", 0.5)
         monkeypatch.setattr(
             "trailhouse.producers.AuditProducer",
-            lambda _: AuditProducer(transport=self.transport, buffer=self.buffer),
+            lambda _, **options: AuditProducer(transport=self.transport, buffer=self.buffer, **options),
         )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from trailhouse.producers.buffer import Buffer, Flushed
 from trailhouse.producers.errors import AuditBufferFull, ProducerClosed
 from trailhouse.producers.settings import BufferSettings
+from trailhouse.producers.store import MemoryStore
 from trailhouse.producers.transport import Record
 
 LARGEST = 256 * 1024
@@ -21,7 +22,7 @@ def record(index: int = 0, size: int = 10) -> Record:
 
 
 def buffer(events: int = 3, max_block_ms: int = 0) -> Buffer:
-    return Buffer(BufferSettings(events=events, bytes=LARGEST, max_block_ms=max_block_ms))
+    return Buffer(MemoryStore(BufferSettings(events=events, bytes=LARGEST)), max_block_ms)
 
 
 def test_the_first_record_asks_for_a_sender_and_the_next_do_not() -> None:
@@ -36,11 +37,11 @@ def test_records_leave_in_the_order_they_came_within_the_limits_asked() -> None:
     records = [record(index, size=10) for index in range(6)]
     for each in records:
         held.put(each)
-    assert held.take(2, 1000) == records[:2]
-    assert held.take(10, 15) == records[2:4]
-    assert held.take(10, 0) == []
-    assert held.take(0, 1000) == []
-    assert held.take(10, 1000) == records[4:]
+    assert held.store.take(2, 1000) == records[:2]
+    assert held.store.take(10, 15) == records[2:4]
+    assert held.store.take(10, 0) == []
+    assert held.store.take(0, 1000) == []
+    assert held.store.take(10, 1000) == records[4:]
 
 
 def test_a_full_buffer_refuses_with_the_reason() -> None:
@@ -54,7 +55,7 @@ def test_a_full_buffer_refuses_with_the_reason() -> None:
         match=r"2 events \(20 bytes\) .* within 0 ms .* not accepted: 127.0.0.1:9: connection refused",
     ):
         held.put(record())
-    assert held.counts() == Flushed(sent=0, pending=2, failed=0)
+    assert held.counts() == Flushed(sent=0, spooled=2, failed=0)
 
 
 def test_bytes_are_bounded_too() -> None:
@@ -70,7 +71,7 @@ def test_what_is_under_way_keeps_its_room() -> None:
     """Taking is not settling: memory is free only once Kafka has answered."""
     held = buffer(events=1)
     held.put(record())
-    taken = held.take(1, 100)
+    taken = held.store.take(1, 100)
     with pytest.raises(AuditBufferFull):
         held.put(record())
     held.settle(taken)
@@ -83,10 +84,10 @@ def test_a_waiting_caller_goes_on_when_there_is_room() -> None:
     held.put(record(1))
     waiter = threading.Thread(target=held.put, args=(record(2),))
     waiter.start()
-    held.settle(held.take(1, 100))
+    held.settle(held.store.take(1, 100))
     waiter.join(30)
     assert not waiter.is_alive()
-    assert held.take(1, 100) == [record(2)]
+    assert held.store.take(1, 100) == [record(2)]
 
 
 def test_closing_wakes_a_waiting_caller() -> None:
@@ -116,7 +117,7 @@ def test_a_closed_buffer_accepts_nothing_but_gives_what_it_has() -> None:
     with pytest.raises(ProducerClosed):
         held.put(record())
     assert held.await_work(60)
-    assert held.take(9, 100) == [record()]
+    assert held.store.take(9, 100) == [record()]
 
 
 def test_the_sender_never_waits_for_itself() -> None:
@@ -126,14 +127,14 @@ def test_the_sender_never_waits_for_itself() -> None:
     assert held.await_work(0)
     with pytest.raises(AuditBufferFull):
         held.put(record())
-    assert held.wait(None) == Flushed(sent=0, pending=1, failed=0)
+    assert held.wait(None) == Flushed(sent=0, spooled=1, failed=0)
 
 
 def test_a_sender_without_work_steps_down() -> None:
     """After that the next record asks for a new one."""
     held = buffer()
     held.put(record())
-    held.settle(held.take(1, 100))
+    held.settle(held.store.take(1, 100))
     assert not held.await_work(0)
     assert held.put(record())
 
@@ -153,7 +154,7 @@ def test_waiting_ends_in_time() -> None:
     """Nothing settles: `wait` returns the counts when its time is over."""
     held = buffer()
     held.put(record())
-    assert held.wait(0) == Flushed(sent=0, pending=1, failed=0)
+    assert held.wait(0) == Flushed(sent=0, spooled=1, failed=0)
 
 
 def test_waiting_covers_what_was_accepted_before_it() -> None:
@@ -161,14 +162,14 @@ def test_waiting_covers_what_was_accepted_before_it() -> None:
     held = buffer()
     held.put(record())
     held.put(record())
-    held.settle(held.take(2, 100), failed=1)
-    assert held.wait(None) == Flushed(sent=1, pending=0, failed=1)
+    held.settle(held.store.take(2, 100), failed=1)
+    assert held.wait(None) == Flushed(sent=1, spooled=0, failed=1)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["put", "take", "settle"]), st.integers(1, 40)), max_size=60))
 def test_counts_always_add_up(steps: list[tuple[str, int]]) -> None:
     """Whatever the order: accepted = sent + pending + failed, order is kept, and the limits hold."""
-    held = Buffer(BufferSettings(events=20, bytes=LARGEST, max_block_ms=0))
+    held = Buffer(MemoryStore(BufferSettings(events=20, bytes=LARGEST)), 0)
     accepted = settled = 0
     under_way: list[Record] = []
     order: list[str] = []
@@ -182,7 +183,7 @@ def test_counts_always_add_up(steps: list[tuple[str, int]]) -> None:
                     break
                 accepted += 1
         elif step == "take":
-            taken = held.take(number, LARGEST)
+            taken = held.store.take(number, LARGEST)
             under_way += taken
             order += [each.event_id for each in taken]
         else:
@@ -191,5 +192,5 @@ def test_counts_always_add_up(steps: list[tuple[str, int]]) -> None:
             del under_way[:number]
         counts = held.counts()
         assert sum(counts) == accepted
-        assert counts.pending == accepted - settled <= 20
+        assert counts.spooled == accepted - settled <= 20
     assert order == [str(index) for index in range(len(order))]

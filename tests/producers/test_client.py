@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import typing
 import uuid
 import weakref
@@ -24,6 +25,7 @@ from trailhouse.producers import (
     AuditBufferFull,
     AuditEvent,
     AuditProducer,
+    AuditSpoolFull,
     BufferSettings,
     DeliveryFailed,
     DeliveryRefused,
@@ -32,6 +34,8 @@ from trailhouse.producers import (
     KafkaSettings,
     MemoryTransport,
     ProducerClosed,
+    SpoolFailed,
+    SpoolSettings,
 )
 from trailhouse.producers import sender as sender_module
 from trailhouse.producers.event import FIELD
@@ -141,11 +145,11 @@ def test_flush_says_where_everything_stands() -> None:
         transport=ScriptedTransport("ok", DeliveryRefused("no")), on_delivery=lambda *_: None
     ) as trail:
         trail.emit("a:b", org_id="acme")
-        assert trail.flush(30) == Flushed(sent=1, pending=0, failed=0)
+        assert trail.flush(30) == Flushed(sent=1, spooled=0, failed=0)
         trail.emit("a:b", org_id="acme")
         trail.emit("a:b", org_id="acme")
-        assert trail.flush(30) == Flushed(sent=2, pending=0, failed=1)
-        assert trail.flush(0) == Flushed(sent=2, pending=0, failed=1)
+        assert trail.flush(30) == Flushed(sent=2, spooled=0, failed=1)
+        assert trail.flush(0) == Flushed(sent=2, spooled=0, failed=1)
         with pytest.raises(DeliveryFailed, match="1 of 3 accepted audit events were not delivered"):
             trail.close()
 
@@ -154,7 +158,7 @@ def test_flush_returns_in_time_when_kafka_does_not_answer() -> None:
     """What is pending is said, nothing is raised."""
     trail = AuditProducer(transport=ScriptedTransport("hang"))
     trail.emit("a:b", org_id="acme")
-    assert trail.flush(0.01) == Flushed(sent=0, pending=1, failed=0)
+    assert trail.flush(0.01) == Flushed(sent=0, spooled=1, failed=0)
     with pytest.raises(DeliveryFailed):
         trail.close(0)
 
@@ -164,8 +168,8 @@ def test_close_delivers_then_refuses_and_may_be_called_again() -> None:
     memory = MemoryTransport()
     trail = AuditProducer(transport=memory)
     trail.emit("a:b", org_id="acme")
-    assert trail.close() == Flushed(sent=1, pending=0, failed=0)
-    assert trail.close() == Flushed(sent=1, pending=0, failed=0)
+    assert trail.close() == Flushed(sent=1, spooled=0, failed=0)
+    assert trail.close() == Flushed(sent=1, spooled=0, failed=0)
     with pytest.raises(ProducerClosed):
         trail.emit("a:b", org_id="acme")
     assert len(memory.values) == 1
@@ -206,7 +210,7 @@ def test_a_full_buffer_blocks_then_raises_and_loses_nothing_accepted() -> None:
         trail.emit("a:b", org_id="acme")
     kafka.sent.clear()
     trail._sender._recover(DeliveryFailed("as the driver would find out"))
-    assert trail.close() == Flushed(sent=5, pending=0, failed=0)
+    assert trail.close() == Flushed(sent=5, spooled=0, failed=0)
     assert [orjson.loads(value)["event_id"] for value in kafka.sent] == accepted
 
 
@@ -257,7 +261,7 @@ def test_the_callback_may_emit_and_count_but_not_wait_for_itself() -> None:
     trail.emit("a:b", org_id="acme")
     trail.flush(30)
     trail.close()
-    assert seen == [Flushed(sent=0, pending=1, failed=0), AuditBufferFull]
+    assert seen == [Flushed(sent=0, spooled=1, failed=0), AuditBufferFull]
 
 
 def test_no_thread_lives_while_there_is_nothing_to_send() -> None:
@@ -293,11 +297,11 @@ def test_a_thread_that_cannot_be_started_is_tried_again(
         trail.emit("a:b", org_id="acme")
         with pytest.raises(AuditBufferFull):
             trail.emit("a:b", org_id="acme")
-        assert trail.flush(0).pending == 2
+        assert trail.flush(0).spooled == 2
     assert "no thread to send audit events could be started" in caplog.text
     with pytest.raises(AuditBufferFull):
         trail.emit("a:b", org_id="acme")
-    assert trail.close(30) == Flushed(sent=2, pending=0, failed=0)
+    assert trail.close(30) == Flushed(sent=2, spooled=0, failed=0)
 
 
 def test_where_to_send_is_said_once() -> None:
@@ -313,7 +317,7 @@ def test_making_a_producer_connects_to_nothing() -> None:
     before = threading.enumerate()
     trail = AuditProducer(bootstrap="127.0.0.1:1")
     assert threading.enumerate() == before
-    assert trail.close() == Flushed(sent=0, pending=0, failed=0)
+    assert trail.close() == Flushed(sent=0, spooled=0, failed=0)
 
 
 def test_a_refusal_is_an_error_of_its_own() -> None:
@@ -435,3 +439,112 @@ def test_a_producer_stays_in_its_process() -> None:
     """Handing one to a spawned process fails at once, instead of losing events there."""
     with pytest.raises(TypeError, match="pickle"):
         ForkingPickler.dumps(AuditProducer(transport=MemoryTransport()))
+
+
+class KafkaLike(MemoryTransport):
+    """Has a destination, as the transport for Kafka has."""
+
+    destination = "audit.events-0123"
+
+
+def test_events_for_kafka_are_spooled_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the user's state folder, or where the environment or the argument says; not with a transport of one's own."""
+    monkeypatch.delenv("TRAILHOUSE_SPOOL_DIR")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert AuditProducer(transport=KafkaLike())._folder == tmp_path / "trailhouse/spool/audit.events-0123"
+    assert AuditProducer(transport=KafkaLike(), spool="off")._folder is None
+    assert AuditProducer(transport=KafkaLike(), spool=tmp_path / "mine")._folder == (
+        tmp_path / "mine/audit.events-0123"
+    )
+    assert AuditProducer(transport=MemoryTransport())._folder is None
+    assert AuditProducer(transport=MemoryTransport(), spool=tmp_path)._folder == tmp_path / "events"
+    monkeypatch.setenv("TRAILHOUSE_SPOOL_DIR", str(tmp_path / "env"))
+    assert AuditProducer(transport=KafkaLike())._folder == tmp_path / "env/audit.events-0123"
+    monkeypatch.setenv("TRAILHOUSE_SPOOL_DIR", "off")
+    assert AuditProducer(transport=KafkaLike())._folder is None
+
+
+def test_without_a_usable_default_folder_memory_has_to_do_unless_strict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A service without a home still audits, and says what it cannot promise; `strict` and a named folder refuse."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.delenv("TRAILHOUSE_SPOOL_DIR")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    memory = KafkaLike()
+    with AuditProducer(transport=memory) as trail:
+        trail.emit("a:b", org_id="acme")
+    assert len(memory.values) == 1
+    assert "kept in memory only" in caplog.text
+    with pytest.raises(SpoolFailed, match="cannot be made"):
+        AuditProducer(transport=KafkaLike(), strict=True)
+    with pytest.raises(SpoolFailed, match="cannot be made"):
+        AuditProducer(transport=KafkaLike(), spool=tmp_path / "file")
+    with pytest.raises(SpoolFailed, match="there is no spool"):
+        AuditProducer(transport=MemoryTransport(), strict=True)
+
+
+def test_a_spooled_producer_delivers_leaves_nothing_and_tells_its_own(tmp_path: Path) -> None:
+    """As without a spool: counts, callbacks, order, and an empty folder at the end."""
+    told: list[tuple[str, DeliveryFailed | None]] = []
+    memory = MemoryTransport()
+    with AuditProducer(
+        transport=memory, spool=tmp_path, strict=True, on_delivery=lambda *each: told.append(each)
+    ) as trail:
+        names = [trail.emit("a:b", org_id="acme") for _ in range(3000)]
+        assert trail.flush(30) == Flushed(sent=3000, spooled=0, failed=0)
+    assert [event["event_id"] for event in memory.events] == names
+    assert told == [(name, None) for name in names]
+    assert list(tmp_path.rglob("*.seg")) == []
+
+
+def test_what_kafka_never_takes_is_told_and_put_aside(tmp_path: Path) -> None:
+    """The others arrive; the refused one is in the folder, for people."""
+    told: list[DeliveryFailed | None] = []
+    trail = AuditProducer(
+        transport=ScriptedTransport("ok", DeliveryRefused("no"), "ok"),
+        spool=tmp_path,
+        on_delivery=lambda _, error: told.append(error),
+    )
+    names = [trail.emit("a:b", org_id="acme") for _ in range(3)]
+    with pytest.raises(DeliveryFailed, match="1 of 3"):
+        trail.close()
+    assert [type(error) for error in told] == [type(None), DeliveryRefused, type(None)]
+    assert orjson.loads((tmp_path / "events/refused.ndjson").read_bytes())["event_id"] == names[1]
+
+
+def test_what_one_producer_leaves_the_next_delivers_without_an_event_of_its_own(tmp_path: Path) -> None:
+    """`close` does not wait for an absent Kafka, and raises nothing: the events are safe. The heir tells nobody."""
+    away = ScriptedTransport(*[DeliveryFailed("away")] * 100_000)
+    trail = AuditProducer(transport=away, spool=tmp_path)
+    names = [trail.emit("a:b", org_id="acme") for _ in range(2500)]
+    assert trail.close() == Flushed(sent=0, spooled=2500, failed=0)
+    memory = MemoryTransport()
+    told: list[str] = []
+    heir = AuditProducer(transport=memory, spool=tmp_path, on_delivery=lambda name, _: told.append(name))
+    assert heir.close() == Flushed(sent=0, spooled=0, failed=0)
+    assert [event["event_id"] for event in memory.events] == names
+    assert told == []
+
+
+def test_a_full_spool_blocks_then_raises_and_keeps_what_it_has(tmp_path: Path) -> None:
+    """Fault 4: bounded on disk, the caller kept no longer than asked, `AuditSpoolFull`, and nothing accepted is gone."""
+    away = ScriptedTransport(*[DeliveryFailed("away")] * 100_000)
+    trail = AuditProducer(
+        transport=away,
+        spool=SpoolSettings(dir=str(tmp_path), bytes=4 * 1024 * 1024),
+        buffer=BufferSettings(max_block_ms=200),
+    )
+    names: list[str] = []
+    begun = 0.0
+    with pytest.raises(AuditSpoolFull, match=r"no room within 200 ms .*: away"):
+        for _ in range(1000):
+            begun = time.monotonic()
+            names.append(trail.emit("a:b", org_id="acme", changes={"text": {"after": "x" * 50_000}}))
+    assert 0.2 <= time.monotonic() - begun < 5
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.seg")) <= 4 * 1024 * 1024
+    away.outcomes.clear()
+    assert trail.flush(60) == Flushed(sent=len(names), spooled=0, failed=0)
+    trail.emit("a:b", org_id="acme")
+    assert trail.close() == Flushed(sent=len(names) + 1, spooled=0, failed=0)
+    assert [orjson.loads(value)["event_id"] for value in away.sent][: len(names)] == names

@@ -132,7 +132,7 @@ def test_kafka_away_fills_the_buffer_blocks_refuses_and_loses_nothing(
         on_delivery=lambda event_id, error: told.update([(event_id, error is None)]),
     )
     accepted = [trail.emit("before", org_id="acme") for _ in range(1000)]
-    assert trail.flush(30) == Flushed(sent=1000, pending=0, failed=0)
+    assert trail.flush(30) == Flushed(sent=1000, spooled=0, failed=0)
     pid = kafka_broker.pid
     assert pid is not None
     if fault == "kill":
@@ -143,15 +143,15 @@ def test_kafka_away_fills_the_buffer_blocks_refuses_and_loses_nothing(
         with pytest.raises(AuditBufferFull, match=r"3000 events .* no room within 300 ms"):
             for _ in range(10_000):
                 accepted.append(trail.emit("during", org_id="acme"))  # noqa: PERF401 - up to where it raises
-        assert trail.flush(0).pending == 3000
+        assert trail.flush(0).spooled == 3000
     finally:
         if fault == "kill":
             kafka_broker.restart()
         else:
             os.kill(pid, signal.SIGCONT)
-    assert trail.flush(60).pending == 0
+    assert trail.flush(60).spooled == 0
     accepted += [trail.emit("after", org_id="acme") for _ in range(10)]
-    assert trail.close(60) == Flushed(sent=len(accepted), pending=0, failed=0)
+    assert trail.close(60) == Flushed(sent=len(accepted), spooled=0, failed=0)
     assert arrived(raw_topic) == dict.fromkeys(accepted, 1)
     assert told == dict.fromkeys([(event_id, True) for event_id in accepted], 1)
 
@@ -198,10 +198,10 @@ def test_a_service_started_before_kafka_delivers_when_it_comes(
     try:
         trail = AuditProducer(raw_topic)
         accepted = [trail.emit("early", org_id="acme") for _ in range(100)]
-        assert trail.flush(0.2).pending == 100
+        assert trail.flush(0.2).spooled == 100
     finally:
         kafka_broker.restart()
-    assert trail.close(60) == Flushed(sent=100, pending=0, failed=0)
+    assert trail.close(60) == Flushed(sent=100, spooled=0, failed=0)
     assert arrived(raw_topic) == dict.fromkeys(accepted, 1)
 
 
@@ -238,7 +238,7 @@ def test_what_the_driver_gives_up_is_sent_again(kafka_broker: LocalKafka, raw_to
     finally:
         os.kill(pid, signal.SIGCONT)
     counts = trail.close(60)
-    assert counts == Flushed(sent=201, pending=0, failed=0)
+    assert counts == Flushed(sent=201, spooled=0, failed=0)
     assert first is not transport._producer
     assert set(accepted) <= set(arrived(raw_topic))
     assert told.total() == 201
@@ -249,10 +249,10 @@ def test_a_topic_that_does_not_exist_is_said_and_not_made(kafka_settings: KafkaS
     """The events wait for the topic; a topic made by accident would have the wrong partitions and clock."""
     trail = AuditProducer(transport=KafkaTransport(kafka_settings, max_block_ms=300))
     event_id = trail.emit("a:b", org_id="acme")
-    assert trail.flush(1.5).pending == 1
+    assert trail.flush(1.5).spooled == 1
     assert f"topic {kafka_settings.raw_topic} is not known" in trail._buffer.trouble
     create_raw_topic(kafka_settings)
-    assert trail.close(60) == Flushed(sent=1, pending=0, failed=0)
+    assert trail.close(60) == Flushed(sent=1, spooled=0, failed=0)
     assert arrived(kafka_settings) == {event_id: 1}
 
 
@@ -266,7 +266,7 @@ def test_an_event_the_broker_refuses_is_told_and_the_others_arrive(kafka_setting
     small = [trail.emit("a:b", org_id="acme") for _ in range(20)]
     large = trail.emit("a:b", org_id="acme", changes={"text": {"after": "x" * 20_000}})
     small += [trail.emit("a:b", org_id="acme") for _ in range(20)]
-    assert trail.flush(30) == Flushed(sent=40, pending=0, failed=1)
+    assert trail.flush(30) == Flushed(sent=40, spooled=0, failed=1)
     assert {name for name, error in told.items() if isinstance(error, DeliveryRefused)} == {large}
     assert set(arrived(kafka_settings)) == set(small)
     with pytest.raises(DeliveryFailed, match="1 of 41"):
@@ -410,6 +410,7 @@ def test_failures_to_hand_over(
 def test_options_of_the_driver_may_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """TLS, SASL and timeouts pass through; ours stay."""
     monkeypatch.setattr(module, "KafkaProducer", FakeDriver)
+    monkeypatch.setattr(KafkaTransport, "_knock", lambda _: None)
     driver = KafkaTransport(
         KafkaSettings(bootstrap="h:1"), security_protocol="SASL_SSL", linger_ms=7
     )._connect()

@@ -13,6 +13,7 @@ from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
 from trailhouse.producers.lifetime import ExitDeadline
 from trailhouse.producers.sender import Sender
 from trailhouse.producers.settings import BufferSettings
+from trailhouse.producers.store import MemoryStore
 from trailhouse.producers.transport import Record
 
 Told = list[tuple[str, DeliveryFailed | None]]
@@ -28,7 +29,7 @@ def send_all(
     transport: ScriptedTransport, events: int, *, is_ending: bool = False, timeout_s: float = 0
 ) -> tuple[Buffer, Told]:
     """Run a sender over `events` records named "0", "1", … until it has nothing left."""
-    buffer = Buffer(BufferSettings())
+    buffer = Buffer(MemoryStore(BufferSettings()), 0)
     told: Told = []
     sender = Sender(
         buffer,
@@ -49,7 +50,7 @@ def test_everything_is_sent_once_and_told_once() -> None:
     names = [str(index) for index in range(5000)]
     assert transport.sent == [name.encode() for name in names]
     assert told == [(name, None) for name in names]
-    assert buffer.counts() == Flushed(sent=5000, pending=0, failed=0)
+    assert buffer.counts() == Flushed(sent=5000, spooled=0, failed=0)
 
 
 def test_the_window_under_way_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +95,7 @@ def test_a_failed_delivery_sends_what_is_not_confirmed_again_with_the_same_bytes
     assert transport.sent == [b"0", b"1", b"2", b"1", b"2"]
     assert transport.closed == 1
     assert told == [("0", None), ("1", None), ("2", None)]
-    assert buffer.counts() == Flushed(sent=3, pending=0, failed=0)
+    assert buffer.counts() == Flushed(sent=3, spooled=0, failed=0)
 
 
 def test_an_event_that_cannot_be_handed_over_is_told_and_does_not_hold_up_the_others(
@@ -109,7 +110,7 @@ def test_an_event_that_cannot_be_handed_over_is_told_and_does_not_hold_up_the_ot
         ("2", type(None)),
     ]
     assert transport.closed == 0
-    assert buffer.counts() == Flushed(sent=2, pending=0, failed=1)
+    assert buffer.counts() == Flushed(sent=2, spooled=0, failed=1)
     assert [record.getMessage() for record in caplog.records] == ["event 1 was not delivered: not ever"]
 
 
@@ -136,7 +137,7 @@ def test_refused_is_only_who_is_refused_alone(caplog: pytest.LogCaptureFixture) 
     assert [(name, type(error)) for name, error in told] == [
         (str(index), DeliveryRefused if index == 3 else type(None)) for index in range(6)
     ]
-    assert buffer.counts() == Flushed(sent=5, pending=0, failed=1)
+    assert buffer.counts() == Flushed(sent=5, spooled=0, failed=1)
     assert [record.getMessage() for record in caplog.records] == ["event 3 was not delivered: too large"]
 
 
@@ -175,7 +176,7 @@ def test_outcomes_are_settled_in_order() -> None:
             sent_at_flush.append(buffer.counts().sent)
             super().flush(timeout_s)
 
-    buffer = Buffer(BufferSettings())
+    buffer = Buffer(MemoryStore(BufferSettings()), 0)
     sender = Sender(buffer, Watched("late", (None,)), ExitDeadline(0))
     buffer.put(Record("a", b"a"))
     buffer.put(Record("b", b"b"))
@@ -192,7 +193,7 @@ def test_a_callback_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
         told.append(event_id)
         raise RuntimeError("mine") if event_id == "a" else SystemExit(1)
 
-    buffer = Buffer(BufferSettings())
+    buffer = Buffer(MemoryStore(BufferSettings()), 0)
     sender = Sender(buffer, ScriptedTransport(), ExitDeadline(0), on_delivery)
     buffer.put(Record("a", b"a"))
     buffer.put(Record("b", b"b"))
@@ -225,7 +226,7 @@ def test_outcomes_known_before_an_error_nobody_foresaw_count() -> None:
 
     buffer, told = send_all(Speechless((None,), (OSError("broken"),)), 3)
     assert told == [("0", None), ("1", None), ("2", None)]
-    assert buffer.counts() == Flushed(sent=3, pending=0, failed=0)
+    assert buffer.counts() == Flushed(sent=3, spooled=0, failed=0)
 
 
 def test_even_a_driver_that_cannot_be_closed_leaves_room_for_another_sender() -> None:
@@ -238,7 +239,7 @@ def test_even_a_driver_that_cannot_be_closed_leaves_room_for_another_sender() ->
                 raise SystemError("cannot close")
 
     transport = Stuck(DeliveryFailed("away"))
-    buffer = Buffer(BufferSettings())
+    buffer = Buffer(MemoryStore(BufferSettings()), 0)
     sender = Sender(buffer, transport, ExitDeadline(0))
     buffer.put(Record("a", b"a"))
     with pytest.raises(SystemError):
@@ -247,7 +248,7 @@ def test_even_a_driver_that_cannot_be_closed_leaves_room_for_another_sender() ->
     transport.outcomes.append("ok")
     sender._recover(DeliveryFailed("again"))
     sender.run(idle_s=0)
-    assert buffer.counts() == Flushed(sent=1, pending=0, failed=0)
+    assert buffer.counts() == Flushed(sent=1, spooled=0, failed=0)
 
 
 def test_an_ending_process_gives_up_loudly_when_kafka_stays_away(caplog: pytest.LogCaptureFixture) -> None:
@@ -256,7 +257,7 @@ def test_an_ending_process_gives_up_loudly_when_kafka_stays_away(caplog: pytest.
     buffer, told = send_all(transport, 3, is_ending=True, timeout_s=0)
     assert [name for name, _ in told] == ["0", "1", "2"]
     assert all(isinstance(error, DeliveryFailed) and "away" in str(error) for _, error in told)
-    assert buffer.counts() == Flushed(sent=0, pending=0, failed=3)
+    assert buffer.counts() == Flushed(sent=0, spooled=0, failed=3)
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL] == [
         "3 audit events were NOT delivered, first 0: not confirmed by Kafka before the producer ended: away"
     ]
@@ -264,7 +265,7 @@ def test_an_ending_process_gives_up_loudly_when_kafka_stays_away(caplog: pytest.
 
 def test_an_abandoned_sender_reports_what_still_waits_too() -> None:
     """What was not even taken from the buffer yet is told like the rest."""
-    buffer = Buffer(BufferSettings())
+    buffer = Buffer(MemoryStore(BufferSettings()), 0)
     told: Told = []
     sender = Sender(
         buffer, ScriptedTransport(*["hang"] * 10_000), ExitDeadline(0), lambda *each: told.append(each)
@@ -274,4 +275,4 @@ def test_an_abandoned_sender_reports_what_still_waits_too() -> None:
     sender.abandon()
     sender.run(idle_s=0)
     assert [name for name, _ in told] == [str(index) for index in range(3 * module.TAKE_EVENTS)]
-    assert buffer.counts() == Flushed(sent=0, pending=0, failed=3 * module.TAKE_EVENTS)
+    assert buffer.counts() == Flushed(sent=0, spooled=0, failed=3 * module.TAKE_EVENTS)

@@ -86,7 +86,7 @@ def send_company(script: Script, stack: Stack, meter: Meter) -> Sent:
     from trailhouse.producers import AuditProducer  # noqa: PLC0415 - the Kafka client
 
     count = 0
-    with meter, AuditProducer(stack.kafka) as producer:
+    with meter, AuditProducer(stack.kafka, spool="off") as producer:
         meter.begin(ACME, None, "events")
         for event in generate(SEED, people=PEOPLE, days=DAYS, end=script.last_day, org_id=ACME):
             producer.emit_event(event)

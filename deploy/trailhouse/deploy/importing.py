@@ -111,7 +111,8 @@ def run_job(job: Job, sources: Sequence[Source], meter: Meter, environ: Mapping[
     stack = find_stack(job.data, environ)
     from trailhouse.producers import AuditProducer  # noqa: PLC0415  not needed to try a mapping
 
-    producer = AuditProducer(stack.kafka)
+    # No spool: what was not sent is read again by the next import.
+    producer = AuditProducer(stack.kafka, spool="off")
     started = time.perf_counter()
     try:
         _read_all(job, sources, meter, producer, outcome)
@@ -154,7 +155,7 @@ def _read_all(
 
 
 def _deliver(producer: AuditProducer) -> None:
-    left = producer.flush(FLUSH_TIMEOUT_S).pending
+    left = producer.flush(FLUSH_TIMEOUT_S).spooled
     try:
         producer.close(timeout=0 if left else None)
     except DeliveryFailed as error:

@@ -9,14 +9,16 @@ from trailhouse.producers.client import AuditProducer
 from trailhouse.producers.errors import (
     AuditBufferFull,
     AuditError,
+    AuditSpoolFull,
     DeliveryFailed,
     DeliveryRefused,
     InvalidEvent,
     ProducerClosed,
     SettingsError,
+    SpoolFailed,
 )
 from trailhouse.producers.event import ActorType, AuditEvent, Outcome
-from trailhouse.producers.settings import BufferSettings, KafkaSettings
+from trailhouse.producers.settings import BufferSettings, KafkaSettings, SpoolSettings
 from trailhouse.producers.transport import MemoryTransport, Transport
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "AuditError",
     "AuditEvent",
     "AuditProducer",
+    "AuditSpoolFull",
     "BufferSettings",
     "DeliveryFailed",
     "DeliveryRefused",
@@ -35,5 +38,7 @@ __all__ = [
     "Outcome",
     "ProducerClosed",
     "SettingsError",
+    "SpoolFailed",
+    "SpoolSettings",
     "Transport",
 ]

@@ -1,16 +1,17 @@
-"""The bounded buffer between the threads that emit and the one that sends."""
+"""The meeting point of the threads that emit and the one that sends: who waits for whom, and the counts."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from trailhouse.producers.errors import AuditBufferFull, ProducerClosed
-from trailhouse.producers.settings import BufferSettings
+from trailhouse.producers.errors import AuditBufferFull, AuditSpoolFull, ProducerClosed
+from trailhouse.producers.store import NoRoom, Store
 from trailhouse.producers.transport import Record
+
+ROOM_POLL_S: Final = 0.05
 
 
 class Flushed(NamedTuple):
@@ -18,24 +19,22 @@ class Flushed(NamedTuple):
 
     sent: int
     """confirmed by Kafka"""
-    pending: int
-    """accepted, no outcome yet"""
+    spooled: int
+    """kept, no outcome yet: on disk with a spool, where the next process finds them; in memory without one"""
     failed: int
-    """refused by Kafka or given up at the end: each was told to `on_delivery`"""
+    """refused by Kafka, or (without a spool) given up at the end: each was told to `on_delivery`"""
 
 
 class Buffer:
-    """Accepted events without an outcome: first in first out, bounded by count and bytes, never dropping one.
+    """Accepted events without an outcome: first in first out, kept by a `Store`, none ever dropped.
 
-    An event keeps its room until it is settled, so what is under way counts too. At most one thread is the sender;
-    it steps down when nothing is left, and `put` says when another has to step up.
+    At most one thread is the sender; it steps down when nothing is left, and `put` says when another has to step up.
     """
 
-    def __init__(self, settings: BufferSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(self, store: Store, max_block_ms: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.store = store
+        self._max_block_ms, self._clock = max_block_ms, clock
         self._settled_at = clock()
-        self._waiting: deque[Record] = deque()
-        self._held_events = self._held_bytes = 0
         self._accepted = self._sent = self._failed = 0
         self._is_closed = False
         self._sender: int | None = None
@@ -51,16 +50,16 @@ class Buffer:
     def put(self, record: Record) -> bool:
         """Accept one record; True = there was no sender, and the caller has to start one.
 
-        Waits for room up to `max_block_ms` (the sender itself never does), then raises `AuditBufferFull`. Raises
-        `ProducerClosed` when closed.
+        Waits for room up to `max_block_ms` (the sender itself never does), then raises `AuditBufferFull`, with a spool
+        `AuditSpoolFull`. Raises `ProducerClosed` when closed, `SpoolFailed` when the store cannot take it.
         """
-        size = len(record.value)
         with self._lock:
-            if self._is_closed or not self._has_room(size):
-                self._await_room(size)
-            self._waiting.append(record)
-            self._held_events += 1
-            self._held_bytes += size
+            if self._is_closed:
+                raise ProducerClosed("the producer is closed; the event was not accepted")
+            try:
+                self.store.append(record)
+            except NoRoom:
+                self._append_later(record)
             self._accepted += 1
             if self._has_sender:
                 self._work.notify()
@@ -68,36 +67,41 @@ class Buffer:
             self._has_sender = True
             return True
 
-    def _has_room(self, size: int) -> bool:
-        return self._held_events < self._settings.events and self._held_bytes + size <= self._settings.bytes
+    def _append_later(self, record: Record) -> None:
+        block_ms = 0 if self._sender == threading.get_ident() else self._max_block_ms
+        until = self._clock() + block_ms / 1000
+        while True:
+            # What frees room in a spool may be another process, or whoever tidies the disk: nobody tells us.
+            left_s = until - self._clock()
+            if left_s > 0:
+                self._room.wait(min(left_s, ROOM_POLL_S) if self.store.is_durable else left_s)
+            if self._is_closed:
+                raise ProducerClosed("the producer is closed; the event was not accepted")
+            try:
+                return self.store.append(record)
+            except NoRoom as full:
+                if self._clock() >= until:
+                    raise self._full(full, block_ms) from None
 
-    def _await_room(self, size: int) -> None:
-        block_ms = 0 if self._sender == threading.get_ident() else self._settings.max_block_ms
-        has_room = self._room.wait_for(lambda: self._is_closed or self._has_room(size), block_ms / 1000)
-        if self._is_closed:
-            raise ProducerClosed("the producer is closed; the event was not accepted")
-        if not has_room:
-            silence_s = self._clock() - self._settled_at
-            raise AuditBufferFull(
-                f"{self._held_events} events ({self._held_bytes} bytes) wait for Kafka, which made no room within {block_ms} ms "
-                f"and has confirmed nothing for {silence_s:.0f} s; this event was not accepted"
-                f"{': ' + self.trouble if self.trouble else ''}"
-            )
+    def _full(self, full: NoRoom, block_ms: int) -> AuditBufferFull:
+        kind = AuditSpoolFull if self.store.is_durable else AuditBufferFull
+        return kind(
+            f"{full}; there was no room within {block_ms} ms and Kafka has confirmed nothing for "
+            f"{self._clock() - self._settled_at:.0f} s; this event was not accepted"
+            f"{': ' + self.trouble if self.trouble else ''}"
+        )
 
-    def take(self, events: int, size: int) -> list[Record]:
-        """The oldest records not taken yet, up to `events` and `size` bytes; never waits. For the sender."""
-        taken: list[Record] = []
+    def claim(self, *, adopting: bool = False) -> bool:
+        """Become the sender if there is none and something has no outcome; the caller then runs or starts one.
+
+        `adopting`: what processes that are gone left in the store counts as well.
+        """
         with self._lock:
-            while self._waiting and len(taken) < events and size > 0:
-                record = self._waiting.popleft()
-                size -= len(record.value)
-                taken.append(record)
-        return taken
-
-    def claim(self) -> bool:
-        """Become the sender if there is none and something waits; the caller then runs or starts one."""
-        with self._lock:
-            if self._has_sender or not self._held_events:
+            if self._has_sender:
+                return False
+            if adopting:
+                self.store.adopt(at_once=True)
+            if not (self.store.has_more() or self._sent + self._failed < self._accepted):
                 return False
             self._has_sender = True
             return True
@@ -106,8 +110,12 @@ class Buffer:
         """Wait for a record; False = none came, and the caller is the sender no more."""
         with self._lock:
             self._sender = threading.get_ident()
-            if self._work.wait_for(lambda: self._waiting or self._is_closed, idle_s) and self._waiting:
+            if (
+                self._work.wait_for(lambda: self.store.has_more() or self._is_closed, idle_s)
+                and self.store.has_more()
+            ):
                 return True
+            self.store.rest()
             self.resign()
             return False
 
@@ -115,25 +123,43 @@ class Buffer:
         """Stop being the sender: the next `put` starts another."""
         with self._lock:
             self._has_sender, self._sender = False, None
+            self._settled.notify_all()
 
     def settle(self, records: Sequence[Record], *, failed: int = 0) -> None:
-        """These records, `failed` of them undelivered, have their outcome: make room and tell who waits."""
+        """These records, `failed` of this producer's own undelivered, have their outcome: make room and tell who waits."""
+        self.store.settle(records)
+        own = sum(record.is_own for record in records)
         with self._lock:
-            self._held_events -= len(records)
-            self._held_bytes -= sum(len(record.value) for record in records)
-            self._sent += len(records) - failed
+            self._sent += own - failed
             self._failed += failed
             self._settled_at = self._clock()
             self._room.notify_all()
             self._settled.notify_all()
 
     def wait(self, timeout_s: float | None) -> Flushed:
-        """Wait until everything accepted before this call is settled, at most `timeout_s`."""
+        """Wait until everything accepted before this call is settled, at most `timeout_s`; not while there is no sender
+        that could settle it.
+        """
         with self._lock:
             target = self._accepted
             if self._sender != threading.get_ident():
-                self._settled.wait_for(lambda: self._sent + self._failed >= target, timeout_s)
+                self._settled.wait_for(
+                    lambda: self._sent + self._failed >= target or not self._has_sender, timeout_s
+                )
             return self.counts()
+
+    def wait_while_moving(self, idle_s: float) -> None:
+        """Wait until the sender has nothing left, as long as it settles something every `idle_s` seconds; with a durable
+        store not while Kafka is known to be away.
+        """
+        with self._lock:
+            moved_at = self._clock()
+            while self._has_sender and self._sender != threading.get_ident():
+                moved_at = max(moved_at, self._settled_at)
+                left_s = moved_at + idle_s - self._clock()
+                if left_s <= 0 or (self.trouble and self.store.is_durable):
+                    return
+                self._settled.wait(min(left_s, ROOM_POLL_S))
 
     def counts(self) -> Flushed:
         """Where everything stands now."""

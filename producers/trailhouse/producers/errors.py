@@ -4,6 +4,8 @@ AuditError
 ├── SettingsError        a setting has a value that cannot be used
 ├── InvalidEvent         an event breaks the contract; nothing was sent
 ├── AuditBufferFull      Kafka took nothing for `max_block_ms`; the event was not accepted
+│   └── AuditSpoolFull   the same with a spool: its cap is reached, or its disk is full
+├── SpoolFailed          the spool cannot be used: no folder, no permission, a broken disk
 ├── DeliveryFailed       an accepted event is not confirmed by Kafka
 │   └── DeliveryRefused  Kafka will never take it, however often it is sent
 └── ProducerClosed       `emit` after `close`
@@ -53,6 +55,16 @@ class _Shown(NamedTuple):
 
 class AuditBufferFull(AuditError):
     """The buffer stayed full for `max_block_ms`; the event was not accepted and the caller decides."""
+
+    retriable = True
+
+
+class AuditSpoolFull(AuditBufferFull):
+    """The spool's cap was reached, or its disk full, for `max_block_ms`; the event was not accepted."""
+
+
+class SpoolFailed(AuditError):
+    """The spool cannot be used; raised by `emit`, the event was not accepted (in level `safe` it may be sent)."""
 
     retriable = True
 

@@ -9,6 +9,7 @@ A check takes a value and returns the rule it breaks, or "" when it may stand.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import unicodedata
@@ -25,6 +26,7 @@ TEXT_LENGTH_MAX: Final = 4096
 ATTRIBUTES_MAX: Final = 128
 ATTRIBUTE_NAME_LENGTH_MAX: Final = 128
 CHANGES_DEPTH_MAX: Final = 32
+ORG_ID_LENGTH_MAX: Final = 128
 ORG_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 EVENT_ID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 
@@ -165,9 +167,14 @@ def _time(value: Any) -> str:
 
 
 def _org(value: Any) -> str:
-    if isinstance(value, str) and ORG_ID.fullmatch(value):
+    if isinstance(value, str) and len(value) <= ORG_ID_LENGTH_MAX and _is_org(value):
         return ""
     return "must be 1-128 of A-Z a-z 0-9 . _ : - and start with a letter or digit"
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_org(value: str) -> bool:
+    return ORG_ID.fullmatch(value) is not None
 
 
 def _action(value: Any) -> str:
@@ -176,7 +183,8 @@ def _action(value: Any) -> str:
     return f"must be 1-{ACTION_LENGTH_MAX} printable characters, `noun:verb` advised"
 
 
-def _text(value: Any) -> str:
+def check_text(value: Any) -> str:
+    """Text that can be kept: its length, no NUL, no half surrogate."""
     if not isinstance(value, str):
         return "must be text"
     if len(value) > TEXT_LENGTH_MAX:
@@ -234,7 +242,7 @@ def _tree(value: Any, depth: int) -> str:
 
 
 def _scalars(value: Any) -> str:
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         return "must be a flat map of scalars"
     if len(value) > ATTRIBUTES_MAX:
         return f"must have at most {ATTRIBUTES_MAX} keys"
@@ -242,7 +250,7 @@ def _scalars(value: Any) -> str:
         if (
             not isinstance(key, str)
             or not 1 <= len(key) <= ATTRIBUTE_NAME_LENGTH_MAX
-            or not is_printable(key)
+            or not _is_attribute_name(key)
         ):
             return f"key {key!r} must be 1-{ATTRIBUTE_NAME_LENGTH_MAX} printable characters"
         if rule := _scalar(each):
@@ -250,9 +258,14 @@ def _scalars(value: Any) -> str:
     return ""
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_attribute_name(key: str) -> bool:
+    return is_printable(key)
+
+
 def _scalar(value: Any) -> str:
     if isinstance(value, str):
-        return _text(value)
+        return check_text(value)
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, int):
@@ -272,7 +285,7 @@ def _check_of(field: Field) -> Check:
         "time": _time,
         "org": _org,
         "action": _action,
-        "text": _text,
+        "text": check_text,
         "object": _object,
         "scalars": _scalars,
     }[field.kind]

@@ -8,6 +8,7 @@ driver, so `tests/producers/test_kafka.py` pins every one of them.
 from __future__ import annotations
 
 import random
+import socket
 from typing import Any, Final
 
 from kafka import KafkaProducer
@@ -22,11 +23,15 @@ from kafka.errors import (
 from kafka.partitioner import Partitioner
 
 from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
+from trailhouse.producers.folder import destination_of
 from trailhouse.producers.lifetime import call_in_forked_child
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.producers.transport import Receipt
 
 CONNECT_TIMEOUT_MS: Final = 5_000
+KNOCK_TIMEOUT_S: Final = 1.0
+OTHER_WAYS: Final = frozenset({"bootstrap_servers", "socks5_proxy", "proxy_url", "kafka_client"})
+"""options by which the driver goes elsewhere than to the settings' brokers"""
 REFUSALS: Final = (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -59,6 +64,8 @@ class KafkaTransport:
 
     def __init__(self, settings: KafkaSettings, **options: Any) -> None:
         self._settings = settings
+        self.destination = destination_of(settings.bootstrap, settings.raw_topic)
+        """names cluster and topic: the folder of the spool of events that go there"""
         self._options = OPTIONS | options
         self._producer: Any = None
         self._abandoned: list[Any] = []
@@ -121,6 +128,8 @@ class KafkaTransport:
         return DeliveryFailed(f"{self._settings.bootstrap}: {error}")
 
     def _connect(self) -> Any:
+        if self._options.keys().isdisjoint(OTHER_WAYS):
+            self._knock()
         try:
             producer: Any = KafkaProducer(
                 bootstrap_servers=self._settings.bootstrap, partitioner=_Sticky(), **self._options
@@ -136,6 +145,19 @@ class KafkaTransport:
         producer._metadata.config["allow_auto_create_topics"] = self._options["allow_auto_create_topics"]
         self._producer = producer
         return producer
+
+    def _knock(self) -> None:
+        """Raise `DeliveryFailed` when no broker listens: the driver would try for `CONNECT_TIMEOUT_MS`, at full load."""
+        trouble: OSError | None = None
+        for address in self._settings.bootstrap.split(","):
+            host, _, port = address.strip().rpartition(":")
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), KNOCK_TIMEOUT_S).close()
+            except OSError as error:
+                trouble = error
+            else:
+                return
+        raise DeliveryFailed(f"Kafka cannot be reached at {self._settings.bootstrap}: {trouble}")
 
 
 class _Sticky(Partitioner):  # type: ignore[misc] # untyped upstream

@@ -48,6 +48,10 @@ class ExitDeadline:
         """Something moved."""
         self._at = None
 
+    def is_running(self) -> bool:
+        """Whether the process is ending."""
+        return self._is_ending()
+
     def is_over(self) -> bool:
         """Whether the process is ending and nothing moved for `timeout_s` since this first said so."""
         if not self._is_ending():

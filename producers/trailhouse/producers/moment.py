@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from datetime import UTC, datetime
 
 from trailhouse.producers.errors import InvalidEvent
@@ -9,7 +11,18 @@ from trailhouse.producers.errors import InvalidEvent
 
 def now() -> str:
     """The current moment, as `format_time` writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return write_milliseconds(time.time_ns() // 1_000_000)
+
+
+def write_milliseconds(milliseconds: int) -> str:
+    """A moment given as milliseconds since 1970, as `format_time` writes it."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_write_seconds(seconds)}{rest:03d}Z"
+
+
+@functools.lru_cache(maxsize=4)
+def _write_seconds(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
 
 
 def format_time(moment: datetime | str) -> str:

@@ -21,6 +21,7 @@ IDLE_S: Final = 0.1
 FLUSH_S: Final = 0.1
 BACKOFF_MIN_S: Final = 0.1
 BACKOFF_MAX_S: Final = 2.0
+BACKOFF_SLICE_S: Final = 0.1
 TAKE_EVENTS: Final = 1_024
 WINDOW_EVENTS: Final = 16_384
 WINDOW_BYTES: Final = 8 * 1024 * 1024
@@ -41,10 +42,10 @@ class Flight:
 class Sender:
     """Takes records from the buffer, keeps a bounded window of them under way, and settles them in order.
 
-    A record leaves only by its outcome: confirmed, refused for good (by itself, not with others), or given up because
-    the producer was closed, or the process ends, and Kafka is away. Any other failure drops the connection and sends
-    the whole window again with the same bytes; what Kafka had already is collapsed by the pipeline, by
-    (org_id, event_id).
+    A record leaves only by its outcome: confirmed, refused for good (by itself, not with others), or, where nothing
+    outlives this process, given up because the producer was closed, or the process ends, and Kafka is away. Any other
+    failure drops the connection and sends the whole window again with the same bytes; what Kafka had already is
+    collapsed by the pipeline, by (org_id, event_id).
 
     The thread lives while there is something to send and is no daemon, so the interpreter (and a child made by
     `multiprocessing`, which runs no exit hooks) waits for it before it ends.
@@ -64,18 +65,28 @@ class Sender:
         self._window_bytes = 0
         self._backoff_s = BACKOFF_MIN_S
         self._abandoned = threading.Event()
+        self._has_left = False
 
     def run(self, idle_s: float = IDLE_S) -> None:
         """Send until nothing is left for `idle_s`; the buffer then asks for a sender when it has work again."""
         try:
             while self._flights or self._buffer.await_work(idle_s):
+                if self._is_over() and self._buffer.store.is_durable:
+                    self._leave()
+                    return
                 self._step_or_recover()
-                if self._abandoned.is_set() or self._deadline.is_over():
+                if self._is_over() and not self._buffer.store.is_durable:
                     self._give_up()
         except BaseException:
             # What is under way stays with this object; the next event, or `flush`, starts another thread.
             self._buffer.resign()
             raise
+
+    def _is_over(self) -> bool:
+        if self._abandoned.is_set() or self._deadline.is_over():
+            return True
+        # A process that ends waits for a slow Kafka, not for an absent one, while the next process finds the events.
+        return bool(self._buffer.trouble) and self._buffer.store.is_durable and self._deadline.is_running()
 
     def abandon(self) -> None:
         """Give up what is left at the next opportunity, and do not wait for Kafka any more."""
@@ -98,7 +109,7 @@ class Sender:
 
     def _fill(self) -> bool:
         room = min(TAKE_EVENTS, WINDOW_EVENTS - len(self._flights))
-        taken = self._buffer.take(room, WINDOW_BYTES - self._window_bytes)
+        taken = self._buffer.store.take(room, WINDOW_BYTES - self._window_bytes)
         for record in taken:
             flight = Flight(record)
             self._flights.append(flight)
@@ -141,6 +152,7 @@ class Sender:
                         break
                     failures[len(done)] = error
                     log.error("event %s was not delivered: %s", flights[0].record.event_id, error)
+                    self._buffer.store.refuse(flights[0].record)
                 done.append(flights.popleft().record)
         finally:
             if done:
@@ -165,13 +177,15 @@ class Sender:
     def _settle(self, records: list[Record], failures: dict[int, DeliveryFailed]) -> None:
         if self._on_delivery is not None:
             for index, record in enumerate(records):
+                if not record.is_own:
+                    continue
                 try:
                     self._on_delivery(record.event_id, failures.get(index))
                 except BaseException:
                     # Even a `sys.exit` in there must not keep the rest from being settled.
                     log.exception("on_delivery failed for event %s", record.event_id)
         self._window_bytes -= sum(len(record.value) for record in records)
-        self._buffer.settle(records, failed=len(failures))
+        self._buffer.settle(records, failed=sum(records[index].is_own for index in failures))
 
     def _progress(self) -> None:
         self._deadline.postpone()
@@ -186,7 +200,10 @@ class Sender:
             log.warning("Kafka takes no events, they are kept and sent again: %s", error)
         self._buffer.trouble = str(error)
         self._begin_again()
-        self._abandoned.wait(self._backoff_s)
+        left_s = self._backoff_s
+        while left_s > 0 and not self._is_over():
+            self._abandoned.wait(min(left_s, BACKOFF_SLICE_S))
+            left_s -= BACKOFF_SLICE_S
         self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
 
     def _begin_again(self) -> None:
@@ -204,8 +221,24 @@ class Sender:
         exception = None if flight.receipt is None else flight.receipt.exception
         return exception is not None and not self._transport.explain(exception).retriable
 
+    def _leave(self) -> None:
+        """Leave everything to the next process, which finds it in the spool."""
+        self._transport.close(0)
+        self._unsent.clear()
+        self._flights.clear()
+        self._window_bytes = 0
+        self._buffer.store.rewind()
+        self._buffer.resign()
+        if (left := self._buffer.counts().spooled) and not self._has_left:
+            self._has_left = True
+            log.warning(
+                "%d audit events stay in the spool for the next process: %s",
+                left,
+                self._buffer.trouble or "Kafka confirmed nothing in time",
+            )
+
     def _give_up(self) -> None:
-        """Report everything left as undelivered."""
+        """Nothing outlives this process: report everything left as undelivered."""
         self._transport.close(0)
         self._unsent.clear()
         self._fill_all()
@@ -222,6 +255,6 @@ class Sender:
         self._deadline.postpone()
 
     def _fill_all(self) -> None:
-        for record in self._buffer.take(2**62, 2**62):
+        for record in self._buffer.store.take(2**62, 2**62):
             self._flights.append(Flight(record))
             self._window_bytes += len(record.value)

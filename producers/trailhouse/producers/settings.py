@@ -132,33 +132,79 @@ class KafkaSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class BufferSettings(Settings):
-    """How much an `AuditProducer` may hold before Kafka has confirmed it, and how long it may keep a caller waiting."""
+    """How long an `AuditProducer` may keep a caller waiting; and without a spool, how much it may hold in memory."""
 
     events: int = setting(
         "TRAILHOUSE_BUFFER_EVENTS",
         100_000,
-        "Events an SDK producer holds in memory until Kafka has confirmed them",
+        "Events an SDK producer without a spool holds in memory until Kafka has confirmed them",
         check=lambda events: 1 <= events <= 10_000_000,
         wanted="1 to 10000000",
     )
     bytes: int = setting(
         "TRAILHOUSE_BUFFER_BYTES",
         64 * 1024 * 1024,
-        "Bytes of JSON an SDK producer holds in memory until Kafka has confirmed them",
+        "Bytes of JSON an SDK producer without a spool holds in memory until Kafka has confirmed them",
         check=lambda size: 256 * 1024 <= size <= 2**40,
         wanted="262144 (one event of the largest size) or more",
     )
     max_block_ms: int = setting(
         "TRAILHOUSE_BUFFER_MAX_BLOCK_MS",
         5_000,
-        "Milliseconds `emit` waits for room in a full buffer before it raises `AuditBufferFull`",
+        "Milliseconds `emit` waits for room in a full spool or buffer before it raises `AuditSpoolFull` or `AuditBufferFull`",
         check=lambda wait_ms: 0 <= wait_ms <= 86_400_000,
         wanted="0 to 86400000",
     )
     close_timeout_ms: int = setting(
         "TRAILHOUSE_BUFFER_CLOSE_TIMEOUT_MS",
         30_000,
-        "Milliseconds `close`, and the end of the process, wait for Kafka before what is left is reported undelivered",
+        "Milliseconds `close`, and the end of the process, wait for Kafka without a spool before what is left is reported undelivered",
         check=lambda wait_ms: 0 <= wait_ms <= 86_400_000,
         wanted="0 to 86400000",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolSettings(Settings):
+    """Where an `AuditProducer` keeps events on disk until Kafka has confirmed them, and how safely."""
+
+    dir: str = setting(
+        "TRAILHOUSE_SPOOL_DIR",
+        "",
+        "Folder of the SDK's spool; none = `trailhouse/spool` in `$XDG_STATE_HOME` or `~/.local/state`, `off` = no spool",
+        wanted="a folder, or off",
+    )
+    level: str = setting(
+        "TRAILHOUSE_SPOOL_LEVEL",
+        "fast",
+        "`fast`: an accepted event survives the death of the process; `safe`: also that of the machine",
+        check=lambda level: level in {"fast", "safe"},
+        wanted="fast or safe",
+    )
+    bytes: int = setting(
+        "TRAILHOUSE_SPOOL_BYTES",
+        1024**3,
+        "Bytes the spool may take for one topic, of all processes that share the folder",
+        check=lambda size: 4 * 1024**2 <= size <= 2**50,
+        wanted="4194304 or more",
+    )
+    close_timeout_ms: int = setting(
+        "TRAILHOUSE_SPOOL_CLOSE_TIMEOUT_MS",
+        2_000,
+        "Milliseconds `close`, and the end of the process, wait for a Kafka that confirms nothing before they leave the rest to the next process",
+        check=lambda wait_ms: 0 <= wait_ms <= 86_400_000,
+        wanted="0 to 86400000",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SendingSettings(Settings):
+    """Whether an `AuditProducer` made for Kafka sends at all."""
+
+    send: str = setting(
+        "TRAILHOUSE_SEND",
+        "auto",
+        "`auto`: the SDK sends, but not under pytest; `always`: there too; `never`: it keeps events in memory and sends none",
+        check=lambda send: send in {"auto", "always", "never"},
+        wanted="auto, always or never",
     )

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 
 from trailhouse.producers.errors import DeliveryFailed
 
+if TYPE_CHECKING:
+    from trailhouse.producers.segment import Segment
+
 OnDelivery = Callable[[str, DeliveryFailed | None], None]
 
 
 class Record(NamedTuple):
-    """One event as it goes to Kafka; sent again after a failure, the bytes are the same."""
+    """One event as it goes to Kafka; sent again after a failure, the bytes are the same.
+
+    Read from the spool it knows its `segment`, and where it ends there.
+    """
 
     event_id: str
     value: bytes
+    segment: Segment | None = None
+    end: int = 0
+
+    @property
+    def is_own(self) -> bool:
+        """Accepted by this producer, in this process; not left by one that is gone."""
+        return self.segment is None or self.segment.is_own
 
 
 class Receipt(Protocol):

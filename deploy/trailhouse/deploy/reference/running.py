@@ -10,7 +10,14 @@ import typer
 
 from trailhouse.deploy.cli import COMMANDS, build
 from trailhouse.deploy.reference.table import table
-from trailhouse.producers.settings import BufferSettings, KafkaSettings, Secret, Settings
+from trailhouse.producers.settings import (
+    BufferSettings,
+    KafkaSettings,
+    Secret,
+    SendingSettings,
+    Settings,
+    SpoolSettings,
+)
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import SinkMetrics
@@ -22,7 +29,9 @@ from trailhouse.stream.settings import MetricsSettings, StreamSettings
 SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "Kafka: every role, the SDK, the commands": KafkaSettings,
     "ClickHouse: sink, api, the commands": ClickHouseSettings,
+    "The SDK's spool": SpoolSettings,
     "The SDK's buffer": BufferSettings,
+    "Whether the SDK sends": SendingSettings,
     "`/metrics` of stream and sink": MetricsSettings,
     "`trailhouse stream`": StreamSettings,
     "`trailhouse sink`": SinkSettings,
