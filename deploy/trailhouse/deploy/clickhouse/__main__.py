@@ -1,4 +1,4 @@
-"""`python -m trailhouse.deploy.clickhouse FOLDER PORT CREDENTIALS`: the engine on FOLDER, answering on loopback."""
+"""`python -m trailhouse.deploy.clickhouse FOLDER PORT CREDENTIALS [MEMORY_BYTES]`: the engine on FOLDER, on loopback."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from trailhouse.deploy.runfile import record
 from trailhouse.deploy.tether import die_with_parent
 
 
-def main(folder: Path, port: int, credentials: Path) -> None:
+def main(folder: Path, port: int, credentials: Path, memory_bytes: int | None) -> None:
     die_with_parent()
     record(os.environ)
-    engine = Engine(folder)
+    engine = Engine(folder, memory_bytes=memory_bytes)
     pulse = Pulse(engine.beat)
     app = create_app(engine, Passwords(load_credentials(credentials).clickhouse), lambda: pulse.is_beating)
     # uvicorn raises the signal that stopped it once more when it is done; the engine has to be closed first.
@@ -40,6 +40,7 @@ def main(folder: Path, port: int, credentials: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+        bound = int(sys.argv[4]) if len(sys.argv) > 4 else None
+        main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), bound)
     except DeployError as error:
         sys.exit(f"error: {error}")

@@ -106,15 +106,16 @@ class Connection:
 class Engine:
     """The engine on the folder `data`, which it locks: two engines on one folder would ruin it.
 
-    `wait_s` is how long to wait for an engine that is still ending; raises `StartFailed` after it.
+    `wait_s` is how long to wait for an engine that is still ending; raises `StartFailed` after it. `memory_bytes` is
+    what all queries together may take (default: half of what there is).
     """
 
-    def __init__(self, data: Path, wait_s: float = 30.0) -> None:
+    def __init__(self, data: Path, wait_s: float = 30.0, *, memory_bytes: int | None = None) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(data / "engine.lock", wait_s)
         users, config = (data / "users.xml").resolve(), (data / "config.xml").resolve()
         users.write_text(users_xml())
-        config.write_text(config_xml(users, data.resolve()))
+        config.write_text(config_xml(users, data.resolve(), memory_bytes))
         self._address = f"{data.resolve()}?config-file={config}"
         # The configuration counts on the first connect only, and the engine ends with its last connection.
         self._keeper = _ENGINE.connect(self._address)

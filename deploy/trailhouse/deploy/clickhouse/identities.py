@@ -21,6 +21,7 @@ from trailhouse.deploy.clickhouse.errors import refused
 from trailhouse.producers.settings import Secret
 
 DATABASE: Final = "trailhouse"
+MEMORY_SHARE: Final = 0.5
 KEYS: Final = "api_keys"
 
 
@@ -90,9 +91,19 @@ def _decoded(credentials: str) -> str:
         return ""
 
 
-def config_xml(users: Path, data: Path) -> str:
-    """The engine's configuration; `users` is the absolute path of the file made by `users_xml`."""
+def config_xml(users: Path, data: Path, memory_bytes: int | None = None) -> str:
+    """The engine's configuration; `users` is the absolute path of the file made by `users_xml`.
+
+    All queries together get `memory_bytes`, by default half of the memory this machine or container has. Who asks for
+    more fails with MEMORY_LIMIT_EXCEEDED, the greediest first; the process stays.
+    """
+    bound = (
+        f"<max_server_memory_usage_to_ram_ratio>{MEMORY_SHARE}</max_server_memory_usage_to_ram_ratio>"
+        if memory_bytes is None
+        else f"<max_server_memory_usage>{memory_bytes}</max_server_memory_usage>"
+    )
     return f"""<clickhouse>
+{bound}
 <user_directories><users_xml><path>{escape(str(users))}</path></users_xml></user_directories>
 <user_files_path>{escape(str(data / "user_files"))}/</user_files_path>
 </clickhouse>

@@ -32,16 +32,17 @@ def dsn_of(port: int, identity: str, password: Secret, database: str) -> Secret:
 class LocalClickHouse:
     """A ClickHouse of one's own for tests and the local stack.
 
-    `kill` and `restart` keep port and data; `running()` stops it whatever happens.
+    `kill` and `restart` keep port and data; `running()` stops it whatever happens. `memory_bytes` is what all queries
+    together may take (default: half of what there is).
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, memory_bytes: int | None = None) -> None:
         self._port = port or free_ports(1)[0]
         secrets = folder / "secrets.json"
         self._credentials = load_credentials(secrets)
         self._child = Child(
             "ClickHouse",
-            command(folder / "data", self._port, secrets),
+            [*command(folder / "data", self._port, secrets), *([str(memory_bytes)] if memory_bytes else [])],
             folder / "clickhouse.log",
             {"TRAILHOUSE_TETHER": "1"},
         )
