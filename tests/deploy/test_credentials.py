@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from trailhouse.deploy.credentials import IDENTITIES, load_credentials
+from trailhouse.deploy.credentials import (
+    IDENTITIES,
+    VARIABLE,
+    load_credentials,
+    read_credentials,
+    with_secrets,
+)
 from trailhouse.deploy.errors import DeployError
 
 
@@ -71,3 +77,33 @@ def test_a_damaged_file_is_named_and_kept(tmp_path: Path) -> None:
     with pytest.raises(DeployError, match=r"secrets\.json is not a file of secrets"):
         load_credentials(file)
     assert file.read_text() == "{}"
+
+
+def test_reading_makes_no_secrets(tmp_path: Path) -> None:
+    """A role whose file is gone must not go on with another pepper."""
+    file = tmp_path / "secrets.json"
+    with pytest.raises(DeployError, match=r"secrets\.json is gone"):
+        read_credentials(file)
+    assert not file.exists()
+
+
+def test_a_role_gets_the_password_of_the_identity_it_is(tmp_path: Path) -> None:
+    """Put into the address it was given; an address with a password, or of somebody else, stays as it is."""
+    file = tmp_path / "secrets.json"
+    credentials = load_credentials(file)
+    password = credentials.clickhouse["ingest"].reveal()
+
+    def filled(dsn: str) -> str:
+        return with_secrets({VARIABLE: str(file), "TRAILHOUSE_CLICKHOUSE_DSN": dsn})[
+            "TRAILHOUSE_CLICKHOUSE_DSN"
+        ]
+
+    assert filled("http://ingest@127.0.0.1:8123/db") == f"http://ingest:{password}@127.0.0.1:8123/db"
+    for dsn in ("http://ingest:x@127.0.0.1:8123/db", "http://me@h/db", "http://h/db"):
+        assert filled(dsn) == dsn
+
+
+def test_on_a_cluster_nothing_is_filled_in() -> None:
+    """The environment is taken as it is."""
+    environ = {"TRAILHOUSE_PEPPER": "p", "TRAILHOUSE_CLICKHOUSE_DSN": "http://ingest@h/db"}
+    assert with_secrets(environ) == environ

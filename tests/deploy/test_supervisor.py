@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from supervisor.options import ServerOptions
 
-from trailhouse.deploy.credentials import Credentials
+from trailhouse.deploy.credentials import IDENTITIES, load_credentials, with_secrets
 from trailhouse.deploy.folder import StackFolder
 from trailhouse.deploy.programs import STORES, WORKERS, Program, programs
 from trailhouse.deploy.state import ROLES
 from trailhouse.deploy.supervisor import Supervisor, supervisor_config
-from trailhouse.producers.settings import Secret
+from trailhouse.sinks.settings import ClickHouseSettings
 
 PORTS = {role: 20_000 + number for number, role in enumerate(ROLES)}
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> StackFolder:
 
 def test_every_process_is_restarted_and_killed_after_its_grace_time(folder: StackFolder) -> None:
     """Stores start at once, workers when told; whatever ends comes back."""
-    text = supervisor_config(folder, programs(folder, PORTS, Credentials.generate()))
+    text = supervisor_config(folder, programs(folder, PORTS))
     parsed = configparser.RawConfigParser()
     parsed.read_string(text)
     for name in (*STORES, *WORKERS):
@@ -42,29 +42,24 @@ def test_every_process_is_restarted_and_killed_after_its_grace_time(folder: Stac
     assert int(parsed["group:workers"]["priority"]) > int(parsed["group:stores"]["priority"])  # stopped first
 
 
-def test_secrets_are_in_the_environment_of_who_needs_them(folder: StackFolder) -> None:
-    """No secret is on a command line; the pepper is the stream's, each role has its own identity."""
-    credentials = Credentials.generate()
-    made = {program.name: program for program in programs(folder, PORTS, credentials)}
-    secrets = [credentials.pepper.reveal(), *(secret.reveal() for secret in credentials.clickhouse.values())]
-    for program in made.values():
-        assert not any(secret in word for word in program.argv for secret in secrets)
-        assert not any(secret in repr(program) for secret in secrets)
-    holders = {
-        secret: {
-            name
-            for name, each in made.items()
-            if any(secret in value.reveal() for value in each.environ.values())
-        }
-        for secret in secrets
-    }
-    assert [holders[secret] for secret in secrets] == [{"stream"}, set(), {"sink"}, {"api"}]
+def test_what_is_written_holds_no_secret_and_leads_each_role_to_its_own(folder: StackFolder) -> None:
+    """The configuration names the file of secrets; each role finds its own identity's password in it."""
+    credentials = load_credentials(folder.credentials)
+    made = {program.name: program for program in programs(folder, PORTS)}
+    text = supervisor_config(folder, list(made.values()))
+    assert credentials.pepper.reveal() not in text
+    assert not any(credentials.clickhouse[name].reveal() in text for name in IDENTITIES)
+    assert with_secrets(made["stream"].environ)["TRAILHOUSE_PEPPER"] == credentials.pepper.reveal()
+    for role, identity in (("sink", "ingest"), ("api", "api")):
+        settings = ClickHouseSettings.from_env(with_secrets(made[role].environ))
+        assert (settings.username, settings.password) == (identity, credentials.clickhouse[identity])
+        assert (settings.host, settings.port) == ("127.0.0.1", PORTS["clickhouse"])
 
 
 def test_supervisord_reads_what_was_written(folder: StackFolder) -> None:
     """Blanks, apostrophes, commas and percent signs reach the process as they are."""
     nasty = "it's 100% $HOME, c=d {e} 🙂"
-    program = Program("kafka", ("/bin/echo", nasty), {"NASTY": Secret(nasty)})
+    program = Program("kafka", ("/bin/echo", nasty), {"NASTY": nasty})
     others = [Program(name, ("/bin/true",)) for name in (*STORES, *WORKERS) if name != "kafka"]
     folder.supervisor_config.write_text(supervisor_config(folder, [program, *others]))
     options = ServerOptions()

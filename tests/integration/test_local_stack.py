@@ -124,8 +124,9 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     secrets = json.loads((machine.folder / "secrets.json").read_text())
     hidden = [secrets["pepper"], *secrets["clickhouse"].values()]
     for process in machine.processes:
-        assert not any(secret in word for word in process.cmdline() for secret in hidden)
-    assert (machine.folder / "run" / "supervisord.conf").stat().st_mode & 0o077 == 0
+        shown = [*process.cmdline(), *process.environ().values()]
+        assert not any(secret in word for word in shown for secret in hidden)
+    assert files_with(machine.folder, hidden) == {"secrets.json", "reader.curl"}
 
     again = machine("up", "--data", folder, "--detach")
     assert again.returncode == 1
@@ -197,6 +198,16 @@ def exposed(folder: Path) -> list[str]:
         with contextlib.suppress(FileNotFoundError):  # a running engine renames and removes
             if not path.is_symlink() and path.lstat().st_mode & 0o077:
                 found.append(str(path))
+    return found
+
+
+def files_with(folder: Path, secrets: list[str]) -> set[str]:
+    """The files of a state folder that hold one of these secrets."""
+    found = set()
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file() and any(secret.encode() in path.read_bytes() for secret in secrets):
+                found.add(str(path.relative_to(folder)))
     return found
 
 

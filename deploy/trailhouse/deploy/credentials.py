@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -9,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, urlsplit
 
 from trailhouse.deploy.errors import DeployError
 from trailhouse.producers.settings import Secret
 
+VARIABLE: Final = "TRAILHOUSE_CREDENTIALS"
 IDENTITIES: Final = ("admin", "ingest", "reader", "api")
 
 
@@ -34,14 +37,21 @@ class Credentials:
 def load_credentials(path: Path) -> Credentials:
     """The secrets in `path`; made and written (mode 0600) when the file does not exist.
 
-    Raises `DeployError` for a file that others may read, or that is not one of ours.
+    Raises what `read_credentials` raises.
+    """
+    with contextlib.suppress(FileExistsError):
+        _write_new(path, Credentials.generate())
+    return read_credentials(path)
+
+
+def read_credentials(path: Path) -> Credentials:
+    """The secrets in `path`.
+
+    Raises `DeployError` when there is no such file, when others may read it, or when it is not one of ours.
     """
     try:
-        _write_new(path, Credentials.generate())
-    except FileExistsError:
         if path.stat().st_mode & 0o077:
-            raise DeployError(f"{path} can be read by others", hint=f"chmod 600 {path}") from None
-    try:
+            raise DeployError(f"{path} can be read by others", hint=f"chmod 600 {path}")
         kept = json.loads(path.read_text())
         if "api" not in kept["clickhouse"]:
             # A folder of 0.1: its API was a `reader`. `up` comes here first, while nothing else of the stack runs.
@@ -50,12 +60,32 @@ def load_credentials(path: Path) -> Credentials:
         return Credentials(
             {name: Secret(kept["clickhouse"][name]) for name in IDENTITIES}, Secret(kept["pepper"])
         )
+    except FileNotFoundError:
+        raise DeployError(f"{path} is gone", hint="restore it from a backup") from None
     except (ValueError, KeyError, TypeError) as error:
         raise DeployError(
             f"{path} is not a file of secrets",
             cause=f"{type(error).__name__}: {error}",
             hint="restore it from a backup",
         ) from None
+
+
+def with_secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The settings of a role of the local stack: what its supervisor gave it, and the secrets that belong to them.
+
+    The secrets are in the file that `TRAILHOUSE_CREDENTIALS` names, so that they are in no environment and no other
+    file; without that variable nothing changes. Raises what `read_credentials` raises.
+    """
+    if not environ.get(VARIABLE):
+        return environ
+    credentials = read_credentials(Path(environ[VARIABLE]))
+    filled = {**environ, "TRAILHOUSE_PEPPER": credentials.pepper.reveal()}
+    dsn = urlsplit(environ.get("TRAILHOUSE_CLICKHOUSE_DSN", ""))
+    user, address = dsn.username or "", dsn.netloc.rpartition("@")[2]
+    if user in credentials.clickhouse and dsn.password is None:
+        password = quote(credentials.clickhouse[user].reveal(), safe="")
+        filled["TRAILHOUSE_CLICKHOUSE_DSN"] = dsn._replace(netloc=f"{user}:{password}@{address}").geturl()
+    return filled
 
 
 def _write_new(path: Path, credentials: Credentials) -> None:

@@ -62,12 +62,12 @@ def start(
         runfile.end(runfile.all_running(folder.runfiles), 3.0)  # what a killed supervisor left behind
         check_memory(psutil.virtual_memory().available)
         state = _next_state(load_state(folder.state), choice, partitions)
-        credentials = load_credentials(folder.credentials)
+        load_credentials(folder.credentials)  # made now, so that the roles only ever read them
         if find_jars(environ) is None:
             fetch_jars(environ)
             told("Kafka's jars", "fetched once, 43 MB")
         try:
-            supervisor.start(programs(folder, state.ports, credentials))
+            supervisor.start(programs(folder, state.ports))
             save_state(folder.state, state)
             stack = stack_at(folder, state.ports, environ)
             write_curl_config(stack)

@@ -9,12 +9,10 @@ from typing import Final
 
 from trailhouse.deploy import runfile
 from trailhouse.deploy.clickhouse.server import command as clickhouse_command
-from trailhouse.deploy.clickhouse.server import dsn_of
-from trailhouse.deploy.credentials import Credentials
+from trailhouse.deploy.credentials import VARIABLE
 from trailhouse.deploy.folder import StackFolder
 from trailhouse.deploy.kafka.broker import command as kafka_command
 from trailhouse.deploy.ports import LOOPBACK
-from trailhouse.producers.settings import Secret
 
 DATABASE: Final = "trailhouse"
 STORES: Final = ("kafka", "clickhouse")
@@ -23,16 +21,16 @@ WORKERS: Final = ("stream", "sink", "api")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process for the supervisor; what is secret reaches it by its environment, never by its command line."""
+    """One process for the supervisor. Nothing here is secret: what is, a role reads itself (`credentials.with_secrets`)."""
 
     name: str
     argv: tuple[str, ...]
-    environ: Mapping[str, Secret] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
     is_autostarted: bool = False
     stop_grace_s: int = 2
 
 
-def programs(folder: StackFolder, ports: Mapping[str, int], credentials: Credentials) -> list[Program]:
+def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
     """The five processes of a stack, in the order they start in.
 
     The sink writes as `ingest`, the api reads as `api`; nobody runs as `admin`.
@@ -41,25 +39,20 @@ def programs(folder: StackFolder, ports: Mapping[str, int], credentials: Credent
     def program(
         name: str,
         argv: list[str],
-        environ: Mapping[str, Secret | str],
+        environ: Mapping[str, str],
         *,
         is_store: bool = False,
         grace_s: int = 2,
     ) -> Program:
-        secret = {
-            key: value if isinstance(value, Secret) else Secret(value) for key, value in environ.items()
-        }
-        tied = {
-            "TRAILHOUSE_TETHER": Secret("1"),
-            runfile.VARIABLE: Secret(str(folder.runfiles / f"{name}.pid")),
-        }
-        return Program(name, tuple(argv), {**tied, **secret}, is_autostarted=is_store, stop_grace_s=grace_s)
+        tied = {"TRAILHOUSE_TETHER": "1", runfile.VARIABLE: str(folder.runfiles / f"{name}.pid")}
+        return Program(name, tuple(argv), {**tied, **environ}, is_autostarted=is_store, stop_grace_s=grace_s)
 
-    def dsn(identity: str) -> Secret:
-        return dsn_of(ports["clickhouse"], identity, credentials.clickhouse[identity], DATABASE)
+    def dsn(identity: str) -> str:
+        return f"http://{identity}@{LOOPBACK}:{ports['clickhouse']}/{DATABASE}"
 
-    def role(name: str, **environ: Secret | str) -> Program:
+    def role(name: str, **environ: str) -> Program:
         own = {
+            VARIABLE: str(folder.credentials),
             "TRAILHOUSE_METRICS_PORT": str(ports[name]),
             "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}",
         }
@@ -73,7 +66,7 @@ def programs(folder: StackFolder, ports: Mapping[str, int], credentials: Credent
             {},
             is_store=True,
         ),
-        role("stream", TRAILHOUSE_PEPPER=credentials.pepper, TRAILHOUSE_STREAM_DATADIR=str(folder.stream)),
+        role("stream", TRAILHOUSE_STREAM_DATADIR=str(folder.stream)),
         role("sink", TRAILHOUSE_CLICKHOUSE_DSN=dsn("ingest")),
         role("api", TRAILHOUSE_CLICKHOUSE_DSN=dsn("api"), TRAILHOUSE_API_PORT=str(ports["api"])),
     ]

@@ -16,7 +16,6 @@ from typing import Any, Final
 from trailhouse.deploy import runfile
 from trailhouse.deploy.folder import UMASK, StackFolder
 from trailhouse.deploy.programs import STORES, WORKERS, Program
-from trailhouse.producers.settings import Secret
 
 GROUPS: Final = (("stores", 1, STORES), ("workers", 2, WORKERS))
 # supervisord's states, in words of ours.
@@ -66,7 +65,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 def _section(folder: StackFolder, program: Program) -> str:
     environ = ",".join(f"{name}={_quoted(value)}" for name, value in program.environ.items())
     return f"""[program:{program.name}]
-command={" ".join(_quoted(Secret(word)) for word in program.argv)}
+command={" ".join(_quoted(word) for word in program.argv)}
 environment={environ}
 autostart={str(program.is_autostarted).lower()}
 autorestart=true
@@ -81,9 +80,8 @@ stdout_logfile_backups=3
 """
 
 
-def _quoted(value: Secret) -> str:
-    text = value.reveal().replace("%", "%%")
-    return f'"{text}"'
+def _quoted(text: str) -> str:
+    return '"' + text.replace("%", "%%") + '"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
+from trailhouse.deploy.credentials import with_secrets
 from trailhouse.deploy.runfile import record
 from trailhouse.deploy.tether import die_with_parent
 
 
 def stream() -> None:
     """Run a stream worker: raw events in, enriched events out."""
-    _begin()
+    environ = _begin()
     from trailhouse.stream.settings import StreamSettings  # noqa: PLC0415 - each role loads what it needs, no more
     from trailhouse.stream.worker import run  # noqa: PLC0415
 
-    run(StreamSettings.from_env(os.environ))
+    run(StreamSettings.from_env(environ))
 
 
 def sink() -> None:
     """Run a sink: enriched events into ClickHouse."""
-    _begin()
+    environ = _begin()
     from trailhouse.sinks.settings import SinkSettings  # noqa: PLC0415
     from trailhouse.sinks.worker import run  # noqa: PLC0415
 
-    run(SinkSettings.from_env(os.environ))
+    run(SinkSettings.from_env(environ))
 
 
 def api() -> None:
     """Run the HTTP API."""
-    _begin()
+    environ = _begin()
     from trailhouse.queries.api import run  # noqa: PLC0415
     from trailhouse.queries.settings import ApiSettings  # noqa: PLC0415
 
-    run(ApiSettings.from_env(os.environ))
+    run(ApiSettings.from_env(environ))
 
 
-def _begin() -> None:
-    if os.environ.get("TRAILHOUSE_TETHER") == "1":  # the local stack's supervisor started us
-        die_with_parent()
-        record(os.environ)
+def _begin() -> Mapping[str, str]:
+    """Tie us to the supervisor if that started us; returns where the settings are read from."""
+    if os.environ.get("TRAILHOUSE_TETHER") != "1":
+        return os.environ
+    die_with_parent()
+    record(os.environ)
+    return with_secrets(os.environ)
