@@ -132,7 +132,18 @@ def test_rights_are_bound_from_the_caller() -> None:
     masked = put(caller=Caller(orgs=frozenset({"acme"}))).bindings
     assert (masked["org"], masked["read_pii"], masked["is_instance"]) == ("acme", False, False)
     full = put(org="acme").bindings
-    assert (full["read_pii"], full["is_instance"]) == (True, True)
+    assert (full["read_pii"], full["is_instance"]) == (True, False)
+
+
+def test_without_an_organisation_an_operator_asks_about_the_installation() -> None:
+    """Where the report knows how; `all` then reaches back before any event."""
+    whole = put("rejected_by_reason", store=Known("acme", "beta"), last="all")
+    assert (whole.bindings["org"], whole.bindings["is_instance"]) == ("", True)
+    assert whole.period.first == date(1970, 1, 1)
+    assert put("events_by_action", store=Known("acme")).org == "acme"
+    for caller in (Caller(orgs=None), Caller(orgs=frozenset({"acme"}), is_instance=True)):
+        own = put("rejected_by_reason", caller=caller, store=Known("acme"))
+        assert (own.bindings["org"], own.bindings["is_instance"]) == ("acme", False)
 
 
 def test_sql_to_paste_sets_each_parameter_the_report_uses() -> None:

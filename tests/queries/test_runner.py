@@ -139,16 +139,25 @@ def test_a_person_without_directory_entry_is_masked(database: Client) -> None:
     }
 
 
-def test_rejected_records_without_organisation_are_the_operators(world: World) -> None:
-    """Each organisation sees its own refusals; those that name none are shown to operators alone."""
-    params = {"org": "acme", "since": "2026-05-01", "until": "2026-05-31"}
+def test_rejected_records_without_organisation_are_the_installations(world: World) -> None:
+    """An organisation's refusals are its own, whoever asks; without one, operators see those of all and of none."""
+    period = {"since": "2026-05-01", "until": "2026-05-31"}
     report = REPORTS["rejected_by_reason"]
-    counts = Counter((reason, org) for org, reason, _ in world.rejected if org in {"acme", ""})
-    rows = run(world.client, report, Caller.operator(), params, now=NOW).rows
-    assert counts == {(reason, org): count for reason, count, org in rows}
-    assert list(rows) == sorted(rows, key=lambda row: (-int(str(row[1])), str(row[0]), str(row[2])))
-    own = run(world.client, report, Caller(orgs=frozenset({"acme"})), params, now=NOW).rows
-    assert {org for _, _, org in own} == {"acme"}
+
+    def asked(caller: Caller, **org: str) -> dict[tuple[Any, Any], Any]:
+        rows = run(world.client, report, caller, {**period, **org}, now=NOW).rows
+        assert list(rows) == sorted(rows, key=lambda row: (-int(str(row[1])), str(row[0]), str(row[2])))
+        return {(reason, org): count for reason, count, org in rows}
+
+    every = Counter((reason, org) for org, reason, _ in world.rejected)
+    assert "" in {org for _, org in every}
+    assert asked(Caller.operator()) == every
+    own = {key: count for key, count in every.items() if key[1] == "acme"}
+    assert own
+    for caller in (Caller.operator(), Caller(orgs=frozenset({"acme"})), Caller(orgs=None)):
+        assert asked(caller, org="acme") == own
+    assert asked(Caller.operator(), org="nosuch") == {}
+    assert asked(Caller(orgs=frozenset({"acme"}), is_instance=True)) == own
 
 
 def test_rejected_records_count_by_the_time_they_were_received(world: World) -> None:
@@ -157,7 +166,7 @@ def test_rejected_records_count_by_the_time_they_were_received(world: World) -> 
     params = {"org": "acme", "since": since.isoformat(), "until": until.isoformat()}
     rows = run(world.client, REPORTS["rejected_by_reason"], Caller.operator(), params, now=NOW).rows
     assert sum(int(str(row[1])) for row in rows) == sum(
-        org in {"acme", ""} and since <= at < until for org, _, at in world.rejected
+        org == "acme" and since <= at < until for org, _, at in world.rejected
     )
 
 

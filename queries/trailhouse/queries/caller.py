@@ -25,6 +25,11 @@ class Caller:
         """Whoever operates the installation and may see all of it, as `trailhouse report` on the machine itself."""
         return cls(orgs=None, read_pii=True, is_instance=True)
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether they may see all of the installation, not only some organisations of it."""
+        return self.is_instance and self.orgs is None
+
     def check(self, org: str) -> None:
         """Raise `NotAllowed` unless this caller may read `org`."""
         if self.orgs is not None and org not in self.orgs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from trailhouse.producers.event import ORG_ID
@@ -15,6 +15,8 @@ from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.zones import find_zone
 
 DEFAULT_TIMEZONE: Final = "UTC"
+# In place of an organisation: all of them, and records that name none. No caller's text can be this.
+INSTANCE: Final = ""
 
 
 class Store(Protocol):
@@ -31,7 +33,9 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One run of a report. `own` holds the report's own parameters, defaults filled in."""
+    """One run of a report. `org` is `INSTANCE` when it is about the whole installation; `own` holds the report's own
+    parameters, defaults filled in.
+    """
 
     report: Report
     caller: Caller
@@ -48,7 +52,7 @@ class Question:
             "cuts": [tuple(cut) for cut in self.period.cuts],
             "ranges": list(self.period.ranges),
             "read_pii": self.caller.read_pii,
-            "is_instance": self.caller.is_instance,
+            "is_instance": self.org == INSTANCE,
             **self.own,
         }
 
@@ -67,14 +71,16 @@ def ask(
 ) -> Question:
     """The question a caller asks with text parameters (`ASKED` and the report's own).
 
-    Raises `BadParameter` for a value that cannot be used or a name the report does not have, `NotAllowed` for an
+    Without an organisation, a report that knows `{is_instance:Bool}` is about the whole installation for those who
+    operate it. Raises `BadParameter` for a value that cannot be used or a name the report does not have, `NotAllowed` for an
     organisation the caller may not see; nothing is looked up about that one.
     """
     own = {each.name: each for each in report.parameters}
     if unknown := [name for name in params if name not in ASKED and name not in own]:
         known = ", ".join((*ASKED, *own))
         raise BadParameter(unknown[0], params[unknown[0]], f"one of the parameters of {report.name}: {known}")
-    org = _org(params.get("org"), caller, store)
+    is_whole = "org" not in params and caller.is_operator and report.is_for_instance
+    org = INSTANCE if is_whole else _org(params.get("org"), caller, store)
     return Question(
         report=report,
         caller=caller,
@@ -115,8 +121,13 @@ def _period(report: Report, params: Mapping[str, str], *, org: str, store: Store
     end = (
         (until - timedelta(milliseconds=1)).astimezone(zone).date() if isinstance(until, datetime) else until
     )
-    first_event = store.first_event(org) if last.count is None else None
+    first_event = _first_event(org, store) if last.count is None else None
     return between(zone, first_day(last, end, zone, first_event), until)
+
+
+def _first_event(org: str, store: Store) -> datetime | None:
+    # What names no organisation may be older than any event.
+    return datetime.fromtimestamp(0, UTC) if org == INSTANCE else store.first_event(org)
 
 
 def _literal(value: Any) -> str:

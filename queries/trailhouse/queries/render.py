@@ -15,6 +15,7 @@ from rich.text import Text
 
 from trailhouse.queries.runner import Result, Value
 
+WHOLE: Final = "the whole installation"
 FORMATS: Final = ("table", "csv", "json", "ndjson")
 # A spreadsheet runs a cell that begins with one of these; the wide forms count too in some locales.
 FORMULA_STARTS: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
@@ -56,7 +57,7 @@ def table(result: Result, *, width: int | None = None, color: bool = False) -> s
     console = Console(
         file=out, width=width or 10_000, force_terminal=color, no_color=not color, highlight=False
     )
-    console.print(Text(f"{result.report.title} · {result.question.org}", style="bold"))
+    console.print(Text(f"{result.report.title} · {result.question.org or WHOLE}", style="bold"))
     console.print(drawn)
     console.print(Text(footer(result), style="dim"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
@@ -86,7 +87,7 @@ def document(result: Result) -> dict[str, Any]:
     return {
         "report": result.report.name,
         "title": result.report.title,
-        "params": {"org": question.org, "timezone": period.timezone, **question.own},
+        "params": {"org": question.org or None, "timezone": period.timezone, **question.own},
         "period": {
             "first_day": period.first.isoformat(),
             "last_day": period.last.isoformat(),

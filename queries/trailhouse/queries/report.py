@@ -105,6 +105,11 @@ class Report:
     columns: tuple[Column, ...]
     sql: str
 
+    @property
+    def is_for_instance(self) -> bool:
+        """Whether it can be asked about the whole installation, records of no organisation included."""
+        return "{is_instance:" in self.sql
+
     def to_dict(self) -> dict[str, Any]:
         """The header as JSON values, without the SQL."""
         return {

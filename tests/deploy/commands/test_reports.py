@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
-from tests.queries.landing import store
+from tests.queries.landing import reject, store
 
 from trailhouse.deploy.cli import run
 from trailhouse.queries.reports import load
@@ -136,3 +137,20 @@ def test_zero_and_never_any_data_are_told_apart(
         "2020-01-02",
     )[2]
     assert "nothing in this period" in err
+
+
+def test_what_names_no_organisation_is_nobodys(
+    stack: Client, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """It is shown with the whole installation, and not as if an organisation asked for had sent it."""
+    reject(stack, [("", "bad_json", datetime(2026, 1, 10, tzinfo=UTC))])
+    own = call(capsysbinary, "report", "rejected_by_reason", *JANUARY, "--org", "nosuch", "--format", "csv")
+    assert own[:2] == (0, "reason,records,org\r\n")
+    assert "no event of organisation 'nosuch' is stored" in own[2]
+    whole = call(capsysbinary, "report", "rejected_by_reason", *JANUARY)
+    assert "Rejected records by reason · the whole installation" in whole[1]
+    assert "bad_json" in whole[1]
+    nothing = call(
+        capsysbinary, "report", "rejected_by_reason", "--since", "2025-01-01", "--until", "2025-01-02"
+    )
+    assert "organisation ''" not in nothing[2]

@@ -129,8 +129,8 @@ def is_empty(result: Result) -> bool:
 
 
 def _explain(org: str, store: ClickHouseStore) -> None:
-    """Tell zero from never any data."""
-    if store.first_event(org) is None:
+    """Tell zero from never any data; without an organisation there is nothing to compare with."""
+    if org and store.first_event(org) is None:
         others = ", ".join(store.orgs()) or "none yet"
         say(f"note: no event of organisation {org!r} is stored; organisations with events: {others}")
     else:

@@ -10,11 +10,11 @@ last: 30d
 columns:
   reason: {type: text, unit: reason, text: 'one of the closed list of reasons'}
   records: {type: integer, unit: records, text: 'records refused for that reason'}
-  org: {type: text, unit: organisation, text: 'the organisation asked for; empty for records that name none that can be read, which only operators of the installation see'}
+  org: {type: text, unit: organisation, text: 'the organisation the records name; empty where none can be read, which belongs to no organisation and is shown to operators who ask without one'}
 */
 SELECT reason, count() AS records, org_id AS org
 FROM rejected FINAL
-WHERE (org_id = {org:String} OR (org_id = '' AND {is_instance:Bool}))
+WHERE (org_id = {org:String} OR {is_instance:Bool})
   AND arrayExists(
     instants -> toUnixTimestamp64Milli(received_at) >= instants.1 AND toUnixTimestamp64Milli(received_at) < instants.2,
     {ranges:Array(Tuple(Int64, Int64))}
