@@ -144,3 +144,17 @@ def test_a_finished_period_is_not_so_far() -> None:
 def test_times_are_rfc_3339(moment: datetime, text: str) -> None:
     """`Z` for UTC, the offset for other zones, milliseconds where there are any."""
     assert text == render.text(moment)
+
+
+def test_a_long_table_can_end_with_what_is_left_out() -> None:
+    """The first rows are drawn, one line counts the others and says how to see them; the footer counts all."""
+    rows: list[Row] = [(f"action:{number}", 100 - number) for number in range(13)]
+    text = render.table(result(*rows, report="events_by_action"), limit=10, rest="ask --for more")
+    assert "action:9 " in text
+    assert "action:10 " not in text
+    assert "  … and 3 more: ask --for more\n" in text
+    assert "13 rows · " in text
+    for limit in (13, None):
+        whole = render.table(result(*rows, report="events_by_action"), limit=limit, rest="ask --for more")
+        assert "action:12 " in whole
+        assert "more" not in whole

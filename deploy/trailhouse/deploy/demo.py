@@ -28,6 +28,8 @@ PEOPLE: Final = 200
 DAYS: Final = 90
 WEEKS_SHOWN: Final = 12
 REPORTS: Final = ("active_users", "weekly_active_users", "most_active_users", "events_by_action")
+# A newcomer looks at one screen; longer reports say how many rows are left, and how to see them.
+ROWS_SHOWN: Final = {"events_by_action": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,15 @@ def reports(stack: Stack, orgs: list[str]) -> Iterator[str]:
         since = last - timedelta(weeks=WEEKS_SHOWN) + timedelta(days=1)
         period = {"org": org, "since": since.isoformat(), "until": last.isoformat()}
         for name in REPORTS:
-            yield table(run(client, find(known, name), Caller.operator(), period))
+            result = run(client, find(known, name), Caller.operator(), period)
+            yield table(result, limit=ROWS_SHOWN.get(name), rest=_command(stack, name, period))
     client.close()
+
+
+def _command(stack: Stack, name: str, period: Mapping[str, str]) -> str:
+    asked = " ".join(f"--{key} {value}" for key, value in period.items())
+    where = f" --data {_relative(stack.folder.path)}" if stack.folder else ""
+    return f"trailhouse report {name} {asked}{where}"
 
 
 def ways_to_ask(stack: Stack, command: str) -> str:

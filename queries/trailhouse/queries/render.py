@@ -41,17 +41,20 @@ def ndjson(result: Result) -> bytes:
     return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in _objects(result))
 
 
-def table(result: Result, *, width: int | None = None, color: bool = False) -> str:
+def table(
+    result: Result, *, width: int | None = None, color: bool = False, limit: int | None = None, rest: str = ""
+) -> str:
     """A table with a line below that says rows, time taken, period, zone and how fresh the store is.
 
-    `width` None = as wide as the rows are; control characters are shown, never sent to the terminal.
+    `width` None = as wide as the rows are; control characters are shown, never sent to the terminal. Of more than
+    `limit` rows (None = no limit) the others are a line that counts them and says with `rest` how to see them.
     """
     drawn = Table(box=box.SIMPLE_HEAD)
     for column in result.columns:
         drawn.add_column(
             column.name, justify="right" if column.type == "integer" else "left", overflow="fold"
         )
-    for row in result.rows:
+    for row in result.rows[:limit]:
         drawn.add_row(*(Text(_shown(value)) for value in row))
     out = io.StringIO()
     console = Console(
@@ -59,6 +62,8 @@ def table(result: Result, *, width: int | None = None, color: bool = False) -> s
     )
     console.print(Text(f"{result.report.title} · {result.question.org or WHOLE}", style="bold"))
     console.print(drawn)
+    if limit is not None and len(result.rows) > limit:
+        console.print(Text(f"  … and {len(result.rows) - limit:,} more: {rest}\n"), soft_wrap=True)
     console.print(Text(footer(result), style="dim"), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 

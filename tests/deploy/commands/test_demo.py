@@ -55,5 +55,9 @@ def test_the_demo_counts_everything_once(clone: Path, tmp_path: Path) -> None:
             assert done.stdout.count(f"{title} · ") == 2
         assert "ada@example.com" in done.stdout
         assert re.search(r"commit:create +2\n", done.stdout)
+        assert re.search(
+            r"… and \d+ more: trailhouse report events_by_action --org acme --since \S+ --until \S+ --data \S",
+            done.stdout,
+        )
         assert runfile.all_running(state / "run") == []
     assert stored[0] == stored[1]
