@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
+from trailhouse.stream.bundle import DeadLetter
+from trailhouse.stream.enriched import RULES_VERSION
 from trailhouse.stream.topics import RAW_BYTES_MAX, REJECTED_BYTES_MAX
 
 KEY_BYTES_MAX: Final = 32 << 10
@@ -59,6 +61,19 @@ class Letter:
     size: int | None = None
     key_size: int | None = None
     headers_cut: int = 0
+
+    @classmethod
+    def of(cls, dead: DeadLetter) -> Self:
+        """The letter of a record the stream rejected."""
+        return cls(
+            Place(dead.epoch, dead.partition, dead.offset),
+            dead.reason.value,
+            dead.detail,
+            dead.key,
+            dead.value,
+            dead.headers,
+            rules=RULES_VERSION,
+        )
 
     def to_record(self) -> tuple[bytes, bytes | None, list[tuple[str, bytes | None]]]:
         """Key, value and headers for the rejected topic.
