@@ -54,6 +54,7 @@ COMMANDS: Final = (
     Command("stream", "roles:stream", "Run a stream worker: raw events in, enriched events out."),
     Command("sink", "roles:sink", "Run a sink: enriched events into ClickHouse."),
     Command("api", "roles:api", "Run the HTTP API."),
+    Command("outbox", "outbox:app", "Relay events from the outbox in an application's own database."),
 )
 
 

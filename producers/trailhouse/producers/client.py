@@ -134,6 +134,10 @@ class AuditProducer:
         """Accept an event that exists already (importers, relays) and return its id; raises as `emit` does."""
         return self._accept(Record(event.event_id, event.to_bytes()))
 
+    def emit_bytes(self, event_id: str, value: bytes) -> str:
+        """Accept an event that was checked and encoded before (`AuditEvent.to_bytes`), as relays hold it."""
+        return self._accept(Record(event_id, value))
+
     def actor(
         self,
         user: str | None = None,

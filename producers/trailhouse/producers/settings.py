@@ -208,3 +208,23 @@ class SendingSettings(Settings):
         check=lambda send: send in {"auto", "always", "never"},
         wanted="auto, always or never",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSettings(Settings):
+    """The database whose outbox a relay empties."""
+
+    url: Secret = setting(  # noqa: RUF009 - a Secret does not change
+        "TRAILHOUSE_OUTBOX_URL",
+        Secret(),
+        "Database of the application, as SQLAlchemy writes it: `postgresql+psycopg://user:password@host/name`",
+        check=bool,
+        wanted="a database URL",
+    )
+    table: str = setting(
+        "TRAILHOUSE_OUTBOX_TABLE",
+        "trailhouse_outbox",
+        "The outbox's table, `schema.table` where it is not in the default schema",
+        check=lambda name: all(part.isidentifier() for part in name.split(".")) and name.count(".") <= 1,
+        wanted="a table name",
+    )

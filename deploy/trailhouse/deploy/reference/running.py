@@ -13,6 +13,7 @@ from trailhouse.deploy.reference.table import table
 from trailhouse.producers.settings import (
     BufferSettings,
     KafkaSettings,
+    OutboxSettings,
     Secret,
     SendingSettings,
     Settings,
@@ -33,6 +34,7 @@ SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "The SDK's buffer": BufferSettings,
     "Whether the SDK sends": SendingSettings,
     "`/metrics` of stream and sink": MetricsSettings,
+    "`trailhouse outbox`": OutboxSettings,
     "`trailhouse stream`": StreamSettings,
     "`trailhouse sink`": SinkSettings,
     "`trailhouse api`": ApiSettings,
