@@ -27,6 +27,9 @@ class NoStore:
     def first_event(self, org: str) -> datetime | None:
         raise AssertionError
 
+    def first_reject(self, org: str) -> datetime | None:
+        raise AssertionError
+
 
 def result(*rows: Row, report: str = "most_active_users", **params: str) -> Result:
     question = ask(

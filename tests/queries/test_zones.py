@@ -85,6 +85,24 @@ def test_nothing_lies_outside_what_the_tables_hold() -> None:
     assert list(spans(ZoneInfo("UTC"), LATEST_MS, LATEST_MS + DAY_MS)) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [
+        ("CEST", "Europe/Berlin"),
+        ("PDT", "America/Los_Angeles"),
+        ("kathmandu", "Asia/Kathmandu"),
+        ("new york", "America/New_York"),
+        ("Europe/Berln", "Europe/Berlin"),
+        ("?", "Europe/Berlin"),
+    ],
+)
+def test_the_zone_suggested_is_a_place(name: str, suggested: str) -> None:
+    """By city, by abbreviation, by spelling."""
+    with pytest.raises(BadParameter) as caught:
+        find_zone(name)
+    assert caught.value.hint == f"wanted: an IANA time zone such as {suggested}"
+
+
 @pytest.mark.parametrize("name", ["Europe/Berln", "", "../../etc/passwd", "/etc/localtime", "Europe", "a\0b"])
 def test_an_unknown_zone_is_refused_with_a_suggestion(name: str) -> None:
     """A zone is a name of the IANA database and never a path."""

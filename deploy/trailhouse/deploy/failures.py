@@ -65,7 +65,8 @@ def failure_of(error: BaseException, commands: Sequence[str] = ()) -> Failure:
             f"the package {error.name!r} is not installed", hint=f"pip install 'trailhouse[{extra}]'"
         )
     if say := getattr(error, "format_message", None):  # click's own errors
-        return _usage(say(), getattr(error, "exit_code", USAGE), commands)
+        where = getattr(getattr(error, "ctx", None), "command_path", "trailhouse")
+        return _usage(say(), getattr(error, "exit_code", USAGE), commands, where)
     cause, hint = getattr(error, "cause", ""), getattr(error, "hint", "")
     if type(error).__module__.startswith("trailhouse."):
         code = getattr(error, "exit_code", FAILED)
@@ -83,6 +84,8 @@ def failure_of(error: BaseException, commands: Sequence[str] = ()) -> Failure:
             REFUSED,
         )
     if type(error).__module__.startswith("clickhouse_connect."):
+        if getattr(error, "code", None) is None:  # the driver's text is a dump of its connection pool
+            return Failure("ClickHouse does not answer", hint="is it running? trailhouse status")
         return Failure(
             "ClickHouse did not do what was asked", _line(error), "is it running? trailhouse status"
         )
@@ -101,11 +104,13 @@ def failure_of(error: BaseException, commands: Sequence[str] = ()) -> Failure:
     )
 
 
-def _usage(message: str, code: int, commands: Sequence[str]) -> Failure:
+def _usage(message: str, code: int, commands: Sequence[str], where: str) -> Failure:
     mistyped = re.search(r"No such command '([^']+)'", message)
     close = difflib.get_close_matches(mistyped[1], commands, n=1) if mistyped else []
     hint = (
-        f"a similar command exists: {close[0]!r}" if close else "trailhouse --help lists commands and options"
+        f"a similar command exists: {close[0]!r}"
+        if close
+        else f"{where} --help lists {'commands and ' if ' ' not in where else ''}options"
     )
     return Failure(re.sub(r"\.?( Did you mean .*\?)?$", "", message), hint=hint, code=code)
 

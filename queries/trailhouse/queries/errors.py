@@ -3,7 +3,9 @@
 QueryError
 ├── ReportBroken         a report file breaks the header format; a mistake of ours, found by the tests
 ├── UnknownReport        no report has that name
-├── BadParameter         a parameter has a value that cannot be used, or is not one of the report's
+├── BadParameter         a parameter has a value that cannot be used
+│   ├── UnknownParameter the report takes no parameter of that name
+│   └── OrgNeeded        no organisation is named, and there is not exactly one
 ├── NotAllowed           the caller may not see that organisation
 └── StorageUnavailable   ClickHouse does not answer, or not in time
 """
@@ -13,6 +15,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from typing import ClassVar
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Self
 
 
 class QueryError(Exception):
@@ -61,8 +66,45 @@ class BadParameter(QueryError):
 
     def __init__(self, name: str, value: object, wanted: str) -> None:
         shown = repr(value)
-        super().__init__(f"{name} is {shown if len(shown) <= 80 else shown[:79] + '…'}", f"wanted: {wanted}")
         self.name, self.wanted = name, wanted
+        self.shown = shown if len(shown) <= 80 else shown[:79] + "…"
+        super().__init__("")
+        self.spell("")
+
+    def spell(self, prefix: str) -> Self:
+        """Word it for those who write parameters with `prefix` (`--` on the command line); returns itself."""
+        message, self.hint = self._words(prefix)
+        self.args = (message,)
+        return self
+
+    def _words(self, prefix: str) -> tuple[str, str]:
+        return f"{prefix}{self.name} is {self.shown}", f"wanted: {self.wanted}"
+
+
+class UnknownParameter(BadParameter):
+    """Report `report` takes no parameter `name`; the hint names those it takes."""
+
+    def __init__(self, report: str, name: str, known: Iterable[str]) -> None:
+        self.report, self.known = report, tuple(known)
+        super().__init__(name, None, "")
+
+    def _words(self, prefix: str) -> tuple[str, str]:
+        taken = ", ".join(prefix + each for each in self.known)
+        return f"{self.report} takes no parameter {prefix}{self.name}", f"it takes {taken}"
+
+
+class OrgNeeded(BadParameter):
+    """No organisation is named, and the caller may read `orgs`: none, or more than one."""
+
+    def __init__(self, orgs: Sequence[str]) -> None:
+        self.orgs = tuple(orgs)
+        super().__init__("org", None, "")
+
+    def _words(self, prefix: str) -> tuple[str, str]:
+        if not self.orgs:
+            return f"{prefix}org is needed: no organisation has a stored event yet", ""
+        some = ", ".join(self.orgs[:10]) + (" …" if len(self.orgs) > 10 else "")
+        return f"{prefix}org is needed: there are several: {some}", "name one of them"
 
 
 class NotAllowed(QueryError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from trailhouse.producers.event import ORG_ID
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.errors import BadParameter, OrgNeeded, UnknownParameter
 from trailhouse.queries.periods import Last, Period, between, first_day, parse_bound, parse_last
 from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.zones import find_zone
@@ -17,6 +18,7 @@ from trailhouse.queries.zones import find_zone
 DEFAULT_TIMEZONE: Final = "UTC"
 # In place of an organisation: all of them, and records that name none. No caller's text can be this.
 INSTANCE: Final = ""
+_PLACEHOLDER: Final = re.compile(r"\{([a-z_]+):([^{}]+)\}")
 
 
 class Store(Protocol):
@@ -28,6 +30,10 @@ class Store(Protocol):
 
     def first_event(self, org: str) -> datetime | None:
         """When the organisation's first event occurred; None when it has none."""
+        ...
+
+    def first_reject(self, org: str) -> datetime | None:
+        """When the organisation's first rejected record arrived, "" = anybody's; None when there is none."""
         ...
 
 
@@ -57,13 +63,11 @@ class Question:
         }
 
     def to_sql(self) -> str:
-        """The statement with its parameters, to be pasted into clickhouse-client."""
-        settings = [
-            f"SET param_{name} = '{_literal(value)}';"
-            for name, value in self.bindings.items()
-            if f"{{{name}:" in self.report.sql
-        ]
-        return "\n".join([*settings, self.report.sql])
+        """One statement with its values in it, for clickhouse-client or a POST. It is printed; what is run is bound."""
+        values = self.bindings
+        return _PLACEHOLDER.sub(
+            lambda found: f"CAST('{_literal(values[found[1]])}' AS {found[2]})", self.report.sql
+        )
 
 
 def ask(
@@ -77,8 +81,7 @@ def ask(
     """
     own = {each.name: each for each in report.parameters}
     if unknown := [name for name in params if name not in ASKED and name not in own]:
-        known = ", ".join((*ASKED, *own))
-        raise BadParameter(unknown[0], params[unknown[0]], f"one of the parameters of {report.name}: {known}")
+        raise UnknownParameter(report.name, unknown[0], (*ASKED, *own))
     is_whole = "org" not in params and caller.is_operator and report.is_for_instance
     org = INSTANCE if is_whole else _org(params.get("org"), caller, store)
     return Question(
@@ -100,10 +103,7 @@ def _org(asked: str | None, caller: Caller, store: Store) -> str:
         return asked
     orgs = sorted(caller.orgs) if caller.orgs is not None else store.orgs()
     if len(orgs) != 1:
-        some = ", ".join(orgs[:10]) + (" …" if len(orgs) > 10 else "")
-        raise BadParameter(
-            "org", None, f"one of {some}" if orgs else "an organisation; none has a stored event yet"
-        )
+        raise OrgNeeded(orgs)
     return orgs[0]
 
 

@@ -106,6 +106,7 @@ def document(result: Result) -> dict[str, Any]:
             "asked_at": text(result.asked_at),
             "stored_through": text(result.landed_until) if result.landed_until else None,
         },
+        "note": result.note,
     }
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import ReportBroken
+from trailhouse.queries.note import counts_nothing, note_on
 from trailhouse.queries.question import Question, ask
 from trailhouse.queries.report import Column, Report
 from trailhouse.queries.store import ClickHouseStore, our_errors
@@ -22,13 +23,17 @@ Row = tuple[Value, ...]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A report's answer. Times in `rows` are in the time zone asked for; `landed_until` tells how fresh the store is."""
+    """A report's answer. Times in `rows` are in the time zone asked for; `landed_until` tells how fresh the store is.
+
+    `note` says why nothing is counted, where that is so.
+    """
 
     question: Question
     rows: tuple[Row, ...]
     asked_at: datetime
     landed_until: datetime | None
     elapsed_s: float
+    note: str | None = None
 
     @property
     def report(self) -> Report:
@@ -79,12 +84,14 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
         tuple(_value(column, value, zone) for column, value in zip(question.report.columns, row, strict=True))
         for row in result.result_rows
     )
+    store = ClickHouseStore(client)
     return Result(
         question=question,
         rows=rows,
         asked_at=asked_at,
-        landed_until=ClickHouseStore(client).landed_until(),
+        landed_until=store.landed_until(),
         elapsed_s=time.perf_counter() - started,
+        note=note_on(question, store) if counts_nothing(rows) else None,
     )
 
 

@@ -79,6 +79,14 @@ class ClickHouseStore:
         """
         return _moment(self._scalar(text, {"org": org}))
 
+    def first_reject(self, org: str) -> datetime | None:
+        """When the organisation's first rejected record arrived, "" = anybody's; None when there is none."""
+        text = """
+            SELECT toUnixTimestamp64Milli(min(received_at)) FROM rejected
+            WHERE {org:String} IN ('', org_id) HAVING count() > 0
+        """
+        return _moment(self._scalar(text, {"org": org}))
+
     def landed_until(self) -> datetime | None:
         """When the broker received the newest record that is stored, of any organisation; None before the first."""
         return _moment(

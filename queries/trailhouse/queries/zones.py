@@ -22,6 +22,21 @@ DAY_MS: Final = 86_400_000
 EARLIEST_MS: Final = 0
 LATEST_MS: Final = 49_711 * DAY_MS
 
+# Those whose abbreviations (CEST, PDT …) people write; the first one stands for whatever resembles no zone.
+COMMON: Final = (
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Athens",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "Asia/Kolkata",
+    "Asia/Shanghai",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+)
+
 
 class Span(NamedTuple):
     """Milliseconds since 1970 UTC (`until` excluded), and seconds east of UTC."""
@@ -36,14 +51,26 @@ class Span(NamedTuple):
 
 
 def find_zone(name: str) -> ZoneInfo:
-    """The time zone of that IANA name; raises `BadParameter` with the closest one."""
+    """The time zone of that IANA name; raises `BadParameter` with one that may be meant."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        similar = difflib.get_close_matches(name, available_timezones(), n=1)
-        raise BadParameter(
-            "timezone", name, f"an IANA time zone such as {similar[0] if similar else 'Europe/Berlin'}"
-        ) from None
+        raise BadParameter("timezone", name, f"an IANA time zone such as {_suggestion(name)}") from None
+
+
+def _suggestion(name: str) -> str:
+    """A zone by place: the one whose city or abbreviation that is, else one spelled nearly so."""
+    # Old names such as EST or Etc/GMT-1 are zones too, but hardly ever what is meant.
+    places = sorted(each for each in available_timezones() if "/" in each and not each.startswith("Etc/"))
+    city = name.casefold().replace(" ", "_").rpartition("/")[2]
+    for each in places:
+        if city == each.casefold().rpartition("/")[2]:
+            return each
+    for each in COMMON:
+        zone = ZoneInfo(each)
+        if name.upper() in {datetime(2026, month, 1, tzinfo=zone).tzname() for month in (1, 7)}:
+            return each
+    return next(iter(difflib.get_close_matches(name, places, n=1)), COMMON[0])
 
 
 def spans(zone: ZoneInfo, since_ms: int, until_ms: int) -> Iterator[Span]:

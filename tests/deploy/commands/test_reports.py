@@ -86,23 +86,32 @@ def test_masked_shows_no_name(stack: Client, capsysbinary: pytest.CaptureFixture
 
 
 def test_the_sql_shown_is_the_sql_run(stack: Client, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    """It holds its parameters and runs as it is."""
-    code, out, _ = call(capsysbinary, "report", "active_users", "--org", "acme", *JANUARY, "--show-sql")
-    settings = [line for line in out.splitlines() if line.startswith("SET ")]
-    sql = out[out.index("SELECT") :]
-    parameters = {line.split()[1].removeprefix("param_"): line.partition("= '")[2][:-2] for line in settings}
+    """Every report's is one statement that holds its values and runs as it is."""
+    period = ("--org", "acme", "--since", "2026-01-01T00:07:00Z", "--until", "2026-01-31")
+    code, out, _ = call(capsysbinary, "report", "active_users", *period, "--show-sql")
     assert code == 0
-    assert stack.query(sql, parameters=parameters).result_rows == [(2,)]
+    assert stack.query(out).result_rows == [(2,)]
+    for name in load():
+        stack.query(call(capsysbinary, "report", name, *period, "--show-sql")[1])
 
 
 @pytest.mark.parametrize(
     ("words", "error", "hint"),
     [
         ("active_user", "there is no report 'active_user'", "did you mean active_users?"),
-        ("active_users --last 30", "last is '30'", "wanted: a number of days"),
-        ("active_users --timezone Berlin", "timezone is 'Berlin'", "wanted: an IANA time zone"),
-        ("events_by_action --limit 3", "limit is '3'", "parameters of events_by_action"),
-        ("active_users --since 2026-02-01 --until 2026-01-01", "since is '2026-02-01'", "before until"),
+        ("active_users --last 30", "--last is '30'", "wanted: a number of days"),
+        (
+            "active_users --timezone Berlin",
+            "--timezone is 'Berlin'",
+            "an IANA time zone such as Europe/Berlin",
+        ),
+        (
+            "events_by_action --limit 3",
+            "events_by_action takes no parameter --limit",
+            "it takes --org, --since, --until, --last, --timezone",
+        ),
+        ("active_users --since 2026-02-01 --until 2026-01-01", "--since is '2026-02-01'", "before until"),
+        ("active_users --colour red", "No such option: --colour", "hint: trailhouse report --help"),
     ],
 )
 @pytest.mark.usefixtures("stack")
@@ -136,7 +145,7 @@ def test_zero_and_never_any_data_are_told_apart(
         "--until",
         "2020-01-02",
     )[2]
-    assert "nothing in this period" in err
+    assert "note: nothing in this period; the first was at 2026-01-05T10:00:00Z" in err
 
 
 def test_what_names_no_organisation_is_nobodys(
@@ -146,11 +155,39 @@ def test_what_names_no_organisation_is_nobodys(
     reject(stack, [("", "bad_json", datetime(2026, 1, 10, tzinfo=UTC))])
     own = call(capsysbinary, "report", "rejected_by_reason", *JANUARY, "--org", "nosuch", "--format", "csv")
     assert own[:2] == (0, "reason,records,org\r\n")
-    assert "no event of organisation 'nosuch' is stored" in own[2]
+    assert "note: nothing of organisation 'nosuch' was rejected" in own[2]
     whole = call(capsysbinary, "report", "rejected_by_reason", *JANUARY)
     assert "Rejected records by reason · the whole installation" in whole[1]
     assert "bad_json" in whole[1]
     nothing = call(
         capsysbinary, "report", "rejected_by_reason", "--since", "2025-01-01", "--until", "2025-01-02"
     )
-    assert "organisation ''" not in nothing[2]
+    assert "note: nothing in this period; the first was at 2026-01-10T00:00:00Z" in nothing[2]
+
+
+def test_where_nothing_was_ever_rejected_it_says_so(
+    stack: Client, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """An empty table is good news here, and no reason to look further back."""
+    code, _, err = call(capsysbinary, "report", "rejected_by_reason")
+    assert (code, err) == (0, "note: nothing was rejected\n")
+
+
+def test_several_organisations_are_named(stack: Client, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Who leaves out a needed --org learns which there are."""
+    store(
+        stack,
+        [
+            {
+                "org_id": "beta",
+                "actor_user_id": "eve",
+                "occurred_at": "2026-01-05T10:00:00Z",
+                "action": "page:view",
+                "event_id": "00000000-0000-4000-8000-000000000009",
+            }
+        ],
+        start=100,
+    )
+    code, out, err = call(capsysbinary, "report", "active_users", *JANUARY)
+    assert (code, out) == (2, "")
+    assert "error: --org is needed: there are several: acme, beta" in err

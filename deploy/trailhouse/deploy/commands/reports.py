@@ -14,7 +14,6 @@ from trailhouse.deploy.options import Data, Format, FormatOption, has_colour, pr
 
 if TYPE_CHECKING:
     from trailhouse.queries.runner import Result
-    from trailhouse.queries.store import ClickHouseStore
 
 
 class ReportFormat(StrEnum):
@@ -76,9 +75,10 @@ def report(  # noqa: PLR0913 - each argument is an option
     """Run a report."""
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.queries.caller import Caller  # noqa: PLC0415
+    from trailhouse.queries.errors import BadParameter  # noqa: PLC0415
     from trailhouse.queries.report import find, load  # noqa: PLC0415
     from trailhouse.queries.runner import prepare, run  # noqa: PLC0415
-    from trailhouse.queries.store import ClickHouseStore, Pool  # noqa: PLC0415
+    from trailhouse.queries.store import Pool  # noqa: PLC0415
 
     asked = {
         "org": org,
@@ -94,13 +94,16 @@ def report(  # noqa: PLR0913 - each argument is an option
     caller = Caller(orgs=None, read_pii=not masked, is_instance=True)
     pool = Pool(find_stack(data, os.environ).clickhouse("reader"), size=1)
     with pool.client() as client:
-        if show_sql:
-            print(prepare(client, chosen, caller, params).to_sql())
-        else:
-            result = run(client, chosen, caller, params)
-            _print(result, format)
-            if is_empty(result):
-                _explain(result.question.org, ClickHouseStore(client))
+        try:
+            if show_sql:
+                print(prepare(client, chosen, caller, params).to_sql())
+            else:
+                result = run(client, chosen, caller, params)
+                _print(result, format)
+                if result.note:
+                    say(f"note: {result.note}")
+        except BadParameter as error:
+            raise error.spell("--") from None
     pool.close()
 
 
@@ -121,17 +124,3 @@ def _print(result: Result, form: ReportFormat) -> None:
         text = writers[form.value](result)
     sys.stdout.buffer.write(text if isinstance(text, bytes) else text.encode())
     sys.stdout.buffer.flush()
-
-
-def is_empty(result: Result) -> bool:
-    """Whether the answer holds no row, or counts nothing in any of them."""
-    return not any(value for row in result.rows for value in row if isinstance(value, int))
-
-
-def _explain(org: str, store: ClickHouseStore) -> None:
-    """Tell zero from never any data; without an organisation there is nothing to compare with."""
-    if org and store.first_event(org) is None:
-        others = ", ".join(store.orgs()) or "none yet"
-        say(f"note: no event of organisation {org!r} is stored; organisations with events: {others}")
-    else:
-        say("note: nothing in this period; --last all looks back to the first event")
