@@ -11,6 +11,8 @@ import kafka
 import kafka.admin
 from kafka.errors import KafkaError
 
+from trailhouse.producers.kafka_socket import CLOSING
+
 _KAFKA: Final[Any] = kafka  # untyped
 _PAUSE_S: Final = 0.1
 
@@ -30,6 +32,7 @@ def lags(
             bootstrap_servers=bootstrap.split(","),
             request_timeout_ms=timeout_ms,
             bootstrap_timeout_ms=timeout_ms,
+            **CLOSING,
         )
         try:
             for role, (group, topic) in groups.items():

@@ -24,6 +24,7 @@ from kafka.partitioner import Partitioner
 
 from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
 from trailhouse.producers.folder import destination_of
+from trailhouse.producers.kafka_socket import CLOSING
 from trailhouse.producers.lifetime import call_in_forked_child
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.producers.transport import Receipt
@@ -128,12 +129,12 @@ class KafkaTransport:
         return DeliveryFailed(f"{self._settings.bootstrap}: {error}")
 
     def _connect(self) -> Any:
+        options = {"bootstrap_servers": self._settings.bootstrap, "partitioner": _Sticky(), **self._options}
         if self._options.keys().isdisjoint(OTHER_WAYS):
             self._knock()
+            options |= CLOSING
         try:
-            producer: Any = KafkaProducer(
-                bootstrap_servers=self._settings.bootstrap, partitioner=_Sticky(), **self._options
-            )
+            producer: Any = KafkaProducer(**options)
         except RuntimeError as error:
             # The interpreter is too far down to start the driver's thread: no retry can succeed.
             raise DeliveryRefused(f"cannot connect to Kafka any more: {error}") from error

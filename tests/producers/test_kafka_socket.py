@@ -1,0 +1,58 @@
+"""`kafka_socket`: a broker that is away leaves no open socket behind."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+
+from trailhouse.deploy.kafka import LocalKafka
+from trailhouse.producers.kafka_socket import CLOSING
+
+
+@pytest.fixture(autouse=True)
+def uncollected() -> Iterator[None]:
+    """No garbage collector tidies up."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def open_sockets() -> set[int]:
+    return {
+        each.fileno()
+        for each in gc.get_objects()
+        if isinstance(each, socket.socket) and each.family == socket.AF_INET and each.fileno() != -1
+    }
+
+
+@pytest.mark.parametrize("client", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
+def test_connections_that_fail_are_closed(client: Callable[..., Any]) -> None:
+    """Each try's socket is, without the garbage collector's help."""
+    before = open_sockets()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(KafkaError):
+        client(
+            bootstrap_servers=f"127.0.0.1:{port}",
+            bootstrap_timeout_ms=600,
+            reconnect_backoff_ms=50,
+            reconnect_backoff_max_ms=50,
+            **CLOSING,
+        )
+    assert open_sockets() <= before
+
+
+def test_it_connects_as_without_it(kafka_broker: LocalKafka) -> None:
+    """No proxy is asked."""
+    client = KafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap, **CLOSING)
+    try:
+        assert client.list_topics() is not None
+    finally:
+        client.close()
