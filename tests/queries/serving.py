@@ -11,7 +11,7 @@ import httpx
 import uvicorn
 
 from trailhouse.producers.settings import KafkaSettings, Secret
-from trailhouse.queries.api import create_app
+from trailhouse.queries.api import SERVER, create_app
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -26,7 +26,7 @@ def serving(settings: ApiSettings, *, has_watch: bool = False) -> Iterator[httpx
     """The API of `settings` on a port of its own, and a client for it; both are closed afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = create_app(settings, has_watch=has_watch)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, **SERVER))
         started = threading.Event()
         main = threading.Thread(target=_run, args=(server, listener, started), daemon=True)
         main.start()

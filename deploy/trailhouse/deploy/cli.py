@@ -48,6 +48,7 @@ COMMANDS: Final = (
         "balance", "balance:balance", "Account for every raw record: stored, rejected, repeated, or missing."
     ),
     Command("rejected", "rejected:app", "List, show and replay records that could not become events."),
+    Command("keys", "keys:app", "Make, list and revoke API keys."),
     Command("schema", "schema:app", "Print the schemas of what goes through Kafka."),
     Command("migrate", "schemas:migrate", "Apply the migrations that ClickHouse does not have yet."),
     Command("topics", "schemas:topics", "Create the topics that Kafka does not have yet."),

@@ -1,4 +1,4 @@
-"""The HTTP API: reports, health, metrics. It has no keys yet, so it listens on this machine alone."""
+"""The HTTP API: reports, the collector of events, health, metrics."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from trailhouse.queries import api_problems
+from trailhouse.producers.kafka import KafkaTransport
+from trailhouse.queries import api_access, api_events, api_problems, api_reports
+from trailhouse.queries.api_access import Access, Reading
+from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import HostGuard, RequestMeter
-from trailhouse.queries.api_reports import routes
+from trailhouse.queries.key import Key, Scope
+from trailhouse.queries.key_ring import KeyRing
+from trailhouse.queries.key_table import load_keys
+from trailhouse.queries.lockout import Lockout
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.reports import load
 from trailhouse.queries.settings import ApiSettings
@@ -26,6 +32,9 @@ from trailhouse.stream.logs import log_to_stderr
 
 READY_TIMEOUT_S: Final = 3.0
 STOP_GRACE_S: Final = 3
+KEYS_TIMEOUT_S: Final = 5.0
+# An address that a header claims would let whoever guesses keys change it at will.
+SERVER: Final[dict[str, Any]] = {"server_header": False, "proxy_headers": False}
 
 
 def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
@@ -34,7 +43,10 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
     `has_watch` False leaves out the background look at books and freshness (tests, further processes of one API).
     """
     pool = Pool(settings.clickhouse, size=settings.pool_size)
+    keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
     metrics = ApiMetrics()
+    access = Access(_ring(settings, keys), Lockout(), metrics)
+    collector = Collector(settings, access, KafkaTransport(settings.kafka), metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -43,7 +55,9 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
             watch.start()
         yield
         watch.stop()
+        collector.close()
         pool.close()
+        keys.close()
 
     app = FastAPI(
         title="Trailhouse",
@@ -54,16 +68,29 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
         redoc_url=None,
     )
     api_problems.install(app)
-    app.include_router(routes(load(), pool, settings.caller, metrics))
+    api_access.describe(app)
+    anonymous = settings.caller if settings.anonymous else None
+    app.include_router(
+        api_reports.routes(load(), pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics)
+    )
+    app.include_router(api_events.routes(collector))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
     @app.get("/metrics", tags=["operations"], summary="Metrics for Prometheus", response_class=Response)
     def read_metrics() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_middleware(HostGuard, extra_hosts=(settings.host,))
+    app.add_middleware(HostGuard, extra_hosts=settings.host_names)
     app.add_middleware(RequestMeter, metrics=metrics)
     return app
+
+
+def _ring(settings: ApiSettings, pool: Pool) -> KeyRing:
+    def load() -> dict[str, Key]:
+        with pool.client() as client:
+            return load_keys(client)
+
+    return KeyRing(load, ttl_s=settings.keys_ttl_s, grace_s=settings.keys_grace_s)
 
 
 def _add_health(app: FastAPI, checks: dict[str, Callable[[], None]]) -> None:
@@ -96,5 +123,5 @@ def run(settings: ApiSettings) -> None:
         port=settings.port,
         log_level="warning",
         timeout_graceful_shutdown=STOP_GRACE_S,
-        server_header=False,
+        **SERVER,
     )

@@ -41,7 +41,9 @@ def _query_error(request: Request, error: Exception) -> JSONResponse:
         if (name := getattr(error, "name", None)) and error.status == HTTPStatus.BAD_REQUEST
         else {}
     )
-    return problem(error.status, error.title, str(error), error.hint, **members)
+    answer = problem(error.status, error.title, str(error), error.hint, **members)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

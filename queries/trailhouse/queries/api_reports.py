@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from trailhouse.queries import render
+from trailhouse.queries.api_access import Reading
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, UnknownReport
 from trailhouse.queries.metrics import ApiMetrics
@@ -27,31 +28,33 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[Result], str | bytes]]]] = {
 def routes(
     reports: Mapping[str, Report],
     pool: Pool,
-    caller: Caller,
+    reading: Reading,
     metrics: ApiMetrics,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> APIRouter:
-    """`/reports` lists them, `/reports/{name}` runs one; nobody but `caller` is asking while there are no keys."""
+    """`/reports` lists them, `/reports/{name}` runs one, with the rights of whoever asks."""
     router = APIRouter(prefix="/api/v1/reports", tags=["reports"])
 
     @router.get(
         "",
         summary="The reports",
         description="Every report with its parameters and columns, from its file's header.",
+        openapi_extra={"security": reading.security},
     )
-    def list_reports() -> dict[str, Any]:
+    async def list_reports(request: Request) -> dict[str, Any]:
+        await reading.caller(request)
         return {"reports": [report.to_dict() for report in reports.values()]}
 
     for report in reports.values():
         router.add_api_route(
             f"/{report.name}",
-            _endpoint(report, pool, caller, metrics, now),
+            _endpoint(report, pool, reading, metrics, now),
             methods=["GET"],
             name=report.name,
             summary=report.title,
             description=f"{report.question}\n\nCounts {report.counts}.",
             response_class=Response,
-            openapi_extra={"parameters": _openapi(report)},
+            openapi_extra={"parameters": _openapi(report), "security": reading.security},
             responses={200: {"content": {kind.partition(";")[0]: {} for kind, _ in FORMATS.values()}}},
         )
 
@@ -78,16 +81,17 @@ def choose_format(asked: str | None, accept: str) -> str:
 
 
 def _endpoint(
-    report: Report, pool: Pool, caller: Caller, metrics: ApiMetrics, now: Callable[[], datetime]
+    report: Report, pool: Pool, reading: Reading, metrics: ApiMetrics, now: Callable[[], datetime]
 ) -> Callable[[Request], Any]:
-    def answer(params: Mapping[str, str]) -> Result:
+    def answer(caller: Caller, params: Mapping[str, str]) -> Result:
         with pool.client() as client:
             return run(client, report, caller, params, now=now())
 
     async def endpoint(request: Request) -> Response:
+        caller = await reading.caller(request)
         params = single(request)
         name = choose_format(params.pop("format", None), request.headers.get("accept", ""))
-        result = await run_in_threadpool(answer, params)
+        result = await run_in_threadpool(answer, caller, params)
         metrics.report_seconds.labels(report.name).observe(result.elapsed_s)
         media_type, write = FORMATS[name]
         headers = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}

@@ -7,14 +7,22 @@ QueryError
 │   ├── UnknownParameter the report takes no parameter of that name
 │   └── OrgNeeded        no organisation is named, and there is not exactly one
 ├── NotAllowed           the caller may not see that organisation
-└── StorageUnavailable   ClickHouse does not answer, or not in time
+├── StorageUnavailable   ClickHouse does not answer, or not in time
+├── UnknownKey           no API key has that id
+├── NotAuthenticated     the key that came along is not valid
+├── MissingScope         the key is valid, but not for this
+├── LockedOut            too many wrong keys came from there
+├── CollectorBusy        the collector holds as much as it may
+├── KafkaUnavailable     Kafka did not confirm in time
+└── BadBody              a request with events cannot be read
+    ├── BodyTooSlow      it did not arrive in time
+    ├── BodyTooLarge     it has more bytes or events than one request may have
+    └── UnknownMedia     it comes in a form the collector does not read
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import ClassVar
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
@@ -30,6 +38,7 @@ class QueryError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.headers: Mapping[str, str] = {}
 
 
 class ReportBroken(QueryError):
@@ -124,3 +133,102 @@ class StorageUnavailable(QueryError):
 
     status = 503
     title = "The store does not answer"
+
+
+class UnknownKey(QueryError):
+    """No API key has that id."""
+
+    status = 404
+    title = "No such key"
+    exit_code = 2
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no key {key_id!r}", "`trailhouse keys list` shows their ids")
+
+
+class NotAuthenticated(QueryError):
+    """The key that came along is none, or not good any more; which of these is not said."""
+
+    status = 401
+    title = "Not authenticated"
+    exit_code = 4
+
+    def __init__(self, message: str = "this key is not valid") -> None:
+        super().__init__(
+            message,
+            "send `Authorization: Bearer KEY`, or Basic with username:KEY; `trailhouse keys create` makes one",
+        )
+        self.headers = {"WWW-Authenticate": 'Bearer realm="trailhouse", Basic realm="trailhouse"'}
+
+
+class MissingScope(QueryError):
+    """The key is good, but not for this."""
+
+    status = 403
+    title = "Not allowed"
+    exit_code = 4
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this key lacks the scope {scope}", f"trailhouse keys create --scope {scope} …")
+
+
+class LockedOut(QueryError):
+    """Too many wrong keys came from there."""
+
+    status = 429
+    title = "Too many wrong keys"
+    exit_code = 4
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("too many wrong keys", "wait as long as Retry-After says, and check the key")
+        self.headers = {"Retry-After": str(math.ceil(seconds))}
+
+
+class CollectorBusy(QueryError):
+    """What is under way fills the collector's memory; nothing of this request was taken."""
+
+    status = 429
+    title = "Too much under way"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "send the same request again after Retry-After")
+        self.headers = {"Retry-After": "1"}
+
+
+class KafkaUnavailable(QueryError):
+    """Kafka has not confirmed the events in time; some of them may have arrived."""
+
+    status = 503
+    title = "Kafka does not answer"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Kafka has not confirmed these events within {seconds:g} s; it may have some of them",
+            "send the same request again, with the same Idempotency-Key or event ids: each event counts once",
+        )
+
+
+class BadBody(QueryError):
+    """A request with events cannot be read as a whole; no event of it was taken."""
+
+    status = 400
+    title = "The body cannot be read"
+
+
+class BodyTooSlow(BadBody):
+    """The body did not arrive in time."""
+
+    status = 408
+
+
+class BodyTooLarge(BadBody):
+    """The body has more bytes or events than one request may have."""
+
+    status = 413
+    title = "The body is too large"
+
+
+class UnknownMedia(BadBody):
+    """The body comes in a form the collector does not read."""
+
+    status = 415

@@ -17,6 +17,15 @@ REQUEST_SECONDS: Final = "trailhouse_api_request_seconds"  # Histogram: time to 
 REPORT_SECONDS: Final = (
     "trailhouse_api_report_seconds"  # Histogram: time ClickHouse took for a report, by report
 )
+KEY_CHECKS: Final = (
+    "trailhouse_api_key_checks"  # Counter: API keys checked, by outcome (ok, wrong, stale, scope, locked)
+)
+EVENTS_ACCEPTED: Final = "trailhouse_api_events_accepted"  # Counter: events the collector has answered for
+EVENTS_REFUSED: Final = "trailhouse_api_events_refused"  # Counter: events the collector refused, by reason
+EVENTS_HELD: Final = "trailhouse_api_events_held_bytes"  # Gauge: bytes of events under way to Kafka
+EVENTS_ACK_SECONDS: Final = (
+    "trailhouse_api_events_ack_seconds"  # Histogram: time Kafka took to confirm a request's events
+)
 UNACCOUNTED: Final = (
     "trailhouse_unaccounted_events"  # Gauge: raw records the books cannot account for; must be 0
 )
@@ -40,6 +49,11 @@ class ApiMetrics:
     requests: Counter = field(init=False)
     request_seconds: Histogram = field(init=False)
     report_seconds: Histogram = field(init=False)
+    key_checks: Counter = field(init=False)
+    events_accepted: Counter = field(init=False)
+    events_refused: Counter = field(init=False)
+    events_held: Gauge = field(init=False)
+    events_ack_seconds: Histogram = field(init=False)
     unaccounted: Gauge = field(init=False)
     balance_records: Gauge = field(init=False)
     balance_timestamp: Gauge = field(init=False)
@@ -72,6 +86,41 @@ class ApiMetrics:
             "report_seconds",
             Histogram(
                 REPORT_SECONDS, "Seconds a report took, by report", ["report"], buckets=_BUCKETS, registry=own
+            ),
+        )
+        put(
+            "key_checks",
+            Counter(
+                KEY_CHECKS,
+                "API keys checked, by outcome: ok, wrong (no such key), stale (revoked, expired, another's user name), scope, locked",
+                ["outcome"],
+                registry=own,
+            ),
+        )
+        put(
+            "events_accepted",
+            Counter(EVENTS_ACCEPTED, "Events the collector accepted: Kafka has confirmed them", registry=own),
+        )
+        put(
+            "events_refused",
+            Counter(
+                EVENTS_REFUSED,
+                "Events the collector refused one by one, by reason: json, contract, org, kafka",
+                ["reason"],
+                registry=own,
+            ),
+        )
+        put(
+            "events_held",
+            Gauge(EVENTS_HELD, "Bytes of events in the collector, until Kafka confirms them", registry=own),
+        )
+        put(
+            "events_ack_seconds",
+            Histogram(
+                EVENTS_ACK_SECONDS,
+                "Seconds Kafka took to confirm a request's events",
+                buckets=_BUCKETS,
+                registry=own,
             ),
         )
         put(

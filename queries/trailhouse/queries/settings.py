@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import KafkaSettings, Settings, setting
 from trailhouse.queries.caller import Caller
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -12,16 +13,16 @@ from trailhouse.stream.host_guard import is_loopback
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings(Settings):
-    """Where the API listens and whose data it serves; until it knows keys it listens on this machine alone."""
+    """Where the API listens, whose data it serves without a key, and how much it takes at once."""
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     host: str = setting(
         "TRAILHOUSE_API_HOST",
         "127.0.0.1",
-        "Address the API listens on; a loopback address, because the API has no keys yet",
-        check=is_loopback,
-        wanted="a loopback address such as 127.0.0.1: the API has no keys yet, so it must not be reachable from elsewhere",
+        "Address the API listens on; a loopback address unless TRAILHOUSE_API_ANONYMOUS is false",
+        check=bool,
+        wanted="an address",
     )
     port: int = setting(
         "TRAILHOUSE_API_PORT",
@@ -33,12 +34,14 @@ class ApiSettings(Settings):
     orgs: str = setting(
         "TRAILHOUSE_API_ORGS",
         "*",
-        "Organisations the API serves, separated by commas; `*` = all, and records of none",
+        "Organisations the API serves without a key, separated by commas; `*` = all, and records of none",
         check=bool,
         wanted="* or org[,org…]",
     )
     read_pii: bool = setting(
-        "TRAILHOUSE_API_READ_PII", False, "Whether the API shows who a user is, to everybody on this machine"
+        "TRAILHOUSE_API_READ_PII",
+        False,
+        "Whether the API shows who a user is, to everybody who comes without a key",
     )
     sink_group: str = setting(
         "TRAILHOUSE_SINK_GROUP",
@@ -62,9 +65,73 @@ class ApiSettings(Settings):
         wanted="1 to 256",
     )
 
+    anonymous: bool = setting(
+        "TRAILHOUSE_API_ANONYMOUS",
+        True,
+        "Whether reports are served without an API key; false lets the API listen beyond this machine",
+    )
+    names: str = setting(
+        "TRAILHOUSE_API_NAMES",
+        "",
+        "Names in a Host header that mean this API besides localhost and its address, separated by commas",
+    )
+    keys_ttl_s: float = setting(
+        "TRAILHOUSE_API_KEYS_TTL_S",
+        5.0,
+        "Seconds until a key made or revoked is so for the API too",
+        check=lambda seconds: 0 <= seconds <= 60,
+        wanted="0 to 60",
+    )
+    keys_grace_s: float = setting(
+        "TRAILHOUSE_API_KEYS_GRACE_S",
+        600.0,
+        "Seconds the last known keys go on being good while ClickHouse does not answer",
+        check=lambda seconds: 0 <= seconds <= 86_400,
+        wanted="0 to 86400",
+    )
+    events_timeout_s: float = setting(
+        "TRAILHOUSE_API_EVENTS_TIMEOUT_S",
+        10.0,
+        "Seconds the collector waits for Kafka's confirmation before it answers 503",
+        check=lambda seconds: 0 < seconds <= 300,
+        wanted="more than 0, to 300",
+    )
+    events_items: int = setting(
+        "TRAILHOUSE_API_EVENTS_ITEMS",
+        20_000,
+        "Events one request to the collector may have",
+        check=lambda items: 1 <= items <= 100_000,
+        wanted="1 to 100000",
+    )
+    events_body_bytes: int = setting(
+        "TRAILHOUSE_API_EVENTS_BODY_BYTES",
+        8 << 20,
+        "Bytes one request to the collector may have, unpacked",
+        check=lambda size: 1 << 10 <= size <= 16 << 20,
+        wanted="1024 to 16777216",
+    )
+    events_held_bytes: int = setting(
+        "TRAILHOUSE_API_EVENTS_HELD_BYTES",
+        64 << 20,
+        "Bytes of events the collector holds until Kafka has confirmed them, half of it with one key; then it answers 429",
+        check=lambda size: 32 << 20 <= size <= 2**40,
+        wanted="33554432 or more",
+    )
+
+    def __post_init__(self) -> None:
+        super(ApiSettings, self).__post_init__()
+        if self.anonymous and not is_loopback(self.host):
+            wanted = "a loopback address such as 127.0.0.1, or TRAILHOUSE_API_ANONYMOUS=false: reports without keys must not be reachable from elsewhere"
+            raise SettingsError("TRAILHOUSE_API_HOST", self.host, wanted)
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """What a Host header may say besides this machine's own names."""
+        return (self.host, *(name.strip().lower() for name in self.names.split(",") if name.strip()))
+
     @property
     def caller(self) -> Caller:
-        """Who everybody is while there are no keys."""
+        """Who comes without a key, where that is allowed."""
         if self.orgs == "*":
             return Caller(orgs=None, read_pii=self.read_pii, is_instance=True)
         return Caller(orgs=frozenset(org.strip() for org in self.orgs.split(",")), read_pii=self.read_pii)

@@ -102,8 +102,15 @@ class ClickHouseStore:
 class Pool:
     """At most `size` clients, each lent to one thread at a time; a client opens when it is first needed."""
 
-    def __init__(self, settings: ClickHouseSettings, *, size: int = 8, wait_s: float = 10.0) -> None:
-        self._settings, self._wait_s = settings, wait_s
+    def __init__(
+        self,
+        settings: ClickHouseSettings,
+        *,
+        size: int = 8,
+        wait_s: float = 10.0,
+        timeout_s: float = QUERY_TIMEOUT_S,
+    ) -> None:
+        self._settings, self._wait_s, self._timeout_s = settings, wait_s, timeout_s
         self._slots: queue.LifoQueue[Client | None] = queue.LifoQueue()
         for _ in range(size):
             self._slots.put(None)
@@ -120,7 +127,7 @@ class Pool:
         try:
             if client is None:
                 with our_errors():
-                    client = connect(self._settings, timeout_s=QUERY_TIMEOUT_S)
+                    client = connect(self._settings, timeout_s=self._timeout_s)
             yield client
         finally:
             self._slots.put(client)

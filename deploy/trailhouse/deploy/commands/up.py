@@ -58,12 +58,14 @@ def up(
     stack = launch.start(folder, os.environ, choice=choice, partitions=partitions, progress=report_progress)
     if detach:
         print_addresses(stack, folder)
+        print_first_key(stack)
         return
     follower = LogFollower(
         folder.logs, sys.stderr, is_coloured=has_colour(os.environ, is_terminal=sys.stderr.isatty())
     )
     try:  # from the first line on: whoever reads it may already answer with a signal
         print_addresses(stack, folder)
+        print_first_key(stack)
         say("Ctrl-C stops everything.")
         while launch.is_running(folder):
             follower.show()
@@ -81,6 +83,17 @@ def print_addresses(stack: Stack, folder: StackFolder) -> None:
         if isinstance(address, str):
             say(f"{name:<12}{address}")
     say(f"{'state':<12}{folder.path}")
+
+
+def print_first_key(stack: Stack) -> None:
+    """The key for everything, when the stack has no key yet. It goes to the terminal, never into a log."""
+    from trailhouse.deploy.commands.keys import first_key  # noqa: PLC0415
+
+    if key := first_key(stack):
+        say(f"{'admin key':<12}{key}")
+        say(
+            "            for every organisation and right, and shown this once; trailhouse keys create makes others"
+        )
 
 
 def report_progress(name: str, seconds: float, text: str) -> None:

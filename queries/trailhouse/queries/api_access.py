@@ -1,0 +1,174 @@
+"""Who sends a request: the key in its Authorization header, and what is done about wrong ones."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import ipaddress
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+
+from trailhouse.queries.caller import Caller
+from trailhouse.queries.errors import LockedOut, MissingScope, NotAuthenticated
+from trailhouse.queries.key import Key, Scope, id_of, is_match, is_of
+from trailhouse.queries.key_ring import KeyRing
+from trailhouse.queries.lockout import Lockout
+from trailhouse.queries.metrics import ApiMetrics
+
+SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key"},
+    "basic": {"type": "http", "scheme": "basic", "description": "user name and API key"},
+}
+# What OpenAPI says of a route that takes keys.
+SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"basic": []}]
+# A key nobody knows may have been made a moment ago: the table is looked at again, so often at most.
+NEW_KEY_S: Final = 1.0
+_HEADER_LENGTH_MAX: Final = 1024
+log = logging.getLogger(__name__)
+
+
+class Access:
+    """Finds the key of a request. For the event loop's thread; only reading the keys anew takes another.
+
+    A wrong secret for a key that exists counts against that key and the sender's address together, anything else
+    against the address. So whoever guesses is locked out, and good keys that come from the same address, a proxy's
+    for instance, go on being good. Keys that are revoked or expired are refused, but nobody guessed them.
+    """
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        lockout: Lockout,
+        metrics: ApiMetrics,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ring, self._lockout, self._metrics, self._now = ring, lockout, metrics, now
+        self._refresh: asyncio.Future[None] | None = None
+
+    async def key(self, request: Request, scope: Scope) -> Key:
+        """The request's key; raises `NotAuthenticated`, `LockedOut`, `MissingScope`, `StorageUnavailable`."""
+        header = authorization(request)
+        if header is None:
+            raise NotAuthenticated("this needs an API key")
+        address = address_of(request)
+        username, text = credentials(header)
+        key = self._check(await self._find(text, address), username, text, address)
+        if not key.allows(scope):
+            self._metrics.key_checks.labels("scope").inc()
+            raise MissingScope(scope)
+        self._metrics.key_checks.labels("ok").inc()
+        return key
+
+    async def _find(self, text: str, address: str) -> Key | None:
+        """The key whose id `text` has, if there is one. One made a moment ago is found, too, if it takes a moment."""
+        if not self._ring.is_current:
+            await self._read_keys()
+        key_id = id_of(text)
+        if key_id is None:
+            return None
+        key = self._ring.find(key_id)
+        if key is None and not self._lockout.locked_for(address):
+            await asyncio.sleep(max(0.0, NEW_KEY_S - self._ring.age_s))
+            await self._read_keys(NEW_KEY_S)
+            key = self._ring.find(key_id)
+        return key
+
+    def _check(self, key: Key | None, username: str | None, text: str, address: str) -> Key:
+        subject = address if key is None else (address, key.key_id)
+        if (wait_s := self._lockout.locked_for(subject)) > 0:
+            self._metrics.key_checks.labels("locked").inc()
+            raise LockedOut(wait_s)
+        if not is_match(key, text):
+            self._metrics.key_checks.labels("wrong").inc()
+            if self._lockout.fail(subject):
+                # No address: it may be a person's.
+                log.warning("too many wrong keys from one address: locked out for a while")
+            raise NotAuthenticated
+        assert key is not None  # nothing else matches
+        if key.status(self._now()) != "active" or (username is not None and not is_of(key, username)):
+            self._metrics.key_checks.labels("stale").inc()
+            raise NotAuthenticated
+        return key
+
+    async def _read_keys(self, older_s: float | None = None) -> None:
+        """All requests that find the keys too old wait for one reading of them."""
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.ensure_future(run_in_threadpool(self._ring.refresh, older_s))
+            # A failure nobody waits for any more is not the loop's business.
+            self._refresh.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(self._refresh)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who may read: holders of a key with `scope`, and with `anonymous` rights, if any, whoever brings no key."""
+
+    access: Access
+    scope: Scope
+    anonymous: Caller | None = None
+
+    @property
+    def security(self) -> list[dict[str, list[str]]]:
+        """For OpenAPI."""
+        return [*SECURITY, *([{}] if self.anonymous else [])]
+
+    async def caller(self, request: Request) -> Caller:
+        """Whose rights a request reads with; a key that is not valid never falls back on `anonymous`."""
+        if self.anonymous is not None and authorization(request) is None:
+            return self.anonymous
+        return (await self.access.key(request, self.scope)).caller
+
+
+def authorization(request: Request) -> str | None:
+    """The Authorization header; raises `NotAuthenticated` when there are several or it is longer than any key needs."""
+    found = request.headers.getlist("authorization")
+    if not found:
+        return None
+    if len(found) > 1 or len(found[0]) > _HEADER_LENGTH_MAX:
+        raise NotAuthenticated
+    return found[0]
+
+
+def credentials(header: str) -> tuple[str | None, str]:
+    """(user name, key) of `Basic` or (None, key) of `Bearer`; an empty key for anything else."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return None, rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            username, _, text = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, ValueError):
+            return None, ""
+        return username, text
+    return None, ""
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, for counting: an IPv6 client has a whole /64 to change its address in."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return host
+
+
+def describe(app: FastAPI) -> None:
+    """Say in OpenAPI how keys are sent."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = make()
+        document.setdefault("components", {})["securitySchemes"] = SCHEMES
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # the way FastAPI's docs say
