@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -31,10 +32,13 @@ def resident_mb():
 NEXT = "AuditProducer(kafka, spool=folder).close()"
 
 
-def start(script: str, kafka: KafkaSettings, folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """A program that knows `kafka`, the spool's `folder`, and `work(trail, events, start=0)`."""
+def start(
+    script: str, kafka: KafkaSettings, folder: Path, *arguments: str, wrapper: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    """A program that knows `kafka`, the spool's `folder`, and `work(trail, events, start=0)`; run by `wrapper`."""
     return subprocess.Popen(
         [
+            *wrapper,
             sys.executable,
             *QUIET_FORK,
             "-c",
@@ -44,6 +48,7 @@ def start(script: str, kafka: KafkaSettings, folder: Path, *arguments: str) -> s
             str(folder),
             *arguments,
         ],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -148,16 +148,20 @@ class Buffer:
                 )
             return self.counts()
 
-    def wait_while_moving(self, idle_s: float) -> None:
-        """Wait until the sender has nothing left, as long as it settles something every `idle_s` seconds; with a durable
-        store not while Kafka is known to be away.
+    def wait_for_sender(self, *, timeout_s: float | None, idle_s: float) -> None:
+        """Wait until the sender has nothing left, adopted events included: at most `timeout_s`; or, when that is None,
+        as long as it settles something every `idle_s`, with a durable store not while Kafka is known to be away.
         """
         with self._lock:
-            moved_at = self._clock()
+            began_at = self._clock()
             while self._has_sender and self._sender != threading.get_ident():
-                moved_at = max(moved_at, self._settled_at)
-                left_s = moved_at + idle_s - self._clock()
-                if left_s <= 0 or (self.trouble and self.store.is_durable):
+                if timeout_s is not None:
+                    left_s = began_at + timeout_s - self._clock()
+                else:
+                    left_s = max(began_at, self._settled_at) + idle_s - self._clock()
+                    if self.trouble and self.store.is_durable:
+                        return
+                if left_s <= 0:
                     return
                 self._settled.wait(min(left_s, ROOM_POLL_S))
 

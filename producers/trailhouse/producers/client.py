@@ -227,10 +227,7 @@ class AuditProducer:
         self._buffer.close()
         if self._buffer.claim():
             self._start_sender()
-        if timeout is None:
-            self._buffer.wait_while_moving(self._close_timeout_s)
-        else:
-            self._buffer.wait(timeout)
+        self._buffer.wait_for_sender(timeout_s=timeout, idle_s=self._close_timeout_s)
         self._sender.abandon()
         if (thread := self._thread) is not None and thread is not threading.current_thread():
             # A sender that is in the middle of connecting sees it was abandoned some seconds later.
