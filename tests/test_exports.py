@@ -31,6 +31,7 @@ EXPORTS: dict[str, list[str]] = {
         "SpoolFailed",
         "SpoolSettings",
         "Transport",
+        "derive_id",
     ],
     "trailhouse.stream": [],
     "trailhouse.sinks": [],

@@ -6,6 +6,7 @@ import pytest
 
 from trailhouse.deploy.checks import NEEDED_MEMORY, PACKAGES, check_memory, check_packages, check_python
 from trailhouse.deploy.errors import DeployError, MissingPackage
+from trailhouse.deploy.invocation import install_line
 
 
 def test_an_old_python_is_named() -> None:
@@ -21,7 +22,7 @@ def test_a_missing_package_comes_with_its_pip_line() -> None:
     check_packages(PACKAGES)
     with pytest.raises(MissingPackage, match="'no_such_package' is not installed") as caught:
         check_packages(["no_such_package"])
-    assert caught.value.hint == "pip install 'trailhouse[local]'"
+    assert caught.value.hint == install_line("local")
 
 
 def test_short_memory_is_named() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from trailhouse.deploy.errors import PortTaken
 from trailhouse.deploy.failures import Failure, failure_of
+from trailhouse.deploy.invocation import install_line
 from trailhouse.producers.errors import SettingsError
 
 
@@ -33,7 +34,7 @@ def test_errors_of_ours_speak_for_themselves() -> None:
 def test_a_missing_package_comes_with_its_pip_line(name: str, extra: str) -> None:
     """Whichever optional package is missing, the line that brings it is printed."""
     failure = failure_of(ModuleNotFoundError(f"No module named {name!r}", name=name))
-    assert failure.hint == f"pip install 'trailhouse[{extra}]'"
+    assert failure.hint == install_line(extra)
 
 
 def test_exit_codes() -> None:

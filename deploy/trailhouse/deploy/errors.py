@@ -10,6 +10,8 @@ DeployError
 
 from __future__ import annotations
 
+from trailhouse.deploy.invocation import install_line
+
 
 class DeployError(Exception):
     """Root; the message says what happened, `cause` why, `hint` what to do."""
@@ -30,9 +32,7 @@ class MissingPackage(DeployError):
     """The optional package `package` is not installed; `extra` of ours brings it."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"the package {package!r} is not installed", hint=f"pip install 'trailhouse[{extra}]'"
-        )
+        super().__init__(f"the package {package!r} is not installed", hint=install_line(extra))
         self.package, self.extra = package, extra
 
 

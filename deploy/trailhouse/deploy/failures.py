@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from trailhouse.deploy.invocation import install_line, spelled
+
 FAILED: Final = 1
 USAGE: Final = 2
 REFUSED: Final = 4
@@ -50,7 +52,7 @@ class Failure:
 
     def __str__(self) -> str:
         parts = (("error", self.error), ("cause", self.cause), ("hint", self.hint))
-        return "\n".join(f"{name}: {text}" for name, text in parts if text)
+        return "\n".join(f"{name}: {spelled(text)}" for name, text in parts if text)
 
 
 def failure_of(error: BaseException, commands: Sequence[str] = ()) -> Failure:
@@ -61,9 +63,7 @@ def failure_of(error: BaseException, commands: Sequence[str] = ()) -> Failure:
     if isinstance(error, KeyboardInterrupt):
         return Failure("interrupted", code=INTERRUPTED)
     if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
-        return Failure(
-            f"the package {error.name!r} is not installed", hint=f"pip install 'trailhouse[{extra}]'"
-        )
+        return Failure(f"the package {error.name!r} is not installed", hint=install_line(extra))
     if say := getattr(error, "format_message", None):  # click's own errors
         where = getattr(getattr(error, "ctx", None), "command_path", "trailhouse")
         return _usage(say(), getattr(error, "exit_code", USAGE), commands, where)

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from trailhouse.deploy.invocation import spelled
+
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -38,8 +40,8 @@ def has_colour(environ: Mapping[str, str], *, is_terminal: bool) -> bool:
 
 
 def say(text: str) -> None:
-    """Progress and advice: to stderr, so that stdout holds data only."""
-    print(text, file=sys.stderr, flush=True)
+    """Progress and advice: to stderr, so that stdout holds data only. Commands in it are spelled to be pasted."""
+    print(spelled(text), file=sys.stderr, flush=True)
 
 
 def print_json(value: object) -> None:

@@ -18,6 +18,7 @@ from trailhouse.producers.errors import (
     SpoolFailed,
 )
 from trailhouse.producers.event import ActorType, AuditEvent, Outcome
+from trailhouse.producers.identity import derive_id
 from trailhouse.producers.settings import BufferSettings, KafkaSettings, SpoolSettings
 from trailhouse.producers.transport import MemoryTransport, Transport
 
@@ -41,4 +42,5 @@ __all__ = [
     "SpoolFailed",
     "SpoolSettings",
     "Transport",
+    "derive_id",
 ]

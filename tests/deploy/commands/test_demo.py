@@ -57,7 +57,7 @@ def test_the_demo_counts_everything_once(clone: Path, tmp_path: Path) -> None:
         assert "ada@example.com" in done.stdout
         assert re.search(r"commit:create +2\n", done.stdout)
         assert re.search(
-            r"… and \d+ more: trailhouse report events_by_action --org acme --since \S+ --until \S+ --data \S",
+            r"… and \d+ more: \S*/trailhouse report events_by_action --org acme --since \S+ --until \S+ --data \S",
             done.stdout,
         )
         assert runfile.all_running(state / "run") == []

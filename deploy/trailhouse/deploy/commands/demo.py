@@ -39,7 +39,7 @@ def demo(
 
     folder = StackFolder.at(data)
     end_on_sigterm()
-    say(f"trailhouse demo   (state {data}; remove: make demo-clean)")
+    say(f"The demo   (state {data}; remove: make demo-clean)")
     try:
         stack = launch.start(folder, os.environ, choice="auto", progress=report_progress)
     except StackRunning:
@@ -102,7 +102,7 @@ def _show(stack: Stack, folder: StackFolder, git: Path | None) -> int:
     print(flush=True)
     for table in steps.reports(stack, [each.org for each in sent]):
         print(table, flush=True)
-    print(steps.ways_to_ask(stack, "trailhouse"), flush=True)
+    print(steps.ways_to_ask(stack), flush=True)
     return books.unaccounted
 
 
