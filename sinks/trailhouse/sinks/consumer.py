@@ -11,9 +11,9 @@ which raw offset that is (`marks.py`). What a crash repeats, the mark recognises
 | after the commit                  | nothing is repeated                                                  |
 | loses its partitions meanwhile    | its batch is stale and dropped; the new owner reads from the last pair |
 
-A record beyond missing ones (a gap) is not stored and the position stays before it; reading goes on, because the
-missing range comes further on in the log (a worker that resumes, a refill). Once it came, the log is read again from
-the gap.
+A record beyond missing ones (a gap, `gap.py`) is not stored and the position stays before it; reading goes on, because
+the missing range comes further on in the log (a refill, a worker that resumes). Once it came, the log is read again
+from the gap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,8 +34,11 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
+from trailhouse.producers.kafka_socket import CLOSING
 from trailhouse.sinks.batch import Batch, Limits
+from trailhouse.sinks.gap import Gaps, Partition
 from trailhouse.sinks.head import Head, read_heads
+from trailhouse.sinks.lookout import Lookout
 from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
@@ -52,26 +54,6 @@ FINISH_GRACE_S: Final = 3.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Gap:
-    """Raw offsets up to `last` of topic id `epoch` are missing before the record at `position` of the enriched log."""
-
-    position: int
-    epoch: str
-    last: int
-
-
-@dataclass(slots=True)
-class Partition:
-    """What the sink knows of one partition it owns: its mark, where to read on, and a gap it waits behind."""
-
-    mark: Mark
-    position: int
-    gap: Gap | None = None
-    #: Records of the enriched log not read yet.
-    lag: int = 0
-
-
 class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
     """One member of the sink group. `step` does one round; `finish` stores and commits what is in hand."""
 
@@ -85,6 +67,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._flying: Batch | None = None
         self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._letters: KafkaProducer | None = None
+        self._lookout = Lookout(settings)
+        self._gaps = Gaps(self._lookout, metrics)
         self._consumer = KafkaConsumer(
             bootstrap_servers=settings.kafka.bootstrap.split(","),
             client_id="trailhouse-sink",
@@ -98,8 +82,10 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             fetch_max_bytes=16 << 20,
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_s * 250),
+            **CLOSING,
         )
         self._consumer.subscribe([settings.kafka.enriched_topic], listener=self)
+        self._lookout.start()
 
     # The listener runs on the consumer's I/O thread, where no consumer method may block: it only bumps a number.
     def on_partitions_revoked(self, revoked: Any) -> None:
@@ -127,6 +113,10 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             return
         for tp, records in fetched.items():
             self._take(tp, records)
+        for tp, state in self._partitions.items():
+            if (position := self._gaps.look(state, self._position(tp))) is not None:
+                self._consumer.seek(tp, position)
+                self._batch.marks[tp] = (state.position, state.mark)
         if self._flight is not None and self._flight.done():
             self._land(timeout_s=0)
         if self._flight is None and self._batch.is_due(self._limits, time.monotonic()):
@@ -151,6 +141,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             self._generation += 1  # the storing thread gives up its retries
             is_idle = False
         self._storing.shutdown(wait=False)
+        self._lookout.stop()
         self._consumer.close()
         return is_idle
 
@@ -158,7 +149,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         """After any change of assignment: drop what is not stored; position and mark come from one committed pair."""
         generation = self._generation
         self._batch, self._partitions = Batch(generation, time.monotonic()), {}
-        self._metrics.gap.clear()  # what was said of partitions that went away would stay said
+        self._gaps.forget()
         self._metrics.lag.clear()
         self._consumer.resume(
             *self._consumer.paused()
@@ -183,12 +174,20 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             if mark is None or committed is None:
                 # No commit, or one whose mark was lost: read the whole log again rather than guess. Repeats are harmless.
                 self._consumer.seek_to_beginning(tp)
-                self._partitions[tp] = Partition(NOTHING_STORED, -1)
+                self._partitions[tp] = Partition(tp.partition, NOTHING_STORED, -1)
             else:
                 self._consumer.seek(tp, committed.offset)
-                self._partitions[tp] = Partition(mark, committed.offset)
+                self._partitions[tp] = Partition(tp.partition, mark, committed.offset)
         self._restored = generation
         log.info("assigned partitions %s", sorted(tp.partition for tp in self._partitions))
+
+    def _position(self, tp: TopicPartition) -> int:
+        """Where the next record comes from, control records passed over; -1 while unknown.
+
+        `KafkaConsumer.position` would wait for a broker that is away.
+        """
+        state = self._consumer._subscription.assignment.get(tp)  # noqa: SLF001
+        return state.position.offset if state is not None and state.position is not None else -1
 
     def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
         """Judge records in log order. The usual case, one after the other without a gap, is all there is per record."""
@@ -239,32 +238,13 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         elif verdict is Verdict.NEXT:
             self._batch.add(record.value, head)
             state.mark = state.mark.advanced(head.epoch, head.offset)
-            if state.gap is not None and state.mark.hwms.get(state.gap.epoch, -1) >= state.gap.last:
-                return self._close_gap(tp, state, state.gap)
+            if state.gap is not None and state.mark.hwm(state.gap.epoch) >= state.gap.last:
+                self._consumer.seek(tp, self._gaps.close(state, "filled"))
+                return True
         elif state.gap is None:
-            self._open_gap(tp, state, record, head)
+            state.position = record.offset
+            self._gaps.open(state, record.offset, head.epoch, head.from_offset - 1)
         return False
-
-    def _open_gap(self, tp: TopicPartition, state: Partition, record: Any, head: Head) -> None:
-        first, last = state.mark.hwms.get(head.epoch, -1) + 1, head.from_offset - 1
-        log.critical(
-            "GAP: raw offsets %d..%d of partition %d (topic id %s) are missing from the enriched topic; nothing beyond "
-            "them is stored until they arrive (restart the stream worker to have them written again)",
-            first,
-            last,
-            tp.partition,
-            head.epoch,
-        )
-        state.position, state.gap = record.offset, Gap(record.offset, head.epoch, last)
-        self._metrics.gap.labels(tp.partition).set(last - first + 1)
-
-    def _close_gap(self, tp: TopicPartition, state: Partition, gap: Gap) -> bool:
-        """The missing records came, further on in the log: read again from where they were missed."""
-        log.warning("gap in partition %d is filled up to offset %d", tp.partition, gap.last)
-        state.gap = None
-        self._metrics.gap.labels(tp.partition).set(0)
-        self._consumer.seek(tp, gap.position)
-        return True
 
     def _take_off(self) -> None:
         """Hand the batch to the storing thread and start the next one."""
@@ -292,6 +272,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 bootstrap_servers=self._settings.kafka.bootstrap.split(","),
                 acks="all",
                 max_request_size=1_200_000,
+                **CLOSING,
             )
         letter = Letter(
             Place(head.epoch, head.partition, head.offset),

@@ -2,6 +2,7 @@
 
 SinkError
 ├── MigrationError     a migration was edited after it ran, is missing, or failed
+├── RangeRefused       a range of raw offsets cannot be accepted as lost
 └── StorageRefused     ClickHouse refused an insert because of a row in it
 """
 
@@ -18,6 +19,10 @@ class SinkError(Exception):
 
 class MigrationError(SinkError):
     """A migration was edited after it was applied, is missing, or failed."""
+
+
+class RangeRefused(SinkError):
+    """A range of raw offsets is not missing, or not gone for good."""
 
 
 class StorageRefused(SinkError):

@@ -36,12 +36,16 @@ class Mark:
         A partition never seen before starts wherever its first record does (the raw log may have expired before);
         any later topic id must start at 0, because the worker reads a new topic from its beginning.
         """
-        hwm = self.hwms.get(epoch)
-        if hwm is None:
-            return Verdict.NEXT if not self.hwms or from_offset <= 0 else Verdict.BEYOND_GAP
+        if not self.hwms:
+            return Verdict.NEXT
+        hwm = self.hwm(epoch)
         if offset <= hwm:
             return Verdict.REPEAT
         return Verdict.NEXT if from_offset <= hwm + 1 else Verdict.BEYOND_GAP
+
+    def hwm(self, epoch: str) -> int:
+        """The last raw offset up to which everything of topic id `epoch` is stored; -1 when nothing is."""
+        return self.hwms.get(epoch, -1)
 
     @property
     def latest(self) -> tuple[str, int]:

@@ -19,6 +19,10 @@ LAG: Final = "trailhouse_sink_lag_records"  # Gauge: enriched records not yet st
 GAP: Final = (
     "trailhouse_sink_gap_records"  # Gauge: raw offsets missing before what arrived, by partition; must be 0
 )
+GONE: Final = (
+    "trailhouse_sink_gap_gone_records"  # Gauge: missing raw offsets that the raw topic does not hold any more
+)
+GAPS: Final = "trailhouse_sink_gaps"  # Counter: gaps, by what became of them (opened, filled, lost)
 NEWEST: Final = "trailhouse_sink_newest_timestamp_seconds"  # Gauge: broker time of the newest record stored
 
 
@@ -35,6 +39,8 @@ class SinkMetrics:
     retries: Counter = field(init=False)
     lag: Gauge = field(init=False)
     gap: Gauge = field(init=False)
+    gone: Gauge = field(init=False)
+    gaps: Counter = field(init=False)
     newest: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,6 +83,21 @@ class SinkMetrics:
                 ["partition"],
                 registry=self.registry,
             ),
+        )
+        put(
+            self,
+            "gone",
+            Gauge(
+                GONE,
+                "Missing raw offsets that the raw topic does not hold any more, by partition; must be 0",
+                ["partition"],
+                registry=self.registry,
+            ),
+        )
+        put(
+            self,
+            "gaps",
+            Counter(GAPS, "Gaps, by what became of them", ["became"], registry=self.registry),
         )
         put(
             self,

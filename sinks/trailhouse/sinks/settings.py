@@ -71,6 +71,13 @@ class SinkSettings(Settings):
         check=bool,
         wanted="a group name",
     )
+    stream_group: str = setting(
+        "TRAILHOUSE_STREAM_GROUP",
+        "trailhouse-stream",
+        "Kafka consumer group of the stream workers, whose committed offsets say what must have arrived",
+        check=bool,
+        wanted="a group name",
+    )
     instance: str = setting(
         "TRAILHOUSE_SINK_INSTANCE",
         "",

@@ -24,10 +24,13 @@ REJECTED: Final = "trailhouse_stream_rejected"  # Counter: rejected records by r
 BUNDLE_SECONDS: Final = (
     "trailhouse_stream_bundle_seconds"  # Histogram: fetch of a bundle to its confirmed write
 )
+REFILLED: Final = "trailhouse_stream_refilled"  # Counter: raw records written again to fill a gap
 LAG: Final = "trailhouse_stream_lag_records"  # Gauge: raw records not yet written on, by partition
 NEWEST: Final = (
     "trailhouse_stream_newest_timestamp_seconds"  # Gauge: broker time of the newest record written on
 )
+
+BREAKER: Final = "trailhouse_breaker_open"  # Gauge: 1 while the breaker holds the partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,10 @@ class StreamMetrics:
     records: Counter = field(init=False)
     rejected: Counter = field(init=False)
     bundle_seconds: Histogram = field(init=False)
+    refilled: Counter = field(init=False)
     lag: Gauge = field(init=False)
     newest: Gauge = field(init=False)
+    breaker: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -62,8 +67,23 @@ class StreamMetrics:
         )
         put(
             self,
+            "refilled",
+            Counter(REFILLED, "Raw records written again to fill a gap", registry=self.registry),
+        )
+        put(
+            self,
             "lag",
             Gauge(LAG, "Raw records not yet written on, by partition", ["partition"], registry=self.registry),
+        )
+        put(
+            self,
+            "breaker",
+            Gauge(
+                BREAKER,
+                "1 while the breaker holds the partition, 0 after; by partition",
+                ["partition"],
+                registry=self.registry,
+            ),
         )
         put(
             self,

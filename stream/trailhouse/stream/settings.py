@@ -60,6 +60,13 @@ class StreamSettings(Settings):
         check=bool,
         wanted="a group name",
     )
+    sink_groups: str = setting(
+        "TRAILHOUSE_SINK_GROUP",
+        "trailhouse-sink",
+        "Consumer group of the sinks whose gaps the workers refill; several separated by commas",
+        check=bool,
+        wanted="a group name",
+    )
     instance: str = setting(
         "TRAILHOUSE_STREAM_INSTANCE",
         "",
@@ -86,6 +93,27 @@ class StreamSettings(Settings):
         check=lambda n: n >= 1,
         wanted="at least 1",
     )
+    breaker_records: int = setting(
+        "TRAILHOUSE_BREAKER_RECORDS",
+        1000,
+        "Consecutive records of a partition in which the breaker counts rejects; 0 switches it off",
+        check=lambda n: n == 0 or 10 <= n <= 1_000_000,
+        wanted="0, or 10 to 1000000",
+    )
+    breaker_share: float = setting(
+        "TRAILHOUSE_BREAKER_SHARE",
+        0.5,
+        "Share of rejects among them above which the partition is held",
+        check=lambda share: 0 < share < 1,
+        wanted="above 0, below 1",
+    )
+    breaker_hold_s: float = setting(
+        "TRAILHOUSE_BREAKER_HOLD_S",
+        3600.0,
+        "Seconds after which a held partition goes on by itself; 0 = only when somebody closes the breaker",
+        check=lambda seconds: seconds >= 0,
+        wanted="at least 0",
+    )
     session_timeout_s: float = setting(
         "TRAILHOUSE_STREAM_SESSION_TIMEOUT_S",
         10.0,
@@ -100,6 +128,11 @@ class StreamSettings(Settings):
         check=lambda s: s > 0,
         wanted="above 0",
     )
+
+    @property
+    def sinks(self) -> list[str]:
+        """Groups of sinks whose gaps the workers refill."""
+        return [group.strip() for group in self.sink_groups.split(",")]
 
     @property
     def orgs(self) -> frozenset[str] | None:

@@ -58,14 +58,15 @@ def wanted_configs(settings: KafkaSettings) -> dict[str, dict[str, str]]:
 @contextmanager
 def admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     """An admin client that is closed afterwards; raises `TopicError` when no broker answers."""
-    client = _open(settings)
+    client = open_admin(settings)
     try:
         yield client
     finally:
         client.close()
 
 
-def _open(settings: KafkaSettings) -> KafkaAdminClient:
+def open_admin(settings: KafkaSettings) -> KafkaAdminClient:
+    """An admin client; raises `TopicError` when no broker answers."""
     try:
         return KafkaAdminClient(
             bootstrap_servers=settings.bootstrap.split(","),
@@ -156,16 +157,20 @@ class TopicIds:
 
     def read(self, name: str) -> str:
         """The topic's id as Kafka prints it; raises `TopicError` when it does not exist or no broker answers."""
-        client = self._client = self._client or _open(self._settings)
+        return self.find(name).id
+
+    def find(self, name: str) -> Topic:
+        """The topic as it is now; raises as `read`."""
+        client = self._client = self._client or open_admin(self._settings)
         try:
             topic = _describe(client, [name]).get(name)
         except KafkaError:
             client.close()
-            client = self._client = _open(self._settings)
+            client = self._client = open_admin(self._settings)
             topic = _describe(client, [name]).get(name)
         if topic is None:
             raise MissingTopic(name)
-        return topic.id
+        return topic
 
     def close(self) -> None:
         """Close the connection; the next `read` opens another."""

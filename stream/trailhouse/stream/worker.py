@@ -9,10 +9,12 @@ import threading
 from typing import Any, Final
 
 import faust
+from faust.types import TP
 
 from trailhouse.stream.app import EXIT_INFRASTRUCTURE, create_app
 from trailhouse.stream.logs import log_to_stderr
 from trailhouse.stream.metrics import StreamMetrics, serve_metrics
+from trailhouse.stream.refill import Refiller
 from trailhouse.stream.settings import StreamSettings
 from trailhouse.stream.topics import TopicError, check_topics
 
@@ -36,6 +38,11 @@ class Worker(faust.Worker):
         self._on_sigterm()
 
 
+def owns(app: faust.App, settings: StreamSettings, partition: int) -> bool:
+    """Whether the raw partition is assigned to this worker now."""
+    return TP(settings.kafka.raw_topic, partition) in app.consumer.assignment()
+
+
 def run(settings: StreamSettings) -> None:
     """Run until told to stop (SIGTERM, SIGINT). Infrastructure errors end the process with status 70."""
     log_to_stderr()
@@ -55,5 +62,6 @@ def run(settings: StreamSettings) -> None:
     }
     worker = Worker(app, **arguments)
     worker.grace_s = settings.stop_grace_s
+    Refiller(settings, metrics, lambda partition: owns(app, settings, partition)).start()
     app.finalize()
     worker.execute_from_commandline()

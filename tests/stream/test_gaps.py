@@ -1,0 +1,76 @@
+"""`gaps`: ranges as people write them, and requests for refills as Kafka keeps them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import suppress
+
+import pytest
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    NotCoordinatorError,
+    UnknownMemberIdError,
+)
+from kafka.structs import OffsetAndMetadata
+
+from trailhouse.producers.settings import KafkaSettings
+from trailhouse.stream.gaps import GapRequests, GroupOffsets, Range
+from trailhouse.stream.topics import create_topics
+
+
+def test_a_range_is_read_back_as_it_was_written() -> None:
+    """`EPOCH/PARTITION/FIRST-LAST`, both ends included."""
+    found = Range("n3w/id", 2, 5, 9)
+    assert str(found) == "n3w/id/2/5-9"
+    assert Range.parse(str(found)) == found
+    assert found.records == 5
+
+
+@pytest.mark.parametrize("text", ["", "e/0", "e/0/5", "e/0/9-5", "e/x/1-2", "/0/1-2", "e/-1/1-2", "e/0/-3-2"])
+def test_what_is_no_range_is_refused(text: str) -> None:
+    """Nothing that could name something else by mistake."""
+    with pytest.raises(ValueError):
+        Range.parse(text)
+
+
+def test_requests_are_open_until_the_mark_passed_them(kafka_settings: KafkaSettings) -> None:
+    """Asked, shrunk by the sinks' own mark, passed, taken back: each as the stream will see it."""
+    create_topics(kafka_settings, 3)
+    group = f"sink-{uuid.uuid4().hex[:6]}"
+    requests, marks = GapRequests(kafka_settings, group), GroupOffsets(kafka_settings)
+
+    def mark(metadata: str) -> None:
+        marks.write(group, kafka_settings.enriched_topic, {2: OffsetAndMetadata(7, metadata, -1)})
+
+    assert requests.read() == []
+    first, second = Range("id", 0, 3, 4), Range("id", 2, 10, 20)
+    for _ in range(100):  # a fresh broker refuses until it has made the topic that holds offsets
+        with suppress(CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+            requests.write({0: first, 2: second})
+            break
+        time.sleep(0.1)
+    assert requests.read() == [first, second]
+    mark('{"id":14}')
+    assert requests.read() == [first, Range("id", 2, 15, 20)]
+    mark('{"other":99}')
+    assert requests.read() == [first, second]
+    requests.write({0: None})
+    mark('{"id":20}')
+    assert requests.read() == []
+    for broken in ("no JSON", "[]", '{"epoch":"id"}'):
+        marks.write(f"{group}-gaps", kafka_settings.enriched_topic, {0: OffsetAndMetadata(3, broken, -1)})
+        assert requests.read() == []
+    requests.close()
+    marks.close()
+
+
+def test_a_refused_commit_is_an_error(kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request nobody holds would never be answered."""
+    create_topics(kafka_settings, 1)
+    offsets = GroupOffsets(kafka_settings)
+    monkeypatch.setattr(offsets.client, "alter_group_offsets", lambda *_: {0: UnknownMemberIdError})
+    with pytest.raises(UnknownMemberIdError):
+        offsets.write("group", kafka_settings.enriched_topic, {0: OffsetAndMetadata(1, "", -1)})
+    offsets.close()
