@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -121,6 +122,17 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
         == "0\n"
     )
 
+    # The first key is shown where the stack was started, once; with it the collector takes an event.
+    (key,) = re.findall(r"^admin key +(thk_\w+)$", started.stderr, re.MULTILINE)
+    assert not any(key in log.read_text(errors="replace") for log in (machine.folder / "logs").glob("*.log"))
+    sent = httpx.post(
+        f"{endpoints['api']}/api/v1/events",
+        json={"action": "user:login", "org_id": "acme"},
+        auth=("admin", key),
+        timeout=30,
+    )
+    assert sent.status_code == 202, sent.text
+
     secrets = json.loads((machine.folder / "secrets.json").read_text())
     hidden = [secrets["pepper"], *secrets["clickhouse"].values()]
     for process in machine.processes:
@@ -159,6 +171,7 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     assert machine("status").returncode == 1
     back = machine("up", "--data", folder, "--detach")
     assert back.returncode == 0, back.stderr
+    assert "admin key" not in back.stderr
     assert machine.status()["endpoints"] == endpoints
 
     family = machine.processes

@@ -303,18 +303,13 @@ def test_metrics_know_no_organisation(client: httpx.Client) -> None:
     assert "alice" not in text
 
 
-def test_the_examples_of_the_docs_run(
-    world: World, client: httpx.Client, topic: Topic, tmp_path: Path
-) -> None:
-    """Every bash block of docs/collector.md, one after the other in one shell, as they stand."""
-    page = (Path(__file__).parents[2] / "docs" / "collector.md").read_text()
-    script = "\n".join(re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
-    assert script.count("http://127.0.0.1:8080") == script.count("curl") == 3
-    script = script.replace("http://127.0.0.1:8080", str(client.base_url).rstrip("/"))
-    command = f"{sys.executable} -m trailhouse.deploy"
+def run_shell(script: str, client: httpx.Client, world: World, folder: Path) -> list[dict[str, Any]]:
+    """Commands of a page as they stand, in one shell, on another port; the JSON objects they print."""
+    address, command = str(client.base_url).rstrip("/"), f"{sys.executable} -m trailhouse.deploy"
+    script = re.sub(r"\$\((?:\.venv/bin/)?trailhouse ", lambda _: f"$({command} ", script)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script.replace("$(trailhouse ", f"$({command} ")],
-        cwd=tmp_path,
+        ["bash", "-euo", "pipefail", "-c", script.replace("http://127.0.0.1:8080", address)],
+        cwd=folder,
         env={**os.environ, "TRAILHOUSE_CLICKHOUSE_DSN": world.settings.dsn.reveal()},
         capture_output=True,
         text=True,
@@ -322,10 +317,33 @@ def test_the_examples_of_the_docs_run(
         check=False,
     )
     assert done.returncode == 0, done.stderr + done.stdout
-    one, first, second = [json.loads(answer) for answer in re.findall(r"\{.*?\}", done.stdout)]
+    return [json.loads(answer) for answer in re.findall(r"\{[^{}]*\}", done.stdout)]
+
+
+def bash_of(page: str) -> list[str]:
+    text = (Path(__file__).parents[2] / page).read_text()
+    return re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_of_its_page_run(
+    world: World, client: httpx.Client, topic: Topic, tmp_path: Path
+) -> None:
+    """Every block of docs/collector.md, one after the other."""
+    script = "\n".join(bash_of("docs/collector.md"))
+    assert script.count("http://127.0.0.1:8080") == script.count("curl ") == 3
+    one, first, second = run_shell(script, client, world, tmp_path)
     assert (one["accepted"], first["accepted"]) == (1, 2)
     assert first == second
     assert [event["event_id"] for event in topic.read()] == one["ids"] + first["ids"] * 2
+
+
+def test_the_example_of_the_readme_runs(
+    world: World, client: httpx.Client, topic: Topic, tmp_path: Path
+) -> None:
+    """The key that its first line makes is good for its second at once."""
+    (script,) = [block for block in bash_of("README.md") if PATH in block]
+    (answer,) = run_shell(script, client, world, tmp_path)
+    assert [event["event_id"] for event in topic.read()] == answer["ids"]
 
 
 def test_nothing_personal_is_logged(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -35,7 +35,9 @@ def install(app: FastAPI) -> None:
 def _query_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QueryError)  # what the handler is registered for
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s: %s", request.url.path, error, exc_info=error)
+        # Who has no cause has nothing to add: Kafka is away, and that as often as somebody asks.
+        is_puzzling = error.__cause__ is not None or error.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        log.error("%s: %s", request.url.path, error, exc_info=error if is_puzzling else None)
     members = (
         {"parameter": name}
         if (name := getattr(error, "name", None)) and error.status == HTTPStatus.BAD_REQUEST
