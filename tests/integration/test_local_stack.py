@@ -24,6 +24,7 @@ from trailhouse.deploy.launch import stop
 from trailhouse.deploy.programs import STORES, WORKERS
 
 ROLES = (*STORES, *WORKERS)
+LOOPBACKS = {"127.0.0.1", "::ffff:127.0.0.1"}
 
 
 class Machine:
@@ -138,12 +139,13 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     for process in machine.processes:
         shown = [*process.cmdline(), *process.environ().values()]
         assert not any(secret in word for word in shown for secret in hidden)
+    assert {address for process in machine.processes for address in listening(process)} <= LOOPBACKS
     assert files_with(machine.folder, hidden) == {"secrets.json", "reader.curl"}
 
     again = machine("up", "--data", folder, "--detach")
     assert again.returncode == 1
     assert "a stack runs in" in again.stderr
-    assert "hint: stop it: trailhouse down" in again.stderr
+    assert re.search(rf"hint: stop it: \S*trailhouse down --data {re.escape(folder)}\n", again.stderr)
 
     before = machine.pids()
     os.kill(before["clickhouse"], signal.SIGSTOP)  # the supervisor sees a process that runs
@@ -212,6 +214,12 @@ def exposed(folder: Path) -> list[str]:
             if not path.is_symlink() and path.lstat().st_mode & 0o077:
                 found.append(str(path))
     return found
+
+
+def listening(process: psutil.Process) -> set[str]:
+    """The addresses a process takes connections at."""
+    found = process.net_connections(kind="inet")
+    return {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
 
 
 def files_with(folder: Path, secrets: list[str]) -> set[str]:
