@@ -54,7 +54,10 @@ def main() -> int:
                 *path.drain(stage(), arguments.events // 2, min(arguments.runs, 3), _say),
                 path.latency(stage(), _say),
             ],
-            "emitter": lambda: emitter.compare(stage(), arguments.events // 8, arguments.runs, _say),
+            "emitter": lambda: [
+                *emitter.compare(stage(), arguments.events // 8, arguments.runs, _say),
+                *emitter.latency(stage(), arguments.events // 8, _say),
+            ],
             "soak": lambda: [soak.soak(stage(), arguments.soak_events, _say)],
         }
         for name, measure in parts.items():

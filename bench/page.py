@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.emitter import EMITTER, PLAIN
+from bench.emitter import EMITTER, IN_MEMORY, PLAIN
 from bench.figures import contenders, figure, ratio
 from bench.path import ROLES
 from bench.sink import INFILE, SINK
@@ -89,6 +89,8 @@ def _summary(rows: Mapping[str, Rows]) -> str:
             0.5,
             is_least=True,
         ),
+        Target("`emit` at level fast, median", _call(rows, "p50_us"), " µs", 10, is_least=False),
+        Target("`emit` at level fast, 99th percentile", _call(rows, "p99_us"), " µs", 40, is_least=False),
         Target("`trailhouse up` until everything answers", _seconds(stack, "up"), " s", 15, is_least=False),
         Target(
             "`trailhouse import git --wait`, 100 000 commits",
@@ -101,6 +103,11 @@ def _summary(rows: Mapping[str, Rows]) -> str:
     return "| | measured | target | |\n| --- | --- | --- | --- |\n" + "".join(
         f"{each.line}\n" for each in targets
     )
+
+
+def _call(rows: Mapping[str, Rows], key: str) -> float | None:
+    found = [row[key] for row in rows.get("emitter", []) if row["contender"] == "emit: fast, calls in a row"]
+    return found[0] if found else None
 
 
 def _seconds(rows: Rows, contender: str) -> float | None:
@@ -157,11 +164,13 @@ def _path(rows: Rows) -> str:
 
 def _emitter(rows: Rows) -> str:
     lines = []
-    for name in (EMITTER, PLAIN):
+    for name in (EMITTER, IN_MEMORY, PLAIN):
+        if name not in contenders(rows):
+            continue
         rate, cpu = figure(rows, name, "rate"), figure(rows, name, "cpu_s_per_million")
         lines.append(
             [
-                f"`{name}`" if name == EMITTER else name,
+                name if name == PLAIN else f"`{name}`",
                 f"{rate.median:,.0f}",
                 rate.spread,
                 f"{cpu.median:.3g}",
@@ -171,10 +180,24 @@ def _emitter(rows: Rows) -> str:
     said = (
         ""
         if share is None
-        else f"Checking, minting ids, encoding and keeping the books of delivery leave **{share:.2f}** of the driver's own rate.\n\n"
+        else f"Checking, minting ids, encoding, writing to the spool and reading back leave **{share:.2f}** of the driver's own rate.\n\n"
     )
     head = ["contender", "events/s, median", "spread", "CPU s per million"]
-    return f"## Emitter, from the call to Kafka's confirmation\n\n{said}{_table(head, lines)}"
+    calls = [
+        [
+            row["contender"].removeprefix("emit: "),
+            *(f"{row[key]:.1f}" for key in ("p50_us", "p99_us", "p99.9_us")),
+        ]
+        for row in rows
+        if "p50_us" in row
+    ]
+    parts = [f"## Emitter, from the call to Kafka's confirmation\n\n{said}{_table(head, lines)}"]
+    if calls:
+        parts.append(
+            "What a call costs its caller, in microseconds, encoding and the write to the spool included:\n\n"
+            + _table(["level, pace", "p50", "p99", "p99.9"], calls)
+        )
+    return "\n".join(parts)
 
 
 def _stack(rows: Rows) -> str:

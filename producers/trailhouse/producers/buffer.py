@@ -12,6 +12,7 @@ from trailhouse.producers.store import NoRoom, Store
 from trailhouse.producers.transport import Record
 
 ROOM_POLL_S: Final = 0.05
+WORK_POLL_S: Final = 0.005
 
 
 class Flushed(NamedTuple):
@@ -62,7 +63,7 @@ class Buffer:
                 self._append_later(record)
             self._accepted += 1
             if self._has_sender:
-                self._work.notify()
+                # It looks by itself every few milliseconds: waking it for each event would cost more than all else.
                 return False
             self._has_sender = True
             return True
@@ -110,10 +111,13 @@ class Buffer:
         """Wait for a record; False = none came, and the caller is the sender no more."""
         with self._lock:
             self._sender = threading.get_ident()
-            if (
-                self._work.wait_for(lambda: self.store.has_more() or self._is_closed, idle_s)
-                and self.store.has_more()
-            ):
+            until = self._clock() + idle_s
+            while not self.store.has_more():
+                left_s = until - self._clock()
+                if self._is_closed or left_s <= 0:
+                    break
+                self._work.wait(min(left_s, WORK_POLL_S))
+            else:
                 return True
             self.store.rest()
             self.resign()
@@ -142,6 +146,7 @@ class Buffer:
         """
         with self._lock:
             target = self._accepted
+            self._work.notify_all()
             if self._sender != threading.get_ident():
                 self._settled.wait_for(
                     lambda: self._sent + self._failed >= target or not self._has_sender, timeout_s

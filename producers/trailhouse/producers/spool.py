@@ -51,6 +51,7 @@ class Spool:
         )
         self._is_safe = settings.level == "safe"
         self._own: deque[Segment] = deque()
+        self._current: Segment | None = None
         self._adopted: list[Segment] = []
         self._is_appending = False
         self._adopt_at = float("-inf")
@@ -69,41 +70,47 @@ class Spool:
         Raises `NoRoom` when the folder's cap is reached or the disk is full, `SpoolFailed` when the disk fails; then
         nothing of the event is in the spool.
         """
-        value = record.value
+        if self._is_appending:
+            self._append_aside(record.value)
+            return
+        self._is_appending = True
         try:
-            if self._is_appending:
-                self._append_aside(value)
-                return
-            self._is_appending = True
-            try:
-                segment = self._own[-1] if self._own else None
-                if segment is None or segment.is_sealed or segment.written + len(value) > self._segment_bytes:
-                    segment = self._grow()
-                segment.append(value)
-            finally:
-                self._is_appending = False
+            value, segment = record.value, self._current
+            if segment is None or segment.is_sealed or segment.written + len(value) > self._segment_bytes:
+                segment = self._grow()
+            segment.append(value)
         except OSError as error:
-            if error.errno in FULL:
-                raise NoRoom(f"the disk of {self.folder} is full") from error
-            raise SpoolFailed(f"the spool {self.folder} cannot be written: {error}") from error
+            raise self._explain(error) from error
+        finally:
+            self._is_appending = False
+
+    def _explain(self, error: OSError) -> Exception:
+        if error.errno in FULL:
+            return NoRoom(f"the disk of {self.folder} is full")
+        return SpoolFailed(f"the spool {self.folder} cannot be written: {error}")
 
     def _append_aside(self, value: bytes) -> None:
         """A signal handler emits while its own thread is in `append`: the event gets a segment of its own."""
-        segment = self._create()
-        segment.append(value)
-        if self._is_safe:
-            segment.sync()
+        try:
+            segment = self._create()
+            segment.append(value)
+            if self._is_safe:
+                segment.sync()
+        except OSError as error:
+            raise self._explain(error) from error
         segment.is_sealed = True
         self._own.appendleft(segment)
 
     def _grow(self) -> Segment:
         """A new segment at the end; the last one is sealed."""
-        if self._own and self._is_safe and self._own[-1].fd >= 0:
-            self._own[-1].sync()
+        last = self._current
+        if last is not None and self._is_safe and last.fd >= 0:
+            last.sync()
         segment = self._create()
-        if self._own:
-            self._own[-1].is_sealed = True
+        if last is not None:
+            last.is_sealed = True
         self._own.append(segment)
+        self._current = segment
         return segment
 
     def _create(self) -> Segment:
@@ -127,9 +134,8 @@ class Spool:
 
         Raises `SpoolFailed`: the event may or may not survive, and may be sent.
         """
-        if not self._is_safe or not self._own:
+        if not self._is_safe or (segment := self._current) is None:
             return
-        segment = self._own[-1]
         end = segment.written
         with self._sync:
             while self._syncing is not None and segment.synced < end:
@@ -204,8 +210,14 @@ class Spool:
 
     def rest(self) -> None:
         """Nothing is left to send, and nobody appends: leave no delivered event lying about."""
-        if self._own and (last := self._own[-1]).is_settled and last.written > HEADER_BYTES:
-            last.reset()
+        current = self._current
+        if (
+            current is not None
+            and not current.is_sealed
+            and current.is_settled
+            and current.written > HEADER_BYTES
+        ):
+            current.reset()
 
     def refuse(self, record: Record) -> None:
         """Put an event that Kafka will never take aside, as a line of JSON for people."""
@@ -226,6 +238,7 @@ class Spool:
 
     def close(self) -> None:
         """Leave what is not settled to the next process; a later `append` begins a new segment."""
+        self._current = None
         while self._own:
             segment = self._own.popleft()
             segment.delete() if segment.is_settled else segment.close()
@@ -238,6 +251,7 @@ class Spool:
         self._sync = threading.Condition()
         for segment in (*self._own, *self._adopted):
             segment.close()
+        self._current = None
         self._own.clear()
         self._adopted.clear()
 
