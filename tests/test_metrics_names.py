@@ -13,8 +13,10 @@ from trailhouse.deploy.reference.running import METRICS
 # Every label any metric may have. Each has few values; none holds an organisation, a person or an event.
 LABELS = {"became", "outcome", "partition", "reason", "report", "route", "status"}
 # Served by the api for the pipeline as a whole.
-SHARED = {"balance", "freshness", "store", "unaccounted"}
+SHARED = {"balance", "breaker", "freshness", "store", "unaccounted"}
 UNITS = ("_seconds", "_bytes", "_records", "_events")
+# 1 or 0: what is so has no unit.
+STATES = ("_open",)
 
 
 def collectors(role: str) -> list[Any]:
@@ -30,7 +32,7 @@ def test_names_follow_prometheus(role: str) -> None:
         (metric,) = collector.describe()
         assert re.fullmatch(r"trailhouse(_[a-z]+)+", metric.name)
         assert metric.name.split("_")[1] in {role, *SHARED}
-        assert metric.type == "counter" or metric.name.endswith(UNITS)
+        assert metric.type == "counter" or metric.name.endswith((*UNITS, *STATES))
         assert not metric.name.endswith(("_total", "_ms", "_milliseconds"))
         assert metric.documentation
 

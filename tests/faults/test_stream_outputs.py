@@ -39,6 +39,8 @@ def test_every_record_has_its_output(stage: Stage) -> None:
         None: "empty",
         b"\x00" * 900_000: "too_large",
         event(schema_version=9): "unsupported_version",
+        # Small as an event; the list of everyone it speaks of is larger than any record may be.
+        event(changes={"a": " ".join(f"{n:x}@b.c" for n in range(28_000))}): "too_large",
     }
     values: list[bytes | None] = [event(correlation_id=str(number)) for number in range(5000)]
     for number, value in enumerate(bad):
@@ -99,8 +101,8 @@ def test_every_record_has_its_output(stage: Stage) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         metrics = answer.read().decode()
     assert 'trailhouse_stream_records_total{outcome="enriched"} 5001.0' in metrics
-    assert 'trailhouse_stream_records_total{outcome="rejected"} 6.0' in metrics
-    assert 'trailhouse_stream_rejected_total{reason="too_large"} 2.0' in metrics
+    assert 'trailhouse_stream_records_total{outcome="rejected"} 7.0' in metrics
+    assert 'trailhouse_stream_rejected_total{reason="too_large"} 3.0' in metrics
 
     started = time.monotonic()
     worker.send_signal(signal.SIGTERM)

@@ -361,6 +361,28 @@ def test_a_rejected_record_leaves_a_dead_letter(world: World) -> None:
     assert world.producer.lines == [(0, 5)]
 
 
+def test_a_dead_letter_that_cannot_be_written_ends_the_process(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its record, or any of its fetch, is acknowledged, though all lines are written."""
+    ended: list[int] = []
+
+    def stop(status: int, why: str) -> None:
+        ended.append(status)
+        raise ProcessEnded(status, why)
+
+    async def fail(topic: str, **fields: Any) -> asyncio.Future[None]:
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        failed.set_exception(ConnectionError("the rejected topic is away"))
+        return failed
+
+    monkeypatch.setattr(module, "stop_now", stop)
+    monkeypatch.setattr(world.producer, "send", fail)
+    with contextlib.suppress(ProcessEnded):
+        world.run(world.event(5, 7, is_first=True, value=b"not JSON"), world.event(7, 9))
+    assert (ended[0], world.acked) == (EXIT_INFRASTRUCTURE, [])
+
+
 def test_a_dead_letter_fits_its_topic(world: World) -> None:
     """A record that was larger than any topic takes leaves its beginning and its size."""
     event = world.event(5, 6, is_first=True, value=b"x" * (RAW_BYTES_MAX + 1))

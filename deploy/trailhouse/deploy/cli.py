@@ -50,6 +50,11 @@ COMMANDS: Final = (
     Command("rejected", "rejected:app", "List, show and replay records that could not become events."),
     Command("keys", "keys:app", "Make, list and revoke API keys."),
     Command("gap", "gap:app", "List raw records that are missing, or accept that they are lost."),
+    Command(
+        "breaker",
+        "breaker:app",
+        "Show partitions held because most of their records are rejected; let them go on.",
+    ),
     Command("schema", "schema:app", "Print the schemas of what goes through Kafka."),
     Command("migrate", "schemas:migrate", "Apply the migrations that ClickHouse does not have yet."),
     Command("topics", "schemas:topics", "Create the topics that Kafka does not have yet."),

@@ -19,8 +19,10 @@ from typing import Any, Final, NoReturn, cast
 
 import faust
 from aiokafka.producer import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
 
 from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
+from trailhouse.stream.holds import Holds
 from trailhouse.stream.letter import Letter
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.persons import Pseudonyms
@@ -129,6 +131,9 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
     rules = Rules(Pseudonyms(settings.pepper.reveal().encode()), settings.orgs)
     epoch = Epoch(settings)
     agent = AgentState()
+    holds = Holds(
+        settings, metrics, lambda: _Tap(cast("BoundConsumer", app.consumer), settings.kafka.raw_topic)
+    )
 
     class BoundConsumer(Consumer):
         queued_records_max = settings.queued_records
@@ -182,8 +187,8 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         async for event in stream.noack().events():
             fetched: Fetch = event.message.value
             partition = event.message.partition
-            if not fetched.is_current:
-                event.ack()  # not ours any more: acknowledged without being written, so never committed
+            if not fetched.is_current or holds.refuses(partition, fetched):
+                event.ack()  # not ours any more, or held: acknowledged without being written, so never committed
                 continue
             if not fetched.is_first and ends.get(partition) != (fetched.assignment, fetched.from_offset):
                 stop_now(
@@ -205,6 +210,11 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
                     EXIT_INFRASTRUCTURE,
                     f"cannot enrich partition {partition}: {type(error).__name__}: {error}",
                 )
+            if await holds.take(partition, fetched, bundle, epoch.value):
+                event.ack()
+                agent.writing -= 1
+                room.release()
+                continue
             del fetched.records[
                 :-1
             ]  # the last one tells where the next fetch begins; the others are lines by now
@@ -219,10 +229,13 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
             1
         )  # young objects: what outlives two looks at it is kept by a cache, and those are bounded
         await epoch.watch()
+        await holds.watch(epoch.value)
         consumer = cast("BoundConsumer", app.consumer)
         if agent.writing or agent.queued_records() or not consumer.flow_active:
             return
         for tp, fetched in list(consumer.drained.items()):
+            if holds.is_held(tp.partition):
+                continue
             age = time.monotonic() - fetched.fetched_at
             if fetched.is_current and not fetched.is_written and age > LOST_AFTER_S:
                 stop_now(
@@ -231,6 +244,20 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
                 )
 
     return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Tap:
+    """The consumer of one topic, for the holds."""
+
+    consumer: Consumer
+    topic: str
+
+    async def hold(self, partition: int, offset: int) -> None:
+        await self.consumer.hold(TopicPartition(self.topic, partition), offset)
+
+    async def release(self, partition: int) -> None:
+        await self.consumer.release(TopicPartition(self.topic, partition))
 
 
 @dataclass(slots=True)

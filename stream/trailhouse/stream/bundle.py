@@ -5,6 +5,7 @@ Pure and total, so the worker and whoever refills a gap get the same lines from 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from trailhouse.stream.steps import STEPS, Rules
 
 _ENCODER: Final = msgspec.json.Encoder()
 CHUNK: Final = 64
+#: What rejects the record at hand. A step waits for nothing, so a cancellation raised in it is its own fault; only what
+#: ends the process (SystemExit, KeyboardInterrupt) passes.
+FAILURES: Final = (Exception, asyncio.CancelledError, GeneratorExit)
 
 
 class Record(Protocol):
@@ -91,19 +95,19 @@ def _decoded(records: Sequence[Record]) -> Iterable[RawEvent | Rejection]:
 def _decoded_alone(value: bytes | None) -> RawEvent | Rejection:
     try:
         return decode(value)
-    except Exception as error:
+    except FAILURES as error:
         return _rejection(error)
 
 
 def _run(event: RawEvent, out: Enriched, rules: Rules) -> Rejection | None:
     try:
         run_steps(event, out, rules)
-    except Exception as error:
+    except FAILURES as error:
         return _rejection(error)
     return None
 
 
-def _rejection(error: Exception) -> Rejection:
+def _rejection(error: BaseException) -> Rejection:
     """A rejection like the one that was raised, or one that says a step or the decoder failed as it never should.
 
     A new one: what was raised holds its traceback and with it all records of the bundle, until the collector finds it.

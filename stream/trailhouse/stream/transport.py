@@ -179,6 +179,25 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         cast("Consumer", self.consumer).drained.update(fetched)
         return fetched
 
+    async def hold(self, tp: TopicPartition, offset: int) -> None:
+        """Fetch no more of a partition, and put its position back to `offset`; the rest of the group's life goes on."""
+        await self.call_thread(self._hold, tp, offset)
+
+    async def _hold(self, tp: TopicPartition, offset: int) -> None:
+        consumer = self._ensure_consumer()
+        if tp in consumer.assignment():
+            consumer.pause(tp)
+            consumer.seek(tp, offset)
+
+    async def release(self, tp: TopicPartition) -> None:
+        """Fetch a held partition again."""
+        await self.call_thread(self._release, tp)
+
+    async def _release(self, tp: TopicPartition) -> None:
+        consumer = self._ensure_consumer()
+        if tp in consumer.assignment():
+            consumer.resume(tp)
+
 
 class Consumer(driver.Consumer):
     """Faust's consumer with acknowledgement by written fetch (rules 3 to 5 of the module)."""
@@ -247,6 +266,16 @@ class Consumer(driver.Consumer):
     def _should_commit(self, tp: TP, offset: int) -> bool:
         """Always: Faust compares with what it *tried* to commit, also when that failed; a repeat is harmless."""
         return True
+
+    async def hold(self, tp: TopicPartition, offset: int) -> None:
+        """Fetch no more of a partition that stays ours, and begin at `offset` when it is released."""
+        await cast("ConsumerThread", self._thread).hold(tp, offset)
+
+    async def release(self, tp: TopicPartition) -> None:
+        """Fetch a held partition again. Whoever drops what was fetched before must do so until then."""
+        self._read_offset[TP(*tp)] = None  # Faust drops what lies before what it has read
+        self.drained.pop(tp, None)
+        await cast("ConsumerThread", self._thread).release(tp)
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002  # Faust's signature
         await self.before_commit()
