@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from trailhouse.deploy.cli import run
 from trailhouse.deploy.errors import PortTaken
 from trailhouse.deploy.failures import Failure, failure_of
 from trailhouse.deploy.invocation import install_line
@@ -53,3 +54,23 @@ def test_a_defect_says_so() -> None:
     failure = failure_of(ZeroDivisionError("division by zero"))
     assert failure.error == "ZeroDivisionError: division by zero"
     assert "TRAILHOUSE_DEBUG=1" in failure.hint
+
+
+def test_no_dump_of_a_driver_is_shown() -> None:
+    """A server that is away is away, not a connection pool; click's own words have no class names."""
+
+    class Away(Exception):
+        pass
+
+    Away.__module__ = "clickhouse_connect.driver.exceptions"
+    failure = failure_of(Away("HTTPConnectionPool(host='127.0.0.1', port=1): Max retries exceeded"))
+    assert (failure.error, failure.cause) == ("ClickHouse does not answer", "")
+
+
+def test_a_wrong_choice_is_told_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the choices, and with the help of the very command."""
+    assert run(["reports", "--format", "xml"], {}) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: Invalid value for '--format': 'xml' is not one of 'table', 'json'",
+        "hint: trailhouse reports --help lists options",
+    ]

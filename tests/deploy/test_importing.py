@@ -11,6 +11,7 @@ from trailhouse.deploy.errors import StackNotFound
 from trailhouse.deploy.importing import ImportOutcome, Job, NothingImported, NotSent, run_job
 from trailhouse.deploy.landing import NotLanded, Positions
 from trailhouse.deploy.meter import Meter
+from trailhouse.deploy.ports import free_ports
 from trailhouse.deploy.stack import Stack
 from trailhouse.producers import AuditEvent, AuditProducer, BufferSettings, MemoryTransport
 from trailhouse.producers.errors import DeliveryFailed
@@ -46,6 +47,7 @@ class Kafka:
         self.positions = Positions("e1", {0: 3}, {0: 2})
         self.buffer = BufferSettings()
         monkeypatch.setattr("trailhouse.deploy.importing.find_stack", lambda *_: Stack(KafkaSettings(), {}))
+        monkeypatch.setattr("trailhouse.deploy.importing.answers", lambda *_: True)
         monkeypatch.setattr("trailhouse.deploy.importing.read_positions", lambda *_: self.positions)
         monkeypatch.setattr("trailhouse.deploy.importing.FLUSH_TIMEOUT_S", 0.5)
         monkeypatch.setattr(
@@ -136,6 +138,29 @@ def test_without_a_stack_nothing_is_read(tmp_path: Path) -> None:
         run_job(Job(data=tmp_path), [Source("log", unread(), None, lambda: 0)], Meter(io.StringIO(), {}), {})
 
 
+def test_rejects_of_a_table_stand_under_its_header(kafka: Kafka, tmp_path: Path) -> None:
+    """So that they can be mended and imported; files with the same columns share one."""
+    rejects = tmp_path / "rejects"
+    first, second = (Reject(number, "a: b", b"x,%d" % number, b"ts,n") for number in (2, 3))
+    run(Job(rejects=rejects), source(first), source(second), source(Reject(4, "a: b", b"y", b"what")))
+    assert rejects.read_bytes() == b"ts,n\nx,2\nx,3\nwhat\ny\n"
+
+
+def test_a_kafka_that_is_away_is_told_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within seconds, with its addresses; a pipe that was read is gone."""
+
+    def unread() -> Iterator[Read]:
+        raise AssertionError
+        yield
+
+    (port,) = free_ports(1)
+    stack = Stack(KafkaSettings(bootstrap=f"127.0.0.1:{port},[::1]:{port}"), {})
+    monkeypatch.setattr("trailhouse.deploy.importing.find_stack", lambda *_: stack)
+    with pytest.raises(NotSent, match=f"Kafka does not answer at 127.0.0.1:{port}") as caught:
+        run(Job(), Source("log", unread(), None, lambda: 0))
+    assert "trailhouse status" in caught.value.hint
+
+
 def test_only_rejects_is_a_failure_and_nothing_at_all_is_none() -> None:
     """An empty file is fine, a file without a single event is not what was meant."""
     ImportOutcome().raise_trouble()
@@ -146,9 +171,14 @@ def test_only_rejects_is_a_failure_and_nothing_at_all_is_none() -> None:
 
 
 def test_the_outcome_reads_as_one_line() -> None:
-    """Counts, time, rate and what was rejected most often."""
+    """Counts, time, rate and what was rejected most often; sent is not yet new."""
     outcome = ImportOutcome(Tally(10_000, 2, Counter({"a: b": 2})), 1, 2.0, 1.5)
-    assert (
-        str(outcome)
-        == "imported 10,000 events in 2.0 s, 5,000/s, queryable 1.5 s later, 2 lines rejected (2 times a: b)"
+    assert str(outcome) == (
+        "sent 10,000 events in 2.0 s, 5,000/s, queryable 1.5 s later; "
+        "what was there already counts once; 2 lines rejected: a: b (2)"
     )
+    reasons = Counter({"a": 4, "b": 3, "c": 2, "d": 1, "e": 1})
+    assert str(ImportOutcome(Tally(0, 11, reasons))).endswith(
+        "11 lines rejected: a (4); b (3); c (2); … and 2 more"
+    )
+    assert str(ImportOutcome(Tally(1, 0), dry_run=True)) == "would send 1 event in 0.0 s"

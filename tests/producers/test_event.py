@@ -296,7 +296,7 @@ print((resident() - before) // len(kept), len(kept[0]))
     [
         (b"{", "event", "is not JSON"),
         (b"[]", "event", "must be a JSON object"),
-        (b"\xff", "event", "is not JSON"),
+        (b"\xff", "event", "is not UTF-8 (byte 0)"),
         (b'{"org_id":"a"}', "event_id", "is required"),
         (orjson.dumps(fields(extra=1)), "extra", "no such field"),
         (orjson.dumps(fields(action=None)), "action", "is required"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -89,6 +90,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command line; returns the exit code. What fails is reported on stderr, never as a traceback."""
     arguments = arguments or ["--help"]
     words = [*arguments[:1], *environ.get("COMP_WORDS", "").split()]
+    for driver in ("clickhouse_connect", "kafka"):  # without a log of ours Python would print what they log
+        logging.getLogger(driver).addHandler(logging.NullHandler())
     try:
         status = build(words)(args=list(arguments), prog_name="trailhouse", standalone_mode=False)
         sys.stdout.flush()

@@ -112,7 +112,8 @@ def _usage(message: str, code: int, commands: Sequence[str], where: str) -> Fail
         if close
         else f"{where} --help lists {'commands and ' if ' ' not in where else ''}options"
     )
-    return Failure(re.sub(r"\.?( Did you mean .*\?)?$", "", message), hint=hint, code=code)
+    message = re.sub(r"\.?( Did you mean .*\?)?$", "", message).replace(": Value error, ", ": ")
+    return Failure(message, hint=hint, code=code)
 
 
 def _line(error: BaseException) -> str:

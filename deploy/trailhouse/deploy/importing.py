@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from trailhouse.deploy.errors import DeployError
+from trailhouse.deploy.kafka.probe import answers
 from trailhouse.deploy.landing import NotLanded, await_landing, read_positions
 from trailhouse.deploy.meter import Meter
 from trailhouse.deploy.stack import find_stack
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from trailhouse.producers import AuditProducer
 
 SHOWN_REJECTS: Final = 10
+SHOWN_REASONS: Final = 3
 SHOWN_EVENTS: Final = 3
-FLUSH_TIMEOUT_S: Final = 120.0
+FLUSH_TIMEOUT_S: Final = 30.0
+ANSWER_TIMEOUT_S: Final = 5.0
 AGAIN: Final = "once it is mended, import again: nothing is counted twice"
 
 
@@ -75,16 +78,22 @@ class ImportOutcome:
     def __str__(self) -> str:
         tally = self.tally
         parts = [
-            f"{'would import' if self.dry_run else 'imported'} {tally.events:,} events in {self.seconds:.1f} s"
+            f"{'would send' if self.dry_run else 'sent'} {_counted(tally.events, 'event')} in {self.seconds:.1f} s"
         ]
         if self.seconds > 0.5:
             parts.append(f"{tally.events / self.seconds:,.0f}/s")
         if self.waited_s is not None:
             parts.append(f"queryable {self.waited_s:.1f} s later")
+        said = ", ".join(parts)
+        if tally.events and not self.dry_run:
+            # Whether they are new is known once they are stored, and only to the books.
+            said += "; what was there already counts once"
         if tally.rejected:
-            often = "; ".join(f"{count:,} times {reason}" for reason, count in tally.reasons.most_common(3))
-            parts.append(f"{tally.rejected:,} lines rejected ({often})")
-        return ", ".join(parts)
+            often = [f"{reason} ({count:,})" for reason, count in tally.reasons.most_common(SHOWN_REASONS)]
+            more = len(tally.reasons) - SHOWN_REASONS
+            often += [f"… and {more:,} more"] if more > 0 else []
+            said += f"; {_counted(tally.rejected, 'line')} rejected: {'; '.join(often)}"
+        return said
 
     def raise_trouble(self) -> None:
         """Raise what makes the command fail, if anything does."""
@@ -99,6 +108,10 @@ class ImportOutcome:
             )
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def run_job(job: Job, sources: Sequence[Source], meter: Meter, environ: Mapping[str, str]) -> ImportOutcome:
     """Import the sources one after another; a source that breaks off ends the run, and what came before it counts.
 
@@ -109,6 +122,7 @@ def run_job(job: Job, sources: Sequence[Source], meter: Meter, environ: Mapping[
         _read_all(job, sources, meter, _Printer(), outcome)
         return outcome
     stack = find_stack(job.data, environ)
+    _check_kafka(stack.kafka.bootstrap)
     from trailhouse.producers import AuditProducer  # noqa: PLC0415  not needed to try a mapping
 
     # No spool: what was not sent is read again by the next import.
@@ -154,8 +168,20 @@ def _read_all(
     outcome.seconds = time.perf_counter() - started
 
 
+def _check_kafka(bootstrap: str) -> None:
+    """Raise `NotSent` when no broker answers: before a pipe is read, and not after everybody's patience."""
+    for address in bootstrap.split(","):
+        host, _, port = address.rpartition(":")
+        if answers(host.strip("[]"), int(port), ANSWER_TIMEOUT_S):
+            return
+    raise NotSent(f"Kafka does not answer at {bootstrap}", hint=f"is it running? trailhouse status; {AGAIN}")
+
+
 def _deliver(producer: AuditProducer) -> None:
-    left = producer.flush(FLUSH_TIMEOUT_S).spooled
+    """Return when Kafka has everything, or has confirmed nothing for `FLUSH_TIMEOUT_S`; raises `NotSent`."""
+    left, before = producer.flush(FLUSH_TIMEOUT_S).spooled, None
+    while left and (before is None or left < before):
+        left, before = producer.flush(FLUSH_TIMEOUT_S).spooled, left
     try:
         producer.close(timeout=0 if left else None)
     except DeliveryFailed as error:
@@ -195,13 +221,16 @@ class _Notes:
 
     def __init__(self, meter: Meter, file: IO[bytes] | None) -> None:
         self._meter, self._file = meter, file
-        self._taken = 0
+        self._taken, self._header = 0, b""
 
     def take(self, source: Source, reject: Reject) -> None:
         self._taken += 1
         if self._taken <= SHOWN_REJECTS:
             self._meter.note(f"{source.name}:{reject.line}: {reject.reason}")
         if self._file is not None:
+            if reject.header != self._header:
+                self._header = reject.header
+                self._file.write(reject.header + b"\n")
             self._file.write(reject.raw + b"\n")
 
     def close(self) -> None:

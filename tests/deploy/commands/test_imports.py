@@ -66,7 +66,7 @@ def test_a_dry_run_prints_the_first_events_and_counts_the_rest(cli: Cli, log: st
     assert ran.code == 0
     assert [event["actor_email"] for event in ran.events] == ["ada@example.com", "bob@example.com"]
     assert "log.jsonl:3: occurred_at: is no ISO 8601 time" in ran.err
-    assert "would import 2 events" in ran.err
+    assert "would send 2 events" in ran.err
     assert "eve@example.com" not in ran.err
     assert "never" not in ran.err
 
@@ -168,7 +168,7 @@ def test_a_file_that_breaks_off_fails_after_what_could_be_read(cli: Cli, tmp_pat
     path.write_bytes(whole[: len(whole) // 2])
     ran = cli("ndjson", str(path), *MAPS, "--dry-run")
     assert ran.code == 1
-    assert "would import" in ran.err
+    assert "would send" in ran.err
     assert "error: half breaks off after line" in ran.err
 
 
@@ -181,7 +181,12 @@ def test_a_file_that_breaks_off_fails_after_what_could_be_read(cli: Cli, tmp_pat
             2,
             "nothing says what occurred_at, action is",
         ),
-        (["csv", "{log}", "--dry-run"], 2, "nothing says what org_id"),
+        (
+            ["csv", "{log}", "--dry-run"],
+            2,
+            "add --map org_id=PATH --map occurred_at=PATH --map action=PATH; --set",
+        ),
+        (["ndjson", "{log}", *MAPS, "--keep-unknown", "--dry-run"], 2, "--map attributes.NAME=PATH"),
         (["csv", "{log}", *MAPS, "--delimiter", ";;", "--dry-run"], 2, "not one character"),
         (["csv", "{log}", *MAPS, "--encoding", "utf-16", "--dry-run"], 2, "line by line"),
         (["csv", "{log}", *MAPS, "--encoding", "klingon", "--dry-run"], 2, "not known"),

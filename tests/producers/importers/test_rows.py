@@ -57,7 +57,7 @@ def test_every_line_becomes_an_event_in_order() -> None:
         (b"not json", "line: is not JSON"),
         (b'{"ts":', "line: is not JSON"),
         (b"[1]", "line: is no JSON object"),
-        (b"\xff\xfe", "line: is not JSON"),
+        (b"\xff\xfe", "line: is not UTF-8 (byte 0)"),
         (b'{"type":"page:view"}', "occurred_at: nothing found at ts"),
         (GOOD.replace(b"2026", b"1926"), "occurred_at: lies before 1970"),
         (GOOD.replace(b"2026", b"2926"), "occurred_at: lies in the future"),
@@ -112,6 +112,22 @@ def test_without_a_mapping_lines_are_events_of_the_contract() -> None:
         "occurred_at: lies in the future",
         "event_id: is required",
     ]
+
+
+def test_unknown_keys_are_refused_or_kept_as_the_stream_keeps_them() -> None:
+    """The refusal names the option; kept, they are attributes `extra.NAME` beside the event's own."""
+    event = AuditEvent.new(
+        "page:view", org_id="acme", occurred_at="2026-01-31T12:00:00Z", attributes={"a": 1}
+    )
+    line = orjson.dumps({**event.to_dict(), "custom": {"b": [2]}, "cost": 1.5, "gone": None})
+    (reject,) = rejects(list(read_ndjson(InputFile("log", io.BytesIO(line)), None, LATEST)))
+    assert reject.reason == "custom: no such field; --keep-unknown makes it an attribute, extra.NAME"
+    (kept,) = events(list(read_ndjson(InputFile("log", io.BytesIO(line)), None, LATEST, keep_unknown=True)))
+    assert kept.attributes == {"a": 1, "extra.custom": '{"b":[2]}', "extra.cost": 1.5}
+    assert kept.event_id == event.event_id
+    bad = [b"[]", b"{", orjson.dumps({**event.to_dict(), "attributes": 1, "custom": 2})]
+    reads = read_ndjson(InputFile("log", io.BytesIO(b"\n".join(bad))), None, LATEST, keep_unknown=True)
+    assert [each.reason.partition(":")[0] for each in rejects(list(reads))] == ["line", "line", "attributes"]
 
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_size=20)
@@ -171,6 +187,7 @@ def test_a_bad_row_is_given_back_verbatim_and_the_next_ones_are_read(bad: bytes,
     (reject,) = rejects(reads)
     assert (reject.line, reject.raw) == (3, bad)
     assert reject.reason.startswith(reason)
+    assert reject.header == HEADER.rstrip()
 
 
 def test_a_row_over_several_lines_is_numbered_by_its_first() -> None:

@@ -62,7 +62,11 @@ TimeFormat = Annotated[
 ]
 Rejects = Annotated[
     Path | None,
-    typer.Option("--rejects", metavar="FILE", help="Write every line that is no event here, byte for byte."),
+    typer.Option(
+        "--rejects",
+        metavar="FILE",
+        help="Write every line that is no event here, byte for byte (CSV: under its header).",
+    ),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Return when everything imported is queryable.")]
 WaitTimeout = Annotated[
@@ -108,6 +112,12 @@ def ndjson(  # noqa: PLR0913  one argument per option
     sets: Sets = None,
     mapping: MappingFile = None,
     time_format: TimeFormat = None,
+    keep_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--keep-unknown", help="Without a mapping: keep keys that no field has as attributes extra.NAME."
+        ),
+    ] = False,
     rejects: Rejects = None,
     wait: Wait = False,
     wait_timeout: WaitTimeout = 60.0,
@@ -118,11 +128,17 @@ def ndjson(  # noqa: PLR0913  one argument per option
     """Import files with one JSON object per line; without a mapping the lines are events already (docs/events.md)."""
     latest = _latest()
     is_mapped = maps or sets or mapping or time_format
+    if is_mapped and keep_unknown:
+        raise BadMapping(
+            "--keep-unknown goes with lines that are events already",
+            "map what you want to keep: --map attributes.NAME=PATH",
+        )
     compiled = _compile(maps, sets, mapping, time_format, latest) if is_mapped else None
     job = Job(rejects, dry_run, wait_timeout if wait else None, data)
     with ExitStack() as opened:
         inputs = [opened.enter_context(open_input(file, sys.stdin.buffer)) for file in files]
-        _run(job, [_file(each, read_ndjson(each, compiled, latest)) for each in inputs], format_)
+        reads = [read_ndjson(each, compiled, latest, keep_unknown=keep_unknown) for each in inputs]
+        _run(job, [_file(*pair) for pair in zip(inputs, reads, strict=True)], format_)
 
 
 @app.command("csv")

@@ -52,7 +52,7 @@ class EventMapping:
         for key, expression in self.attributes:
             value = expression(row)
             if value is not None:
-                attributes[key] = _scalar(value)
+                attributes[key] = scalar(value)
         if attributes:
             fields["attributes"] = attributes | fields.get("attributes", {})
         org_id, own_id = fields["org_id"], fields.get("event_id")
@@ -87,7 +87,7 @@ def compile_mapping(text: MappingText, latest: datetime) -> EventMapping:
     if missing := [field for field in NEEDED if field not in text.sources and field not in text.constants]:
         raise BadMapping(
             f"nothing says what {', '.join(missing)} is",
-            f"add --map {missing[0]}=PATH or --set {missing[0]}=VALUE",
+            f"add {' '.join(f'--map {field}=PATH' for field in missing)}; --set FIELD=VALUE gives every event the same",
         )
     converts = {
         field.name: _convert(field.name, field.kind, text.time_format, latest) for field in FIELD.values()
@@ -163,8 +163,9 @@ def _object(field: str, value: Any) -> dict[str, Any]:
 
 
 def _scalars(field: str, value: Any) -> dict[str, Scalar]:
-    return {key: _scalar(each) for key, each in _object(field, value).items()}
+    return {key: scalar(each) for key, each in _object(field, value).items()}
 
 
-def _scalar(value: Any) -> Scalar:
+def scalar(value: Any) -> Scalar:
+    """A value as an attribute holds it: objects and lists become JSON text."""
     return value if isinstance(value, str | int | float | bool | None) else as_text(value)

@@ -15,17 +15,19 @@ REASON_LENGTH_MAX: Final = 160
 class Reject:
     """A line that is no event: its number (from 1), what is wrong with it, and the line itself, byte for byte.
 
+    `header`: the line that names the file's columns, where it has one, so that rejects can be mended and imported.
     `reason` names the field and the rule, never the value: reasons are printed and logged, and values may be personal.
     """
 
     line: int
     reason: str
     raw: bytes
+    header: bytes = b""
 
     @classmethod
-    def of(cls, line: int, error: InvalidEvent, raw: bytes) -> Reject:
+    def of(cls, line: int, error: InvalidEvent, raw: bytes, header: bytes = b"") -> Reject:
         # A field's name may come from the line itself, so it is cut and cannot steer a terminal.
-        return cls(line, f"{_shown(error.field)}: {_shown(error.rule)}", raw)
+        return cls(line, f"{_shown(error.field)}: {_shown(error.rule)}", raw, header)
 
 
 def _shown(text: str) -> str:

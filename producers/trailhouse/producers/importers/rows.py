@@ -11,20 +11,24 @@ from typing import Final
 import orjson
 
 from trailhouse.producers.errors import InvalidEvent
-from trailhouse.producers.event import AuditEvent
+from trailhouse.producers.event import AuditEvent, why_not_json
+from trailhouse.producers.field import FIELD
 from trailhouse.producers.importers.errors import BadMapping, UnreadableInput
 from trailhouse.producers.importers.files import LINE_BYTES_MAX, InputFile
-from trailhouse.producers.importers.mapping import EventMapping
+from trailhouse.producers.importers.mapping import EventMapping, scalar
 from trailhouse.producers.importers.reject import Read, Reject
 from trailhouse.producers.moment import parse_time
 
 BOM: Final = b"\xef\xbb\xbf"
+EXTRA: Final = "extra."
 
 
-def read_ndjson(file: InputFile, mapping: EventMapping | None, latest: datetime) -> Iterator[Read]:
+def read_ndjson(
+    file: InputFile, mapping: EventMapping | None, latest: datetime, *, keep_unknown: bool = False
+) -> Iterator[Read]:
     """One event or reject per line; without a mapping a line must be an event already (docs/events.md).
 
-    Raises `UnreadableInput` when the file breaks off.
+    `keep_unknown`: keys that no field has become attributes `extra.NAME`, as the stream does with raw records. Raises `UnreadableInput` when the file breaks off.
     """
     name = file.name
     for number, line in enumerate(file.lines(), 1):
@@ -33,7 +37,7 @@ def read_ndjson(file: InputFile, mapping: EventMapping | None, latest: datetime)
             continue
         try:
             yield (
-                _contract_event(raw, latest)
+                _contract_event(raw, latest, keep_unknown=keep_unknown)
                 if mapping is None
                 else mapping.event(_json_row(raw), name, number, raw)
             )
@@ -41,11 +45,29 @@ def read_ndjson(file: InputFile, mapping: EventMapping | None, latest: datetime)
             yield Reject.of(number, error, line)
 
 
-def _contract_event(raw: bytes, latest: datetime) -> AuditEvent:
-    event = AuditEvent.from_bytes(raw)
+def _contract_event(raw: bytes, latest: datetime, *, keep_unknown: bool) -> AuditEvent:
+    try:
+        event = AuditEvent.from_bytes(_with_extras(_json_row(raw)) if keep_unknown else raw)
+    except InvalidEvent as error:
+        if error.field in FIELD or error.field in {"event", "line"}:
+            raise
+        wanted = "no such field; --keep-unknown makes it an attribute, extra.NAME"
+        raise InvalidEvent(error.field, None, wanted) from None
     if parse_time(event.occurred_at) > latest:
         raise InvalidEvent("occurred_at", event.occurred_at, "lies in the future")
     return event
+
+
+def _with_extras(row: dict[str, object]) -> bytes:
+    """The event with what no field of it holds among its attributes; an attribute of that name stays."""
+    extras = {
+        EXTRA + name: scalar(row.pop(name)) for name in [*row] if name not in FIELD and row[name] is not None
+    }
+    known = {name: value for name, value in row.items() if name in FIELD}
+    attributes = known.get("attributes")
+    if extras and (attributes is None or isinstance(attributes, dict)):
+        known["attributes"] = extras | (attributes or {})
+    return orjson.dumps(known)
 
 
 def _json_row(raw: bytes) -> dict[str, object]:
@@ -54,7 +76,7 @@ def _json_row(raw: bytes) -> dict[str, object]:
     try:
         row = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise InvalidEvent("line", "", f"is not JSON: {error}") from None
+        raise InvalidEvent("line", "", why_not_json(raw, error)) from None
     if not isinstance(row, dict):
         raise InvalidEvent("line", "", "is no JSON object; ndjson holds one object per line")
     return row
@@ -74,7 +96,7 @@ def read_csv(
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header = _header(reader, file.name)
     _check_columns(mapping, header)
-    lines.end_row()
+    _, names = lines.end_row()
     width, name = len(header), file.name
     while True:
         try:
@@ -83,18 +105,18 @@ def read_csv(
             return
         except (csv.Error, UnicodeDecodeError) as error:
             number, raw = lines.end_bad_row()
-            yield Reject(number, f"line: {_why(error)}", raw)
+            yield Reject(number, f"line: {_why(error)}", raw, names)
             continue
         number, raw = lines.end_row()
         if not cells:
             continue
         if len(cells) != width:
-            yield Reject(number, f"line: has {len(cells)} cells, the header has {width}", raw)
+            yield Reject(number, f"line: has {len(cells)} cells, the header has {width}", raw, names)
             continue
         try:
             yield mapping.event(dict(zip(header, cells, strict=True)), name, number, raw)
         except InvalidEvent as error:
-            yield Reject.of(number, error, raw)
+            yield Reject.of(number, error, raw, names)
 
 
 def _header(reader: Iterator[list[str]], name: str) -> list[str]:
