@@ -125,7 +125,7 @@ def test_where_rows_can_be_locked_locked_ones_are_skipped() -> None:
 
     relay._read(Recorder(), 10)  # type: ignore[arg-type] # stands for a connection
     assert "FOR UPDATE SKIP LOCKED" in asked[0]
-    assert "ORDER BY trailhouse_outbox.id" in asked[0]
+    assert "ORDER BY audit_outbox.id" in asked[0]
 
 
 def test_it_runs_until_it_is_stopped_and_survives_the_database(

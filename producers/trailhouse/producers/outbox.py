@@ -19,7 +19,7 @@ from trailhouse.producers.event import EventFields, encode, new_fields
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-TABLE: Final = "trailhouse_outbox"
+TABLE: Final = "audit_outbox"
 
 
 class Outbox:

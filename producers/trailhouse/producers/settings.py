@@ -223,7 +223,7 @@ class OutboxSettings(Settings):
     )
     table: str = setting(
         "TRAILHOUSE_OUTBOX_TABLE",
-        "trailhouse_outbox",
+        "audit_outbox",
         "The outbox's table, `schema.table` where it is not in the default schema",
         check=lambda name: all(part.isidentifier() for part in name.split(".")) and name.count(".") <= 1,
         wanted="a table name",

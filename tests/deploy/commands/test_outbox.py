@@ -22,7 +22,7 @@ def environ_of(kafka: KafkaSettings, folder: Path) -> dict[str, str]:
         "TRAILHOUSE_KAFKA_BOOTSTRAP": kafka.bootstrap,
         "TRAILHOUSE_TOPIC_RAW": kafka.raw_topic,
         "TRAILHOUSE_OUTBOX_URL": f"sqlite:///{folder}/app.db",
-        "TRAILHOUSE_OUTBOX_TABLE": "audit_outbox",
+        "TRAILHOUSE_OUTBOX_TABLE": "events_out",
     }
 
 
@@ -34,9 +34,9 @@ def test_what_is_committed_reaches_kafka_and_sigterm_ends_it(
     environ = os.environ | environ_of(kafka_settings, tmp_path)
     command = [sys.executable, "-m", "trailhouse.deploy", "outbox"]
     made = subprocess.run([*command, "create"], env=environ, capture_output=True, text=True, check=True)
-    assert made.stderr == "audit_outbox is there\n"
+    assert made.stderr == "events_out is there\n"
     engine = sa.create_engine(environ["TRAILHOUSE_OUTBOX_URL"])
-    outbox = Outbox(name="audit_outbox")
+    outbox = Outbox(name="events_out")
     with engine.begin() as connection:
         names = [outbox.emit(connection, "a:b", org_id="acme") for _ in range(20)]
     relay = subprocess.Popen(
