@@ -24,6 +24,15 @@ def stage(kafka_settings: KafkaSettings, tmp_path: Path) -> Any:
         yield made
 
 
+class Name(str):
+    """A header name that is no UTF-8, as clients of other languages may write it."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any, **__: Any) -> bytes:
+        return b"\xff\xfe"
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -108,6 +117,25 @@ def test_every_record_has_its_output(stage: Stage) -> None:
     worker.send_signal(signal.SIGTERM)
     assert stage.status_of(worker) == 0
     assert time.monotonic() - started < 15
+
+
+def test_a_header_name_that_is_no_utf8_stops_nobody(stage: Stage) -> None:
+    """Neither its record, which is judged by its value, nor those around it, nor the worker."""
+    for number, value in enumerate([event(), event(), b"not JSON", event(), event()]):
+        headers = [(Name("name"), b"1")] if number in {1, 2} else []
+        stage.producer.send(stage.settings.raw_topic, value, headers=headers, partition=2).get(timeout=30)
+    worker = stage.start()
+    wait_until(lambda: stage.committed() == {2: 5} or worker.poll() is not None)
+    assert worker.poll() is None
+    verdict = stage.verdict()
+    assert verdict.offsets(2) == [0, 1, 2, 3, 4]
+    assert [line.get("reason") for line in verdict.lines] == [None, None, "malformed", None, None]
+    (letter,) = [
+        each for records in stage.records(stage.settings.rejected_topic).values() for each in records
+    ]
+    found = Letter.from_record(letter.value, letter.headers)
+    assert found is not None
+    assert (found.value, found.headers) == (b"not JSON", (("\\xff\\xfe", b"1"),))
 
 
 def test_a_worker_refuses_topics_that_are_not_there(kafka_settings: KafkaSettings, tmp_path: Path) -> None:

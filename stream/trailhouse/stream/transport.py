@@ -18,6 +18,7 @@ were fetched from, and the assignment they belong to. What must hold, and where:
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final, cast
@@ -32,8 +33,11 @@ from faust.types.transports import ConsumerT
 from mode.utils.futures import notify
 
 from trailhouse.stream.bundle import Record
+from trailhouse.stream.lenient import KeptPartitionRecords, keep_what_is_fetched
 
 FLOW_POLL_S: Final = 0.005
+
+log = logging.getLogger(__name__)
 
 
 class Fetch:
@@ -90,7 +94,18 @@ def drain(result: FetchResult, max_records: int | None) -> Fetch | None:
     if (unpacked := result._partition_records) is not None:  # noqa: SLF001
         # The batch's own records have all we read; wrapping each in a `ConsumerRecord` costs half the fetch.
         unpacked._consumer_record = _as_unpacked  # noqa: SLF001
-    records = result.getall(max_records)
+    try:
+        records = result.getall(max_records)
+    except UnicodeDecodeError as error:
+        log.warning(
+            "%s holds a record with a header name that is no UTF-8, read with escapes: %s",
+            result._topic_partition,  # noqa: SLF001
+            error.reason,
+        )
+        again: Any = cast("KeptPartitionRecords", unpacked).leniently(cast("int", before))
+        result._partition_records = again  # noqa: SLF001
+        again._consumer_record = _as_unpacked  # noqa: SLF001
+        records = result.getall(max_records)
     if state is None or before is None or (state._position == before and not records):  # noqa: SLF001
         return None
     chain: Chain | None = getattr(state, "trailhouse_chain", None)
@@ -161,6 +176,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to Kafka: reads committed records only, and drains them as fetches."""
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        keep_what_is_fetched()
         consumer = super()._create_worker_consumer(transport)
         # Faust offers no setting for this outside its transactions; the fetcher reads the attribute when it starts.
         consumer._isolation_level = "read_committed"  # noqa: SLF001
