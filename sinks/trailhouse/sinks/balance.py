@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kafka import TopicPartition
@@ -43,6 +43,11 @@ WHERE toInt64(`from`) > before + 1 ORDER BY epoch, partition, offset LIMIT 10000
 _REJECTED = f"""
 SELECT count() FROM landed FINAL
 WHERE reason != '' AND {_JUDGED} AND (epoch, partition, offset) NOT IN (SELECT epoch, partition, offset FROM rejected)
+"""
+
+_REPLAYED = f"""
+SELECT count() FROM replays FINAL
+WHERE (epoch, partition, offset) IN (SELECT epoch, partition, offset FROM landed WHERE reason != '' AND {_JUDGED})
 """
 
 # `source`: 0 = landed but not in `events`, 1 = landed and in `events`, 2 = the sets of `action_slots`. What the sets lack
@@ -96,6 +101,8 @@ class Balance:
     partitions: tuple[PartitionBalance, ...]
     not_in_rejected: int = 0
     not_in_counts: int = 0
+    #: Of the `rejected`, how many were sent again since; each once, however often. The copies are records of their own.
+    replayed: int = 0
 
     @property
     def is_closed(self) -> bool:
@@ -118,7 +125,8 @@ def balance(kafka: KafkaSettings, client: Client, group: str) -> Balance:
         int(count) for count in client.query(_EVENTS, parameters=parameters).result_rows[0]
     )
     unlisted = int(client.query(_REJECTED, parameters=parameters).result_rows[0][0])
-    return settle(
+    replayed = int(client.query(_REPLAYED, parameters=parameters).result_rows[0][0])
+    settled = settle(
         marks,
         ends,
         epoch,
@@ -130,6 +138,7 @@ def balance(kafka: KafkaSettings, client: Client, group: str) -> Balance:
         unlisted=unlisted,
         uncounted=uncounted,
     )
+    return replace(settled, replayed=replayed)
 
 
 def read_positions(

@@ -171,11 +171,13 @@ def test_a_rejected_record_is_mended_and_counted_once(
     assert found == [(1,)]
     books = pipeline.rig.balance()
     assert (books.stored, books.repeats, books.rejected, books.unaccounted) == (2, 1, 4, 0)
+    assert books.replayed == 1
 
     # What the rules refuse is sent only when told to, is rejected again, and says so.
     rejected("replay", "--reason", "malformed", "--all-orgs", "--yes", status=1)
     rejected("replay", "--reason", "malformed", "--all-orgs", "--yes", "--force")
     settled(pipeline, 9)
+    assert (pipeline.rig.balance().rejected, pipeline.rig.balance().replayed) == (6, 3)
     became = [each["became"] for each in rejected.rows("list", "--all-orgs", "--reason", "malformed")]
     assert sorted(became) == ["", "", "replayed: rejected: malformed", "replayed: rejected: malformed"]
     letter = rejected("show", rejected.rows("list", "--all-orgs", "--limit", "1")[0]["place"], "--all-orgs")
