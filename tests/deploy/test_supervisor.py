@@ -78,3 +78,19 @@ def test_a_folder_without_a_supervisor(folder: StackFolder) -> None:
     assert not supervisor.answers()
     assert supervisor.processes() == []
     supervisor.stop(0.1)
+
+
+def test_restarts_are_counted_since_the_supervisor_began(folder: StackFolder) -> None:
+    """A first start is none; what an earlier supervisor restarted is forgotten."""
+    assert Supervisor(folder).restarts() == {}
+    lines = [
+        "supervisord started with pid 1",
+        *["spawned: 'stream' with pid 2"] * 9,
+        "supervisord started with pid 3",
+        "spawned: 'kafka' with pid 4",
+        "spawned: 'stream' with pid 5",
+        "spawned: 'stream' with pid 6",
+    ]
+    text = "".join(f"2026-01-31 12:00:00,000 INFO {line}\n" for line in lines)
+    (folder.logs / "supervisord.log").write_text(text)
+    assert Supervisor(folder).restarts() == {"kafka": 0, "stream": 1}

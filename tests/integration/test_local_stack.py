@@ -104,7 +104,9 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     assert list(endpoints) == ["kafka", "clickhouse", "api", "metrics"]
     assert sorted(endpoints["metrics"]) == sorted(WORKERS)
     assert sorted(role["name"] for role in status["roles"]) == sorted(ROLES)
-    assert all(list(role) == ["name", "pid", "state", "lag"] for role in status["roles"])
+    assert all(
+        list(role) == ["name", "pid", "state", "lag", "uptime_s", "restarts"] for role in status["roles"]
+    )
     assert {role["name"]: role["lag"] for role in status["roles"] if role["lag"] is not None} == {
         "stream": 0,
         "sink": 0,
@@ -143,9 +145,10 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     assert files_with(machine.folder, hidden) == {"secrets.json", "reader.curl"}
 
     again = machine("up", "--data", folder, "--detach")
-    assert again.returncode == 1
-    assert "a stack runs in" in again.stderr
-    assert re.search(rf"hint: stop it: \S*trailhouse down --data {re.escape(folder)}\n", again.stderr)
+    assert again.returncode == 0
+    assert "already running" in again.stderr
+    assert endpoints["api"] in again.stderr
+    assert f"sql         curl -K {machine.folder}/reader.curl -d 'SHOW TABLES'" in again.stderr
 
     before = machine.pids()
     os.kill(before["clickhouse"], signal.SIGSTOP)  # the supervisor sees a process that runs
@@ -163,6 +166,7 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
             and len(machine.pids()) == len(ROLES)
         )
     )
+    assert all(role["restarts"] >= 1 and role["uptime_s"] < 600 for role in machine.status()["roles"])
     for address in endpoints["metrics"].values():
         wait_for(lambda address=address: answers(address.removesuffix("/metrics") + "/healthz"))  # type: ignore[misc]
     assert machine("balance", "--format", "json").returncode == 0
@@ -184,6 +188,8 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     assert not any(process.is_running() for process in family)
     assert machine.processes == []
     assert machine("status").returncode == 1
+    again = machine("down")
+    assert (again.returncode, again.stderr) == (0, "nothing runs; another: --data DIR\n")
     assert exposed(machine.folder) == []
 
 

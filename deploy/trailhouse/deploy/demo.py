@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from trailhouse.deploy.folder import private_files
 from trailhouse.deploy.importing import Job, run_job
-from trailhouse.deploy.invocation import spelled
+from trailhouse.deploy.invocation import short_path, spelled
 from trailhouse.deploy.landing import await_landing, read_positions
 from trailhouse.deploy.stack import Stack
 from trailhouse.producers.company import generate
@@ -133,7 +133,7 @@ def reports(stack: Stack, orgs: list[str]) -> Iterator[str]:
 
 def _command(stack: Stack, name: str, period: Mapping[str, str]) -> str:
     asked = " ".join(f"--{key} {value}" for key, value in period.items())
-    where = f" --data {_relative(stack.folder.path)}" if stack.folder else ""
+    where = f" --data {short_path(stack.folder.path)}" if stack.folder else ""
     return spelled(f"trailhouse report {name} {asked}{where}")
 
 
@@ -141,20 +141,13 @@ def ways_to_ask(stack: Stack) -> str:
     """How to go on by oneself: HTTP, SQL, the command line, the API."""
     folder = stack.folder
     assert folder is not None
-    shown = _relative(folder.path)
+    shown = short_path(folder.path)
     return spelled(f"""Ask it yourself
   SQL       curl -K {shown}/reader.curl -d "SELECT action, count() FROM events FINAL WHERE org_id = '{ACME}' GROUP BY action ORDER BY 2 DESC LIMIT 5 FORMAT PrettyCompact"
   reports   trailhouse report most_active_users --org {ACME} --last 90d --timezone Europe/Berlin --data {shown}
   API       curl "{stack.api_url}/api/v1/reports/weekly_active_users?org={ACME}&last=90d"
   books     trailhouse balance --data {shown}
   state     trailhouse status --data {shown}""")
-
-
-def _relative(path: Path) -> str:
-    try:
-        return f"./{path.relative_to(Path.cwd())}"
-    except ValueError:
-        return str(path)
 
 
 def history_or_reason(path: Path, send: Callable[[Path], Sent]) -> Sent | str:

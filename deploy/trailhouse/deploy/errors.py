@@ -5,6 +5,7 @@ DeployError
 ├── PortTaken          another process listens on a port we were told to use
 ├── StartFailed        a process ended, or did not answer in time, while starting
 ├── StackRunning       a stack runs in that folder already
+├── StackStarting      somebody else is starting the stack in that folder
 └── StackNotFound      no running stack could be found
 """
 
@@ -54,6 +55,10 @@ class StartFailed(DeployError):
 
 class StackRunning(DeployError):
     """A stack runs in that folder already."""
+
+
+class StackStarting(DeployError):
+    """Somebody else is starting the stack in that folder."""
 
 
 class StackNotFound(DeployError):

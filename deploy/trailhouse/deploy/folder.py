@@ -42,6 +42,11 @@ class StackFolder:
         return self.path / "secrets.json"
 
     @property
+    def reader_curl(self) -> Path:
+        """Address, user and password of ClickHouse's `reader`, for `curl -K`."""
+        return self.path / "reader.curl"
+
+    @property
     def kafka(self) -> Path:
         return self.path / "kafka"
 

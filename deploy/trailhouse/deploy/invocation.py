@@ -42,6 +42,12 @@ def spelled(text: str) -> str:
     return _COMMAND.sub(lambda _: f"{_CALLED.get()} ", text)
 
 
+def short_path(path: Path) -> str:
+    """A path as it can be pasted here: from the current folder where it lies inside."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
 def install_line(extra: str) -> str:
     """The line that installs our `extra`: from the clone this package came from, where it came from one."""
     try:

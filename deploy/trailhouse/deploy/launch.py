@@ -16,7 +16,7 @@ from trailhouse.deploy import runfile
 from trailhouse.deploy.checks import check_memory, check_packages, check_python
 from trailhouse.deploy.child import last_lines
 from trailhouse.deploy.credentials import load_credentials
-from trailhouse.deploy.errors import StackRunning, StartFailed
+from trailhouse.deploy.errors import StackRunning, StackStarting, StartFailed
 from trailhouse.deploy.folder import StackFolder, private_files
 from trailhouse.deploy.health import is_healthy
 from trailhouse.deploy.kafka.jars import fetch_jars, find_jars
@@ -46,7 +46,7 @@ def start(
     """Start the stack in `folder` and return it when every part answers.
 
     `choice` of ports ("default" or "auto") and `partitions` fall back to those of the last start. Raises
-    `StackRunning`, `PortTaken`, `MissingPackage` and `StartFailed`; what was started is stopped then.
+    `StackRunning`, `StackStarting`, `PortTaken`, `MissingPackage` and `StartFailed`; what was started is stopped then.
     """
     told = _Told(progress or (lambda _name, _seconds, _text: None))
     check_python()
@@ -166,7 +166,7 @@ def write_curl_config(stack: Stack) -> None:
         f'user = "{settings.username}:{settings.password.reveal()}"\n'
         "silent\nshow-error\n"
     )
-    path = stack.folder.path / "reader.curl"
+    path = stack.folder.reader_curl
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
@@ -178,7 +178,7 @@ def _only_starter(folder: StackFolder) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StackRunning(
+            raise StackStarting(
                 f"another `trailhouse up` is starting the stack in {folder.path}", hint="wait for it"
             ) from None
         yield

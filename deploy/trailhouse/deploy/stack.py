@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trailhouse.deploy.errors import StackNotFound
 from trailhouse.deploy.folder import DEFAULT, StackFolder
 from trailhouse.deploy.health import PATIENCE_S, is_healthy, state_of
+from trailhouse.deploy.invocation import short_path
 from trailhouse.deploy.ports import LOOPBACK
 from trailhouse.deploy.programs import DATABASE, STORES, WORKERS
 from trailhouse.deploy.registry import started_stacks
@@ -29,13 +30,15 @@ class Role:
     """One process of the stack; `pid` is None while it does not run, `lag` (records) where it has none.
 
     `state`: running, starting, unhealthy (it runs, and does not answer or says so itself), restarting, stopping,
-    stopped, failed.
+    stopped, failed. `uptime_s` counts from its last start, `restarts` those since the stack was started.
     """
 
     name: str
     pid: int | None
     state: str
     lag: int | None = None
+    uptime_s: int | None = None
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,13 @@ class Stack:
         return f"http://{LOOPBACK}:{port}"
 
     @property
+    def sql(self) -> str:
+        """A command line that asks ClickHouse as the reader; empty by the environment alone."""
+        if self.folder is None:
+            return ""
+        return f"curl -K {short_path(self.folder.reader_curl)} -d 'SHOW TABLES'"
+
+    @property
     def metrics(self) -> dict[str, str]:
         """Where each role serves its metrics."""
         return {
@@ -96,7 +106,9 @@ class Stack:
             "sink": ("trailhouse-sink", self.kafka.enriched_topic),
         }
         order = (*STORES, *WORKERS)
-        processes = sorted(Supervisor(self.folder).processes(), key=lambda each: order.index(each.name))
+        supervisor = Supervisor(self.folder)
+        processes = sorted(supervisor.processes(), key=lambda each: order.index(each.name))
+        restarts = supervisor.restarts()
         with ThreadPoolExecutor() as pool:  # those that hang, hang at the same time
             wells: dict[str, bool] = dict(zip(order, pool.map(self._is_well, order), strict=True))
         # A client would wait half a minute for a broker that is away.
@@ -107,6 +119,8 @@ class Stack:
                 each.pid,
                 state_of(each.state, each.uptime_s, is_well=wells[each.name]),
                 behind.get(each.name),
+                None if each.pid is None else int(each.uptime_s),
+                restarts.get(each.name, 0),
             )
             for each in processes
         ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import subprocess
 import sys
 import xmlrpc.client
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from trailhouse.deploy.folder import UMASK, StackFolder
 from trailhouse.deploy.programs import STORES, WORKERS, Program
 
 GROUPS: Final = (("stores", 1, STORES), ("workers", 2, WORKERS))
+_SPAWNED: Final = re.compile(r" INFO spawned: '(\w+)' with pid ")
 # supervisord's states, in words of ours.
 STATES: Final = {
     "RUNNING": "running",
@@ -155,6 +158,15 @@ class Supervisor:
             )
             for info in infos
         ]
+
+    def restarts(self) -> dict[str, int]:
+        """How often each process was started again since supervisord began, by its log; 0 once the log was rotated."""
+        try:
+            text = (self._folder.logs / "supervisord.log").read_text(errors="replace")
+        except OSError:
+            return {}
+        starts = Counter(_SPAWNED.findall(text.rpartition("supervisord started with pid")[2]))
+        return {name: count - 1 for name, count in starts.items()}
 
     def stop(self, grace_s: float) -> None:
         """Stop all processes, then supervisord; whatever is left after `grace_s` seconds is killed, orphans too."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trailhouse.deploy.errors import StackNotFound
 from trailhouse.deploy.folder import DEFAULT, StackFolder
 from trailhouse.deploy.options import Data, say
 
@@ -24,6 +23,4 @@ def down(*, data: Data = None) -> None:
         if launch.stop(folder):
             say(f"stopped {folder.path}")
             return
-    if named is None:
-        raise StackNotFound("no running stack found", hint="name one: trailhouse down --data DIR")
-    say(f"nothing runs in {StackFolder.at(named).path}")
+    say(f"nothing runs in {StackFolder.at(named).path}" if named else "nothing runs; another: --data DIR")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trailhouse.deploy.errors import StackRunning
 from trailhouse.deploy.folder import DEFAULT, StackFolder
 from trailhouse.deploy.options import has_colour, say
 from trailhouse.deploy.signals import end_on_sigterm, ignore_signals
@@ -47,15 +48,25 @@ def up(
 ) -> None:
     """Start the local stack: Kafka, ClickHouse, stream, sink and api.
 
-    In the foreground it shows the logs of all of them; Ctrl-C stops everything. Data stay in the state folder.
+    Where it runs already it says so and changes nothing. In the foreground it shows the logs of all of them; Ctrl-C stops everything. Data stay in the state folder.
     """
     from trailhouse.deploy import launch  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.deploy.logs import LogFollower  # noqa: PLC0415
+    from trailhouse.deploy.stack import local_stack  # noqa: PLC0415
 
     folder = StackFolder.at(data or Path(os.environ.get("TRAILHOUSE_DATA") or DEFAULT))
     end_on_sigterm()
     choice = ports.value if ports else None
-    stack = launch.start(folder, os.environ, choice=choice, partitions=partitions, progress=report_progress)
+    try:
+        stack = launch.start(
+            folder, os.environ, choice=choice, partitions=partitions, progress=report_progress
+        )
+    except StackRunning:
+        if (running := local_stack(folder, os.environ)) is None:  # it has ended this very moment
+            raise
+        say("already running; options count at the next start")
+        print_addresses(running, folder)
+        return
     if detach:
         print_addresses(stack, folder)
         print_first_key(stack)
@@ -82,6 +93,7 @@ def print_addresses(stack: Stack, folder: StackFolder) -> None:
     for name, address in stack.endpoints().items():
         if isinstance(address, str):
             say(f"{name:<12}{address}")
+    say(f"{'sql':<12}{stack.sql}")
     say(f"{'state':<12}{folder.path}")
 
 
