@@ -116,7 +116,7 @@ def refused_by_the_engine(client: Client, lines: Sequence[bytes]) -> Iterator[st
     poison: list[str] = []
 
     class Inserting:
-        def write(self, lines: Sequence[bytes]) -> None:
+        def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
             insert_lines(client, "landing", lines)
 
     def bury(head: Head, line: bytes, why: str) -> None:

@@ -189,7 +189,7 @@ def test_a_batch_that_went_stale_is_not_committed(rig: Rig) -> None:
 class Closed:
     """A ClickHouse that takes nothing."""
 
-    def write(self, lines: Sequence[bytes]) -> None:
+    def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         raise ConnectionRefusedError
 
 

@@ -24,9 +24,10 @@ from tests.sinks.lines import (
 )
 
 from trailhouse.sinks.batch import Batch
-from trailhouse.sinks.clickhouse import Client, insert_lines
+from trailhouse.sinks.clickhouse import Client, connect, insert_lines
 from trailhouse.sinks.head import Head
-from trailhouse.sinks.migrate import load
+from trailhouse.sinks.migrate import load, migrate
+from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.enriched import Enriched
 
 HEADS = msgspec.json.Decoder(Head)
@@ -304,3 +305,53 @@ def test_defaults_left_out_of_a_line_are_the_tables(database: Client) -> None:
         "is_login",
     ):
         assert row[name] == full[name], name
+
+
+def test_rows_from_before_learn_their_quarter_hour(clickhouse_settings: ClickHouseSettings) -> None:
+    """The ledger of an older version is filled in; its content stays unknown, so nothing of it is in conflict."""
+    client = connect(clickhouse_settings)
+    migrate(client, [each for each in load() if each.name < "0012"])
+    lines = enriched([event(1), b"broken", event(9)])
+    insert_lines(client, "landing", lines)
+    migrate(client)
+    insert_lines(client, "landing", enriched([event(20)], start=3))
+    rows = client.query(
+        "SELECT offset, toString(slot), content != 0, rules FROM landed FINAL ORDER BY offset"
+    ).result_rows
+    assert rows == [
+        (0, "2025-12-01 08:00:00", False, ""),
+        (1, "2026-03-02 09:00:00", False, ""),
+        (2, "2025-12-01 09:00:00", False, ""),
+        (3, "2025-12-01 10:15:00", True, "1"),
+    ]
+    client.close()
+
+
+def test_what_content_is(database: Client) -> None:
+    """Equal for the same event sent again later or spelled in another order; other for anything else it says."""
+    note = {"a": "1", "b": "2"}
+    same = [
+        event(1, attributes=note),
+        event(1, attributes=dict(reversed(note.items()))),
+        event(1, attributes=note, actor_name="Another"),
+    ]
+    other = [
+        event(1, attributes=note | changes) if "c" in changes else event(1, attributes=note, **changes)
+        for changes in (
+            {"c": "3"},
+            {"action": "page:open"},
+            {"occurred_at": "2025-12-01T08:07:00.001Z"},
+            {"actor_user_id": "someone"},
+            {"outcome": "failure"},
+            {"project_asset": "p"},
+        )
+    ]
+    insert_lines(database, "landing", enriched(same))
+    late = timedelta(days=500)
+    insert_lines(database, "landing", enriched([same[0]], start=50, received=RECEIVED + late))
+    insert_lines(database, "landing", enriched(other, start=100))
+    query = "SELECT content FROM landed FINAL WHERE offset {} 100 ORDER BY offset"
+    (content,) = {row[0] for row in database.query(query.format("<")).result_rows}
+    others = {row[0] for row in database.query(query.format(">=")).result_rows}
+    assert content not in others
+    assert len(others) == len(other)

@@ -25,7 +25,7 @@ class Table:
         self.inserts: list[list[bytes]] = []
         self.log: list[str] = []
 
-    def write(self, lines: Sequence[bytes]) -> None:
+    def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         self.inserts.append(list(lines))
         if (error := self.refuse(lines)) is not None:
             raise error

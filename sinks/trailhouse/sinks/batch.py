@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,6 +24,16 @@ class Limits:
     age_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows `start` to `end` (excluded) of a batch: taken from one partition's enriched offsets `first` to `last`."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+
+
 @dataclass(slots=True)
 class Batch:
     """Rows gathered under one assignment (`generation`), each with its head; stale once the assignment changed."""
@@ -33,6 +44,9 @@ class Batch:
     heads: list[Head] = field(default_factory=list)
     marks: dict[Any, tuple[int, Mark]] = field(default_factory=dict)
     size: int = 0
+    runs: list[Run] = field(default_factory=list)
+    #: Records recognised as repeats while the batch was gathered, by partition.
+    repeats: Counter[int] = field(default_factory=Counter)
 
     def add(self, line: bytes, head: Head) -> None:
         self.lines.append(line)

@@ -19,6 +19,7 @@ import msgspec
 from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, error_code, insert_lines
 from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.head import Head
+from trailhouse.sinks.ledger import Entry
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.enriched import RULES_VERSION
 from trailhouse.stream.rejected import Reason
@@ -33,22 +34,22 @@ log = logging.getLogger(__name__)
 class Writer(Protocol):
     """Where lines go."""
 
-    def write(self, lines: Sequence[bytes]) -> None:
+    def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         """Store all lines or none. Blocks; raises `StorageRefused` for a row's fault, `ClickHouseError`, `OSError` else."""
 
 
 class ClickHouseWriter:
-    """Lines into `landing` over one connection, opened when first needed and again after it broke."""
+    """Lines into tables over one connection, opened when first needed and again after it broke."""
 
     def __init__(self, settings: ClickHouseSettings) -> None:
         self._settings = settings
         self._client: Client | None = None
 
-    def write(self, lines: Sequence[bytes]) -> None:
+    def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         try:
             if self._client is None:
                 self._client = connect(self._settings)
-            insert_lines(self._client, "landing", lines)
+            insert_lines(self._client, table, lines)
         except ClickHouseError as error:
             if error_code(error) is None:
                 self.close()
@@ -87,20 +88,29 @@ class Store:
         """True when all lines are stored, False when they went stale. Raises `StorageRefused` when too many are poison,
         and what `bury` raises.
         """
+        try:
+            return self._write(lines, "landing")
+        except StorageRefused as refused:
+            return self._halve(lines, refused)
+
+    def record(self, rows: Sequence[Entry]) -> bool:
+        """Put a stored batch into the ledger; as `store`, but a refusal is raised: no row of ours is anybody's fault."""
+        return self._write([row.encode() for row in rows], "batches")
+
+    def _write(self, lines: Sequence[bytes], table: str) -> bool:
         wait = BACKOFF_FIRST_S
         while lines:
             if self._is_stale():
                 return False
             try:
-                self._writer.write(lines)
+                self._writer.write(lines, table)
                 return True
-            except StorageRefused as refused:
-                return self._halve(lines, refused)
             except (ClickHouseError, OSError) as error:
                 self._on_retry()
                 log.warning(
-                    "insert of %d rows failed: %s, code %s; trying again",
+                    "insert of %d rows into %s failed: %s, code %s; trying again",
                     len(lines),
+                    table,
                     type(error).__name__,
                     error_code(error),
                 )

@@ -1,6 +1,6 @@
 -- Ranges of raw offsets that are gone for good and that somebody accepted as lost (`trailhouse gap accept`): the sink
 -- goes on beyond them, and the books show them as lost for ever. Offsets `first` to `last`, both included.
--- No partition: a row per accident. Order: by place, so accepting a range twice leaves one row, the latest.
+-- Partition: none, a row per accident. Order: by place, so accepting a range twice leaves one row, the latest.
 CREATE TABLE lost (
   epoch LowCardinality(String),
   partition UInt16,

@@ -1,6 +1,6 @@
 -- Rejected records that were sent to the raw topic again, and where they lie there now: `trailhouse rejected replay`
 -- writes a row once Kafka has confirmed the record. What became of it says `landed` at the new place.
--- No partition: replays are few. Order: by the place of the rejected record, so one replayed twice counts once.
+-- Partition: none, replays are few. Order: by the place of the rejected record, so one replayed twice counts once.
 CREATE TABLE replays (
   epoch LowCardinality(String),
   partition UInt16,
