@@ -15,6 +15,7 @@ from trailhouse.producers.errors import (
     ProducerClosed,
     SettingsError,
 )
+from trailhouse.producers.settings import Secret
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,13 @@ def test_what_may_succeed_later_says_so() -> None:
         SettingsError,
     ):
         assert kind.retriable == (kind in retriable)
+
+
+def test_a_secret_that_cannot_be_used_is_told_but_not_shown() -> None:
+    """Whether there is one is what one needs to know."""
+    assert str(SettingsError("KEY", Secret(), "a key")) == "KEY is not set; wanted a key"
+    said = str(SettingsError("KEY", Secret("hunter2"), "a key"))
+    assert said == "KEY cannot be used (its value is not shown); wanted a key"
 
 
 def test_invalid_event_names_field_value_and_rule() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -9,6 +12,7 @@ import pytest
 from tests.queries.conftest import World
 from tests.queries.serving import NO_KAFKA, problem, serving
 
+from trailhouse.deploy.ports import free_ports
 from trailhouse.producers.errors import SettingsError
 from trailhouse.queries.settings import ApiSettings
 
@@ -49,6 +53,33 @@ def test_alive_without_anything_ready_only_with_everything(lost: httpx.Client) -
     assert answer.json()["status"] == "not ready"
     assert "ClickHouse does not answer" in answer.json()["clickhouse"]
     assert answer.json()["kafka"].startswith(("no answer within 3 s", "no Kafka broker answers"))
+
+
+def test_started_alone_it_says_where_it_listens() -> None:
+    """`trailhouse api` with neither Kafka nor ClickHouse serves, says so, and logs no driver's noise."""
+    port, *away = free_ports(3)
+    environ = {
+        "PATH": os.environ["PATH"],
+        "TRAILHOUSE_API_PORT": str(port),
+        "TRAILHOUSE_KAFKA_BOOTSTRAP": f"127.0.0.1:{away[0]}",
+        "TRAILHOUSE_CLICKHOUSE_DSN": f"http://127.0.0.1:{away[1]}/x",
+    }
+    command = [sys.executable, "-m", "trailhouse.deploy", "api"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as api:
+        try:
+            assert api.stderr is not None
+            said: list[str] = []
+            while not said or "listening on" not in said[-1]:
+                said.append(api.stderr.readline())
+                assert said[-1], said
+            assert said[-1].endswith(f"listening on http://127.0.0.1:{port}\n")
+            assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+            said += [api.stderr.readline()]
+            assert "cannot close the books" in said[-1]
+            assert not any("urllib3" in line or "Driver" in line for line in said)
+        finally:
+            api.terminate()
+        api.stderr.read()
 
 
 def test_fastapi_stays_in_the_api_modules() -> None:

@@ -26,7 +26,10 @@ class SettingsError(AuditError):
     """A setting has a value that cannot be used."""
 
     def __init__(self, key: str, value: object, wanted: str) -> None:
-        super().__init__(f"{key} is {value!r}; wanted {wanted}")
+        said = f"is {value!r}"
+        if hasattr(value, "reveal"):  # a `Secret` is not shown, but whether there is one
+            said = "cannot be used (its value is not shown)" if value else "is not set"
+        super().__init__(f"{key} {said}; wanted {wanted}")
         self.key, self.value, self.wanted = key, value, wanted
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -32,9 +34,11 @@ from trailhouse.stream.logs import log_to_stderr
 
 READY_TIMEOUT_S: Final = 3.0
 STOP_GRACE_S: Final = 3
+EXIT_NOT_STARTED: Final = 3
 KEYS_TIMEOUT_S: Final = 5.0
 # An address that a header claims would let whoever guesses keys change it at will.
 SERVER: Final[dict[str, Any]] = {"server_header": False, "proxy_headers": False}
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
@@ -48,7 +52,7 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
     access = Access(_ring(settings, keys), Lockout(), metrics)
     collector = Collector(settings, access, KafkaTransport(settings.kafka), metrics)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watch = Watch(lambda: observe(settings, pool, metrics), settings.balance_interval_s)
         if has_watch:
@@ -112,12 +116,21 @@ def _add_health(app: FastAPI, checks: dict[str, Callable[[], None]]) -> None:
         )
 
 
+class Server(uvicorn.Server):
+    """Says where it listens, once it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            log.info("listening on http://%s:%d", self.config.host, self.config.port)
+
+
 def run(settings: ApiSettings) -> None:
-    """Serve until a signal ends it."""
+    """Serve until a signal ends it; exits with 3 where it cannot listen."""
     log_to_stderr()
     # It reports every attempt to reach a broker that is away; the watch says what matters.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
@@ -125,3 +138,8 @@ def run(settings: ApiSettings) -> None:
         timeout_graceful_shutdown=STOP_GRACE_S,
         **SERVER,
     )
+    server = Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(EXIT_NOT_STARTED)

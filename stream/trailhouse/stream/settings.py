@@ -44,7 +44,7 @@ class StreamSettings(Settings):
         Secret(),
         "Secret key of the hashes that stand for persons; the same for every worker, kept for ever",
         check=lambda pepper: len(pepper.reveal()) >= 16,
-        wanted="at least 16 characters",
+        wanted="at least 16 characters: make it once with `openssl rand -hex 32`, and keep it for ever",
     )
     topic_orgs: str = setting(
         "TRAILHOUSE_TOPIC_ORGS",

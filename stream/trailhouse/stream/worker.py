@@ -61,6 +61,7 @@ def run(settings: StreamSettings) -> None:
         "override_logging": False,
     }
     worker = Worker(app, **arguments)
+    worker.spinner = None  # it draws into the log, terminal or not
     worker.grace_s = settings.stop_grace_s
     Refiller(settings, metrics, lambda partition: owns(app, settings, partition)).start()
     app.finalize()
