@@ -169,6 +169,14 @@ def test_a_cursor_that_cannot_be_is_not_believed(cursor: bytes, tmp_path: Path) 
     assert values_of(adopt(path)) == VALUES
 
 
+@pytest.mark.parametrize("cursor", [0, HEADER_BYTES - 1, 10**6])
+def test_a_sound_cursor_beyond_the_file_is_not_believed_either(cursor: int, tmp_path: Path) -> None:
+    """After a power cut the header may be newer than the length."""
+    path = written(tmp_path, VALUES)
+    path.write_bytes(module._header(cursor) + path.read_bytes()[HEADER_BYTES:])
+    assert values_of(adopt(path)) == VALUES
+
+
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Disk full in the middle of an event: it is refused, the file ends with the one before, the next one fits."""
     segment = Segment.create(tmp_path)

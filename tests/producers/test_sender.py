@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+from pathlib import Path
 
 import pytest
 from tests.producers.doubles import Refusal, ScriptedTransport
@@ -12,7 +14,8 @@ from trailhouse.producers.buffer import Buffer, Flushed
 from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
 from trailhouse.producers.lifetime import ExitDeadline
 from trailhouse.producers.sender import Sender
-from trailhouse.producers.settings import BufferSettings
+from trailhouse.producers.settings import BufferSettings, SpoolSettings
+from trailhouse.producers.spool import Spool
 from trailhouse.producers.store import MemoryStore
 from trailhouse.producers.transport import Record
 
@@ -276,3 +279,38 @@ def test_an_abandoned_sender_reports_what_still_waits_too() -> None:
     sender.run(idle_s=0)
     assert [name for name, _ in told] == [str(index) for index in range(3 * module.TAKE_EVENTS)]
     assert buffer.counts() == Flushed(sent=0, spooled=0, failed=3 * module.TAKE_EVENTS)
+
+
+def test_with_a_spool_an_ending_process_leaves_an_absent_kafka_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is told as failed, nothing is lost: the next sender begins where Kafka stopped."""
+    buffer = Buffer(Spool(tmp_path, SpoolSettings()), 0)
+    told: Told = []
+    transport = ScriptedTransport((None,), (None,), *["hang"] * 3)
+    transport.outcomes.extend([DeliveryFailed("away")] * 10)
+    deadline = ExitDeadline(86_400, is_ending=lambda: True)
+    for index in range(6):
+        buffer.put(Record(str(index), str(index).encode()))
+    Sender(buffer, transport, deadline, lambda *each: told.append(each)).run(idle_s=0)
+    assert buffer.counts() == Flushed(sent=2, spooled=4, failed=0)
+    assert len(told) == 2
+    assert "4 audit events stay in the spool for the next process: away" in caplog.text
+    buffer.trouble = ""
+    transport = ScriptedTransport()
+    assert buffer.claim()
+    Sender(buffer, transport, ExitDeadline(0)).run(idle_s=0)
+    assert transport.sent == [b"2", b"3", b"4", b"5"]
+    assert buffer.counts() == Flushed(sent=6, spooled=0, failed=0)
+
+
+def test_with_a_spool_a_silent_kafka_is_waited_for_as_long_as_was_asked(tmp_path: Path) -> None:
+    """No trouble, and no answer."""
+    buffer = Buffer(Spool(tmp_path, SpoolSettings()), 0)
+    buffer.put(Record("0", b"0"))
+    moments = itertools.count()
+    deadline = ExitDeadline(10, is_ending=lambda: True, clock=lambda: float(next(moments)))
+    transport = ScriptedTransport("hang")
+    Sender(buffer, transport, deadline).run(idle_s=0)
+    assert 8 <= transport.flushed <= 10
+    assert buffer.counts() == Flushed(sent=0, spooled=1, failed=0)

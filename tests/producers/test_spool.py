@@ -201,6 +201,21 @@ def test_safe_returns_when_it_is_on_the_disk_and_threads_share_the_wait(
     assert store._own[-1].synced == store._own[-1].written
 
 
+def test_a_full_segment_is_on_the_disk_before_the_next_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In level `safe` a thread that waits for its event waits for the newest segment only."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(os.fstat(fd).st_size))
+    store = spool(tmp_path, "safe")
+    store.append(record(0, MIB))
+    first = store._own[-1]
+    while store._own[-1] is first:
+        size = first.written
+        store.append(record(1, MIB))
+    assert synced == [HEADER_BYTES, size, HEADER_BYTES]
+
+
 def test_an_event_emitted_amid_another_gets_a_file_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,11 +71,12 @@ class Sender:
         """Send until nothing is left for `idle_s`; the buffer then asks for a sender when it has work again."""
         try:
             while self._flights or self._buffer.await_work(idle_s):
-                if self._is_over() and self._buffer.store.is_durable:
+                is_durable = self._buffer.store.is_durable
+                if is_durable and self._is_over():
                     self._leave()
                     return
                 self._step_or_recover()
-                if self._is_over() and not self._buffer.store.is_durable:
+                if not is_durable and self._is_over():
                     self._give_up()
         except BaseException:
             # What is under way stays with this object; the next event, or `flush`, starts another thread.
@@ -222,7 +223,7 @@ class Sender:
         return exception is not None and not self._transport.explain(exception).retriable
 
     def _leave(self) -> None:
-        """Leave everything to the next process, which finds it in the spool."""
+        """Leave what is not confirmed to the next process, which finds it in the spool."""
         self._transport.close(0)
         self._unsent.clear()
         self._flights.clear()
