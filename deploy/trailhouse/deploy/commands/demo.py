@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trailhouse.deploy.commands.up import report_progress
-from trailhouse.deploy.errors import StackRunning
+from trailhouse.deploy.errors import StackRunning, StackStarting
 from trailhouse.deploy.folder import StackFolder
 from trailhouse.deploy.options import say
 from trailhouse.deploy.signals import end_on_sigterm, ignore_signals
@@ -42,7 +42,7 @@ def demo(
     say(f"The demo   (state {data}; remove: make demo-clean)")
     try:
         stack = launch.start(folder, os.environ, choice="auto", progress=report_progress)
-    except StackRunning:
+    except (StackRunning, StackStarting):
         raise
     except BaseException:
         ignore_signals()
