@@ -43,11 +43,11 @@ def test_json_bodies(body: bytes, wanted: list[Any]) -> None:
 
 @pytest.mark.parametrize("padding", range(16 * 1024 - 12, 16 * 1024 + 4))
 def test_an_item_at_the_edge_of_a_window(padding: int) -> None:
-    """A number cut by the window's end is not taken for a shorter one."""
+    """What the window cuts is read in a larger one; a number that is cut is not taken for a shorter one."""
     item = " " * padding
+    assert read(b"[1." + b"0" * padding + b"e+1,7]") == [10.0, 7]
     assert read(f'["{item}",123456,{{"a":1}}]'.encode()) == [item, 123456, {"a": 1}]
     assert read(f'[{{"a":"{item}","b":123456}},1]'.encode()) == [{"a": item, "b": 123456}, 1]
-    assert read(b"[" + b"9" * 3000 + b"," + b'"' + b"y" * padding + b'"]')[1] == "y" * padding
 
 
 @pytest.mark.parametrize(

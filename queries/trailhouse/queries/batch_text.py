@@ -123,7 +123,8 @@ def _read(text: str, start: int) -> tuple[Any, int]:
                 f"the item at character {start} holds NaN, Infinity, or more digits or nesting than can be read"
             ) from None
         else:
-            if is_whole or end < length:  # what ends with the window may be half a number
+            # What ends near the window's end may be half a number: of `1e+7` cut before the 7, the 1 is read.
+            if is_whole or end < length - 2:
                 return value, start + end
     raise BodyTooLarge(
         f"the item at character {start} is not JSON, or longer than {ITEM_LENGTH_MAX} characters"
