@@ -15,6 +15,7 @@ from trailhouse.producers.errors import (
     ProducerClosed,
     SettingsError,
 )
+from trailhouse.producers.field import FIELDS
 from trailhouse.producers.settings import Secret
 
 
@@ -56,9 +57,33 @@ def test_invalid_event_names_field_value_and_rule() -> None:
 
 def test_invalid_event_cuts_long_values() -> None:
     """At most 80 characters of the value are shown."""
-    error = InvalidEvent("actor_name", "x" * 5000, "is too long")
+    error = InvalidEvent("action", "x" * 5000, "is too long")
     assert len(error.shown) == 80
     assert error.shown.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("attributes", {"password": "hunter2"}, "a dict of 1"),
+        ("actor_email", "hunter2", "text of length 7"),
+        ("event", b'{"actor_name": "hunter2', "23 bytes"),
+        ("changes", ["hunter2"], "a list of 1"),
+        ("passwd", 17, "of type int"),
+        ("actor_name", None, "None"),
+    ],
+)
+def test_a_value_that_may_be_personal_is_not_in_the_text(field: str, value: object, shown: str) -> None:
+    """Exceptions are logged: of people, free facts and fields nobody knows they tell the kind and the size."""
+    error = InvalidEvent(field, value, "is wrong")
+    assert str(error) == f"{field} is {shown}: is wrong"
+    assert "hunter2" not in repr(error)
+    assert "hunter2" not in repr(error.args)
+
+
+def test_no_field_of_personal_data_is_shown() -> None:
+    """What is shown are ids of events and organisations, times, actions and words from closed lists."""
+    assert {each.name for each in FIELDS if not each.is_pii} >= InvalidEvent.SHOWN
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_new_refuses_what_is_no_time_since_1970(bad: Any) -> None:
 
 def test_new_refuses_a_field_the_contract_does_not_have() -> None:
     """A typo does not vanish."""
-    with pytest.raises(InvalidEvent, match="actor_mail is 'x': no such field"):
+    with pytest.raises(InvalidEvent, match="actor_mail is text of length 1: no such field"):
         AuditEvent.new("a", org_id="acme", actor_mail="x")
 
 
@@ -189,11 +189,11 @@ def test_required_fields(name: str) -> None:
     ],
 )
 def test_each_rule_names_the_field_and_itself(name: str, value: Any, rule: str) -> None:
-    """A value that breaks a rule is refused with the field, the value and the rule."""
+    """A value that breaks a rule is refused with the field and the rule, and is shown where it cannot be personal."""
     error = refusal(**{name: value})
     assert error.field == name
     assert rule in error.rule
-    assert error.shown[:20] == repr(value)[:20]
+    assert (error.shown[:20] == repr(value)[:20]) == (name in InvalidEvent.SHOWN or value is None)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ AuditError
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar, NamedTuple
 
 
@@ -39,17 +40,45 @@ class SettingsError(AuditError):
 class InvalidEvent(AuditError):
     """An event breaks the contract (`docs/events.md`); nothing was sent.
 
-    `field`, `rule` and `shown` (the offending value, cut to 80 characters) say what to mend.
+    `field`, `rule` and `shown` say what to mend. `shown` is the value, cut to 80 characters, of the fields in `SHOWN`;
+    of every other one its kind and size: exceptions end up in logs, and values may be personal.
     """
 
+    SHOWN: ClassVar = frozenset(
+        {
+            "event_id",
+            "occurred_at",
+            "org_id",
+            "action",
+            "schema_version",
+            "actor_type",
+            "outcome",
+            "response_code",
+        }
+    )
+
     def __init__(self, field: str, value: object, rule: str) -> None:
-        shown = value.text if isinstance(value, _Shown) else repr(value)
+        if isinstance(value, _Shown):
+            shown = value.text
+        else:
+            shown = repr(value) if field in self.SHOWN or value is None else _kind_of(value)
         self.field, self.rule, self.shown = field, rule, shown if len(shown) <= 80 else shown[:79] + "…"
         super().__init__(f"{field} is {self.shown}: {rule}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross a process pool without the value, which may be what cannot be pickled."""
         return type(self), (self.field, _Shown(self.shown), self.rule)
+
+
+def _kind_of(value: object) -> str:
+    """What a value is, without what it says."""
+    if isinstance(value, str):
+        return f"text of length {len(value)}"
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    if isinstance(value, Collection):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"of type {type(value).__name__}"
 
 
 class _Shown(NamedTuple):

@@ -154,7 +154,7 @@ class AuditEvent:
     ) -> AuditEvent:
         """A checked event; the id is minted and the time frozen here when they are not given.
 
-        Raises `InvalidEvent` with the field, the value and the rule.
+        Raises `InvalidEvent` with the field and the rule.
         """
         fields |= {"event_id": event_id, "occurred_at": occurred_at}
         return cls(**new_fields(action, org_id, fields))
@@ -177,9 +177,9 @@ class AuditEvent:
         try:
             fields = orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            raise InvalidEvent("event", data[:80], why_not_json(data, error)) from None
+            raise InvalidEvent("event", data, why_not_json(data, error)) from None
         if not isinstance(fields, dict):
-            raise InvalidEvent("event", data[:80], "must be a JSON object")
+            raise InvalidEvent("event", data, "must be a JSON object")
         fields = {name: value for name, value in fields.items() if value is not None}
         check_fields(fields)
         return cls(**fields)
@@ -262,7 +262,7 @@ def encode(fields: Mapping[str, Any]) -> bytes:
     except TypeError:
         data = _encode_leniently(fields)
     if len(data) > EVENT_BYTES_MAX:
-        raise InvalidEvent("event", f"{len(data)} bytes", f"must be at most {EVENT_BYTES_MAX} bytes as JSON")
+        raise InvalidEvent("event", data, f"must be at most {EVENT_BYTES_MAX} bytes as JSON")
     # orjson hands out its whole working buffer of 4 or 8 KiB (3.13.0), of which a buffer of events would hold thousands.
     return bytes(memoryview(data))
 
