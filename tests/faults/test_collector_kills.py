@@ -23,7 +23,7 @@ from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.deploy.ports import free_ports
 
 API = "queries.api", "queries.settings", "ApiSettings"
-SENDERS, REQUESTS, EVENTS, KILLS = 3, 24, 40, 3
+SENDERS, REQUESTS, EVENTS, KILLS = 3, 16, 40, 3
 
 
 class Sender(threading.Thread):
