@@ -43,3 +43,14 @@ def test_rows_off_a_terminal_are_whole_and_plain(capsys: pytest.CaptureFixture[s
     assert header.split() == ["name", "state"]
     assert first.split() == ["x" * 300, "[bold]:cat:"]
     assert second.split() == ["y", "3"]
+
+
+def test_numbers_stand_under_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """To the right, with those that are not known; text stays on the left."""
+    print_table(("role", "lag"), [("kafka", "-"), ("stream", "1,234"), ("sink", 7)])
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "role      lag",
+        "kafka       -",
+        "stream  1,234",
+        "sink        7",
+    ]

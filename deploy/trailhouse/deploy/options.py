@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -50,11 +51,15 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Rows under their column names to stdout, as wide as they are when it is no terminal."""
+    """Rows under their column names to stdout, as wide as they are when it is no terminal; numbers to the right."""
     from rich.console import Console  # noqa: PLC0415 - loading rich takes longer than many commands
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        texts = [str(row[number]) for row in rows]
+        is_numeric = any(texts) and all(re.fullmatch(r"-?[\d,.]+|-", text) for text in texts)
+        table.add_column(column, justify="right" if is_numeric else "left")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     is_terminal = sys.stdout.isatty()

@@ -8,7 +8,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 ROWS: Final = "trailhouse_sink_rows"  # Counter: rows stored, by outcome (stored, rejected)
-REPEATS: Final = "trailhouse_sink_repeats"  # Counter: enriched records recognised as repeats and dropped
+REPEATS: Final = "trailhouse_sink_repeats"  # Counter: enriched lines delivered again, dropped by their place
 FOREIGN: Final = "trailhouse_sink_foreign"  # Counter: records on the enriched topic that no worker wrote
 POISON: Final = "trailhouse_sink_poison"  # Counter: rows that ClickHouse refused for good
 INSERT_SECONDS: Final = (
@@ -49,7 +49,11 @@ class SinkMetrics:
         put(
             self,
             "repeats",
-            Counter(REPEATS, "Enriched records recognised as repeats and dropped", registry=self.registry),
+            Counter(
+                REPEATS,
+                "Enriched lines delivered again and dropped by their place in the raw topic, after a restart mostly; an event that was sent twice is stored over itself and is a repeat in `trailhouse balance` only",
+                registry=self.registry,
+            ),
         )
         put(
             self,

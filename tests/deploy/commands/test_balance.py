@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trailhouse.deploy.cli import run
-from trailhouse.deploy.commands.balance import shown
+from trailhouse.deploy.commands.balance import cells, shown
 
 
 class Books:
@@ -55,6 +55,12 @@ def test_json_is_the_books_as_they_are(unaccounted: int, capsys: pytest.CaptureF
     books = json.loads(capsys.readouterr().out)
     assert books["unaccounted"] == unaccounted
     assert books["partitions"][0]["missing"] == [[3, 7]]
+
+
+def test_a_partition_nothing_was_read_of_has_no_offsets() -> None:
+    """`0` to `-1` means nothing to people."""
+    assert cells({"partition": 3, "first": 0, "last": -1, "missing": ()}) == ["3", "-", "-", "-"]
+    assert cells({"partition": 3, "first": 0, "last": 0, "missing": ()}) == ["3", "0", "0", "-"]
 
 
 def test_cells() -> None:

@@ -12,7 +12,9 @@ from trailhouse.deploy.options import Data, Format, FormatOption, print_json, pr
 def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None:  # noqa: A002 - the option's name
     """Account for every raw record: stored, rejected, repeated, or missing.
 
-    Judged is what lies below the sink's committed position; above it is `in flight`. Exit code 1 when anything is
+    `repeats` are events whose (organisation, id) came before: sent or imported twice, counted once. Unaccounted are
+    `missing` raw offsets, and what the ledger says and a table does not hold: events (`not_in_events`), rejects
+    (`not_in_rejected`), events in the counts of `action_slots` (`not_in_counts`). Judged is what lies below the sink's committed position; above it is `in flight`. Exit code 1 when anything is
     unaccounted for, with the ranges of raw offsets.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
@@ -27,14 +29,21 @@ def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None: 
         print_json(books)
     else:
         columns = list(books["partitions"][0]) if books["partitions"] else []
-        print_table(columns, [[shown(each[name]) for name in columns] for each in books["partitions"]])
+        print_table(columns, [cells(each) for each in books["partitions"]])
         print()
         print_table(
             ("", "records"), [(name, count) for name, count in books.items() if isinstance(count, int)]
         )
     if books["unaccounted"]:
-        say(f"error: {books['unaccounted']} records are unaccounted for")
+        say(f"error: {books['unaccounted']:,} records are unaccounted for")
         raise typer.Exit(1)
+
+
+def cells(partition: dict[str, object]) -> list[str]:
+    """A partition's row; one of which nothing was read yet has neither a first nor a last offset."""
+    ends = {name: partition[name] for name in ("first", "last") if name in partition}
+    is_empty = ends.get("last") == -1
+    return ["-" if is_empty and name in ends else shown(value) for name, value in partition.items()]
 
 
 def shown(value: object) -> str:
