@@ -120,7 +120,8 @@ def test_a_scope_is_asked_for_where_there_are_several(stored: Client) -> None:
     """Nobody reads another's records by leaving out a word."""
     with pytest.raises(BadParameter) as refused:
         scope_of(stored, None, every_org=False)
-    assert "acme, beta" in refused.value.hint
+    assert str(refused.value) == "--org is needed: there are several: acme, beta"
+    assert "--all-orgs" in refused.value.hint
     assert scope_of(stored, "acme", every_org=False) == Scope("acme")
     assert scope_of(stored, None, every_org=True) == Scope(None)
     with pytest.raises(BadParameter):

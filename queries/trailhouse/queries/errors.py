@@ -103,17 +103,17 @@ class UnknownParameter(BadParameter):
 
 
 class OrgNeeded(BadParameter):
-    """No organisation is named, and the caller may read `orgs`: none, or more than one."""
+    """No organisation is named, and the caller may read `orgs`: none, or more than one; `or_else` = what else will do."""
 
-    def __init__(self, orgs: Sequence[str]) -> None:
-        self.orgs = tuple(orgs)
+    def __init__(self, orgs: Sequence[str], or_else: str = "") -> None:
+        self.orgs, self.or_else = tuple(orgs), or_else
         super().__init__("org", None, "")
 
     def _words(self, prefix: str) -> tuple[str, str]:
         if not self.orgs:
             return f"{prefix}org is needed: no organisation has a stored event yet", ""
         some = ", ".join(self.orgs[:10]) + (" …" if len(self.orgs) > 10 else "")
-        return f"{prefix}org is needed: there are several: {some}", "name one of them"
+        return f"{prefix}org is needed: there are several: {some}", f"name one of them{self.or_else}"
 
 
 class NotAllowed(QueryError):

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.errors import BadParameter, OrgNeeded
 from trailhouse.queries.periods import parse_bound
 from trailhouse.queries.store import our_errors
 from trailhouse.sinks.clickhouse import Client
@@ -98,9 +98,7 @@ def scope_of(client: Client, org: str | None, *, every_org: bool) -> Scope:
             "SELECT DISTINCT org_id FROM (SELECT org_id FROM rejected UNION ALL SELECT org_id FROM action_slots) WHERE org_id != '' ORDER BY org_id LIMIT 20"
         ).result_rows
     if len(rows) > 1:
-        raise BadParameter(
-            "org", None, "one of " + ", ".join(str(row[0]) for row in rows) + "; or all of them: --all-orgs"
-        )
+        raise OrgNeeded([str(row[0]) for row in rows], ", or all: --all-orgs").spell("--")
     return Scope(None)
 
 
