@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo demo-clean up down test fuzz check check-format check-lint check-mypy check-pyright check-imports bench docs format lock hooks clean
+.PHONY: help demo demo-clean up down test faults soak fuzz check check-format check-lint check-mypy check-pyright check-imports bench docs format lock hooks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,12 @@ down: $(READY) ## stop the local stack; its data stay
 
 test: $(READY) ## run the tests, on a real Kafka and the real ClickHouse engine
 	@$(BIN)/pytest $(ARGS)
+
+faults: $(READY) ## kill everything, hundreds of times; prints its seed (ARGS="--seed N" replays it)
+	@$(BIN)/pytest -m faults $(ARGS)
+
+soak: $(READY) ## the local stack under load while a process dies every 20 s (ARGS="--minutes N", 20 by default)
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
 
 fuzz: $(READY) ## feed a million mutated records to the stream's functions (ARGS=--seed=N: the same ones again)
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -29,18 +29,18 @@ class Role:
     def __init__(self, kind: tuple[str, str, str], environ: Mapping[str, str], log: Path) -> None:
         (self.metrics_port,) = free_ports(1)
         self.log = log
-        self._argv = [sys.executable, "-c", CODE.format(*kind)]
-        self._environ = {**os.environ, "TRAILHOUSE_METRICS_PORT": str(self.metrics_port), **environ}
+        self.argv = [sys.executable, "-c", CODE.format(*kind)]
+        self.environ = {**os.environ, "TRAILHOUSE_METRICS_PORT": str(self.metrics_port), **environ}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._argv,
+                self.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environ,
+                env=self.environ,
                 start_new_session=True,
             )
 
@@ -90,12 +90,12 @@ class Role:
 
 
 @contextmanager
-def running(*roles: Role) -> Iterator[None]:
+def running(*roles: Role) -> Iterator[tuple[Role, ...]]:
     """The roles, started, and gone at the end of the block."""
     try:
         for role in roles:
             role.start()
-        yield
+        yield roles
     finally:
         for role in roles:
             role.end()

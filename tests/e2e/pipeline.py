@@ -17,24 +17,32 @@ from trailhouse.sinks.balance import Balance
 
 
 class Pipeline:
-    """One worker and one sink on the rig's topics and database."""
+    """Workers and sinks on the rig's topics and database; `stream` and `sink` are the first of each."""
 
-    def __init__(self, rig: Rig, folder: Path) -> None:
-        self.rig = rig
-        environ = rig.environ(batch_rows=20_000, batch_age_ms=200, instance="sink-1")
-        self.stream = Role(
-            STREAM,
-            environ
-            | {
-                "TRAILHOUSE_PEPPER": "a pepper for tests only",
-                "TRAILHOUSE_STREAM_GROUP": f"stream-{uuid.uuid4().hex[:8]}",
-                "TRAILHOUSE_STREAM_INSTANCE": "stream-1",
-                "TRAILHOUSE_STREAM_DATADIR": str(folder / "stream"),
-                "TRAILHOUSE_STREAM_SESSION_TIMEOUT_S": "6",
-            },
-            folder / "stream.log",
+    def __init__(self, rig: Rig, folder: Path, *, workers: int = 1, sinks: int = 1) -> None:
+        self.rig, self._folder = rig, folder
+        self.group = f"stream-{uuid.uuid4().hex[:8]}"
+        self.streams = [self.worker(f"stream-{number}") for number in range(1, workers + 1)]
+        self.sinks = [self.another_sink(f"sink-{number}") for number in range(1, sinks + 1)]
+        self.stream, self.sink = self.streams[0], self.sinks[0]
+
+    def worker(self, name: str, **environ: str) -> Role:
+        """A worker of the group that keeps its partitions under its name; not started."""
+        settings = {
+            "TRAILHOUSE_PEPPER": "a pepper for tests only",
+            "TRAILHOUSE_STREAM_GROUP": self.group,
+            "TRAILHOUSE_STREAM_INSTANCE": name,
+            "TRAILHOUSE_STREAM_DATADIR": str(self._folder / name),
+            "TRAILHOUSE_STREAM_SESSION_TIMEOUT_S": "6",
+        }
+        return Role(STREAM, self.rig.environ() | settings | environ, self._folder / f"{name}.log")
+
+    def another_sink(self, name: str, **environ: str) -> Role:
+        """The same for a sink."""
+        settings = self.rig.environ(
+            batch_rows=20_000, batch_age_ms=200, instance=name, stream_group=self.group
         )
-        self.sink = Role(SINK, environ, folder / "sink.log")
+        return Role(SINK, settings | environ, self._folder / f"{name}.log")
 
     def is_settled(self, records: int) -> bool:
         """All of `records` raw records are in the books, none in flight."""

@@ -10,9 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +22,7 @@ from kafka.errors import (
     KafkaError,
     NotCoordinatorError,
 )
+from tests.faults.checker import Verdict, judge
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.stream.topics import create_topics
@@ -46,25 +45,6 @@ def event(**overrides: Any) -> bytes:
     return json.dumps(fields | overrides).encode()
 
 
-@dataclass(slots=True)
-class Verdict:
-    """What the checker saw: offsets accepted per epoch and partition, and how often the rule was broken or repeated."""
-
-    accepted: dict[tuple[str, int], list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    repeats: int = 0
-    gaps: int = 0
-
-    def offsets(self, partition: int) -> list[int]:
-        """Accepted offsets of a partition, all epochs."""
-        return [
-            line["offset"] for (_, at), lines in self.accepted.items() if at == partition for line in lines
-        ]
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        return [line for lines in self.accepted.values() for line in lines]
-
-
 class Stage:
     """The stream stage of one test: its topics, its workers, what went in and what came out."""
 
@@ -72,9 +52,22 @@ class Stage:
         self.settings, self._folder = settings, folder
         self.group = f"group-{uuid.uuid4().hex[:8]}"
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.producer = KafkaProducer(
-            bootstrap_servers=settings.bootstrap, acks="all", linger_ms=20, compression_type="gzip"
+        self.producer = self._producer()
+
+    def _producer(self) -> KafkaProducer:
+        return KafkaProducer(
+            bootstrap_servers=self.settings.bootstrap, acks="all", linger_ms=20, compression_type="gzip"
         )
+
+    @contextlib.contextmanager
+    def another_producer(self) -> Iterator[None]:
+        """Send through a producer that is new, and sees partitions that are."""
+        old, self.producer = self.producer, self._producer()
+        try:
+            yield
+        finally:
+            self.producer.close(timeout=5)
+            self.producer = old
 
     # Workers
 
@@ -180,15 +173,24 @@ class Stage:
             client.close()
         return {tp.partition: at.offset for tp, at in offsets.items() if at.offset >= 0}
 
+    def members(self) -> int:
+        """How many members the group has while it is stable; 0 while it rebalances."""
+        client = KafkaAdminClient(bootstrap_servers=self.settings.bootstrap)
+        try:
+            group = client.describe_groups([self.group])[self.group]
+        finally:
+            client.close()
+        return len(group["members"]) if group["group_state"] == "Stable" else 0
+
     def wanted(self) -> dict[int, int]:
         """The offset behind the last record of each raw partition that has any."""
         raw = self.records(self.settings.raw_topic, "read_committed")
         return {partition: records[-1].offset + 1 for partition, records in raw.items() if records}
 
-    def wait_until_done(self) -> None:
+    def wait_until_done(self, patience_s: float = PATIENCE_S) -> None:
         """Until the group's offsets are right: behind the last record of every partition."""
         wanted = self.wanted()
-        wait_until(lambda: self.committed() == wanted or not self.is_anyone_alive, self.state)
+        wait_until(lambda: self.committed() == wanted or not self.is_anyone_alive, self.state, patience_s)
         assert self.committed() == wanted, self.state()
 
     def state(self) -> str:
@@ -198,21 +200,7 @@ class Stage:
 
     def verdict(self) -> Verdict:
         """Read the enriched topic as a sink does: accept iff `from <= hwm + 1 <= offset`, by epoch and partition."""
-        verdict, marks = Verdict(), dict[tuple[str, int], int]()
-        for partition, records in self.records(self.settings.enriched_topic).items():
-            for record in records:
-                line = json.loads(record.value)
-                assert line["partition"] == partition
-                key = line["epoch"], partition
-                mark = marks.get(key, -1)
-                if line["offset"] <= mark:
-                    verdict.repeats += 1
-                elif line["from"] <= mark + 1:
-                    verdict.accepted[key].append(line)
-                    marks[key] = line["offset"]
-                else:
-                    verdict.gaps += 1
-        return verdict
+        return judge(self.records(self.settings.enriched_topic))
 
     def check(self) -> Verdict:
         """Nothing lost, no gap, each record accounted for once and in order; returns the verdict for what else matters."""
@@ -236,9 +224,11 @@ def stage_of(settings: KafkaSettings, folder: Path) -> Iterator[Stage]:
         stage.close()
 
 
-def wait_until(is_so: Callable[[], bool], state: Callable[[], str] = str) -> None:
+def wait_until(
+    is_so: Callable[[], bool], state: Callable[[], str] = str, patience_s: float = PATIENCE_S
+) -> None:
     """Until it is so; raises with `state` when it takes longer than patience lasts."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not is_so():
         assert time.monotonic() < deadline, state()
         time.sleep(0.1)

@@ -26,7 +26,11 @@ STALL_S = 0.6
 
 
 class Proxy:
-    """Forwards requests; `fault` says for each insert what happens to it ("" = nothing). `happened` counts faults."""
+    """Forwards requests; `fault` says for each insert what happens to it ("" = nothing). `happened` counts faults.
+
+    Besides `FAULTS`: "code N" answers with ClickHouse's error N; "setting NAME=VALUE" forwards the insert under one more
+    setting, so that the engine itself refuses it.
+    """
 
     def __init__(self, target: ClickHouseSettings, fault: Callable[[], str]) -> None:
         self.happened: Counter[str] = Counter()
@@ -63,6 +67,13 @@ class Proxy:
                     self._reply(200, {"X-ClickHouse-Exception-Code": "159"}, b"Code: 159. Timeout exceeded")
                 elif told == FAULTS[4]:
                     self._reply(503, {}, b"try later")
+                elif told.startswith("code "):
+                    code = told.removeprefix("code ")
+                    text = f"Code: {code}. DB::Exception: refused on purpose. (SOME_NAME) (version 1)"
+                    self._reply(500, {"X-ClickHouse-Exception-Code": code}, text.encode())
+                elif told.startswith("setting "):
+                    self.path += "&" + told.removeprefix("setting ")
+                    self._forward(body)
                 else:
                     self._forward(body)
 

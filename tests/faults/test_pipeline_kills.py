@@ -1,42 +1,69 @@
-"""Stream, sink and ClickHouse killed in the middle of a stream, again and again: the same numbers as without."""
+"""Stream, sink, ClickHouse and broker killed in the middle of a stream, again and again: the same numbers as without."""
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from pathlib import Path
-from random import Random
 
+import pytest
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.stream import imagine, wrong_reports
-from tests.roles import running, wait_for
+from tests.e2e.stream import imagine
+from tests.faults.checker import check
+from tests.faults.evidence import Evidence
+from tests.faults.storm import Storm
 from tests.sinks.rig import Rig
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.deploy.kafka import LocalKafka
+
+SHORT = {"stream": 10, "sink": 10, "clickhouse": 10, "broker": 10}
+# Together more than 200 sinks, 50 engines, 30 workers and 10 brokers.
+LONG = {"stream": 12, "sink": 68, "clickhouse": 18, "broker": 5}
+STORMS = 3
 
 
-def test_kills_of_everything_change_no_number(
-    rig: Rig, tmp_path: Path, clickhouse_server: LocalClickHouse
+@pytest.fixture
+def stores(
+    clickhouse_server: LocalClickHouse, kafka_broker: LocalKafka
+) -> tuple[LocalClickHouse, LocalKafka]:
+    return clickhouse_server, kafka_broker
+
+
+@pytest.mark.timeout(900)
+def test_ten_kills_of_everything_change_no_number(
+    rig: Rig, tmp_path: Path, stores: tuple[LocalClickHouse, LocalKafka], evidence: Evidence
 ) -> None:
-    """SIGKILL of worker, sink and engine at random moments: reports equal brute force, nothing is unaccounted."""
-    random = Random(41)
+    """SIGKILL of worker, sink, engine and broker, ten times each: reports equal brute force, the books close."""
     stream = imagine(11, people=25, days=60, history=800)
     pipeline = Pipeline(rig, tmp_path)
-    roles = (pipeline.stream, pipeline.sink)
-    with running(*roles), pipeline.fed(stream.records, 20, 11) as done:
-        wait_for(lambda: rig.landed() > 0, 60, "the first events", *roles)
-        while not done.is_set():
-            time.sleep(random.random())
-            victim = random.choice((pipeline.stream, pipeline.stream, pipeline.sink, pipeline.sink, None))
-            if victim is None:
-                clickhouse_server.kill()
-                clickhouse_server.restart()
-            else:
-                victim.kill()
-                time.sleep(random.random() * 0.3)
-                victim.start()
-            time.sleep(random.random())
-        wait_for(lambda: pipeline.is_settled(len(stream.records)), 120, "all stored", *roles)
-        found = rig.balance()
-        distinct = len({(each["org_id"], each["event_id"]) for each in stream.events})
-        assert (found.unaccounted, found.rejected, found.stored) == (0, stream.rejected, distinct)
-    assert wrong_reports(rig.client, stream) == []
+    storm = Storm(pipeline, stream, stores, 41, SHORT, pause_s=0.5)
+    storm.run()
+    evidence.count(storm.kills)
+    outcome = check(rig, stream, storm.feed.confirmed)
+    print(outcome, storm.told())
+    assert storm.kills == Counter(SHORT)
+    assert outcome.faults == {}
+    assert outcome.balance.rejected == stream.rejected
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("number", range(STORMS))
+def test_storms_over_pairs_of_processes(
+    rig: Rig,
+    tmp_path: Path,
+    stores: tuple[LocalClickHouse, LocalKafka],
+    evidence: Evidence,
+    number: int,
+) -> None:
+    """Two workers, two sinks, a hundred kills of everything, three times over."""
+    seed = evidence.seed + number
+    stream = imagine(seed, people=60, days=90, history=3000)
+    pipeline = Pipeline(rig, tmp_path, workers=2, sinks=2)
+    storm = Storm(pipeline, stream, stores, seed, LONG)
+    storm.run()
+    evidence.count(storm.kills)
+    outcome = check(rig, stream, storm.feed.confirmed)
+    print(outcome, storm.told())
+    assert outcome.faults == {}
+    assert outcome.balance.rejected == stream.rejected

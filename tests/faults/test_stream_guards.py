@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka.errors import KafkaError
-from tests.faults.harness import Stage, event, stage_of, wait_until
+from tests.faults.harness import PARTITIONS, Stage, event, stage_of, wait_until
+from tests.faults.load import made_again
 
 from trailhouse.producers.settings import KafkaSettings
-from trailhouse.stream.topics import TopicError, TopicIds, admin, check_topics, create_topics
+from trailhouse.stream.topics import TopicIds, admin
 
 EVENTS = 4000
 
@@ -73,7 +72,7 @@ def test_a_topic_made_again_is_another_epoch(stage: Stage) -> None:
     old = ids.read(stage.settings.raw_topic)
     with admin(stage.settings) as client:
         client.delete_topics([stage.settings.raw_topic])
-    wait_until(lambda: made_again(stage.settings))
+    wait_until(lambda: made_again(stage.settings, PARTITIONS))
     new = ids.read(stage.settings.raw_topic)
     ids.close()
     assert new != old
@@ -92,11 +91,3 @@ def test_a_topic_made_again_is_another_epoch(stage: Stage) -> None:
     assert offsets == {(old, each): list(range(250)) for each in range(4)} | {
         (new, each): list(range(400)) for each in range(4)
     }
-
-
-def made_again(settings: KafkaSettings) -> bool:
-    """Create what is missing; a name is free only a while after its deletion, and a topic visible a while after its creation."""
-    with contextlib.suppress(KafkaError, TopicError):
-        create_topics(settings, 4)
-        return bool(check_topics(settings))
-    return False

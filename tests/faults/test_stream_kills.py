@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
 from tests.faults.harness import PARTITIONS, Stage, event, frozen, stage_of, wait_until
+from tests.faults.load import RUN, load, wait_for_outputs
 
 from trailhouse.producers.settings import KafkaSettings
-
-RUN: Final = 200
 
 
 @pytest.fixture
 def stage(kafka_settings: KafkaSettings, tmp_path: Path) -> Any:
     with stage_of(kafka_settings, tmp_path) as made:
         yield made
-
-
-@contextmanager
-def load(stage: Stage, runs: int, pause_s: float) -> Iterator[None]:
-    """Events arriving all the while: `runs` times `RUN` records over all partitions; the block ends when all are sent."""
-    failed: list[Exception] = []
-
-    def publish() -> None:
-        try:
-            for _ in range(runs):
-                stage.send([event() for _ in range(RUN)])
-                time.sleep(pause_s)
-        except Exception as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=publish)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-    assert failed == []
-
-
-def wait_for_outputs(stage: Stage, partitions: int = 1) -> None:
-    """Until so many partitions have a committed offset: work is under way."""
-    wait_until(lambda: len(stage.committed()) >= partitions, stage.state)
 
 
 def test_workers_killed_under_load(stage: Stage) -> None:
