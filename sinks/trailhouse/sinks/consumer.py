@@ -87,6 +87,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             heartbeat_interval_ms=int(settings.session_timeout_s * 250),
             **CLOSING,
         )
+        # First of all the topic's partitions: a member that leads the group before it knows them assigns none to anybody.
+        # If it is killed then, whoever comes back under its static name is given that, and waits for ever.
+        self._consumer.partitions_for_topic(settings.kafka.enriched_topic)
         self._consumer.subscribe([settings.kafka.enriched_topic], listener=self)
         self._lookout.start()
 
