@@ -117,13 +117,21 @@ def create_topics(
 
 
 def check_topics(settings: KafkaSettings) -> dict[str, Topic]:
-    """The three topics by name; raises `TopicError` for the first that is missing or set up otherwise than wanted."""
-    with admin(settings) as client:
-        topics = _describe(client, wanted_configs(settings))
-        for name in wanted_configs(settings):
-            if name not in topics:
-                raise MissingTopic(name)
-        configs = _configs(client, list(topics))
+    """The three topics by name; raises `TopicError` for the first that is missing or set up otherwise than wanted, and
+    when the broker goes away while it is asked.
+    """
+    try:
+        with admin(settings) as client:
+            topics = _describe(client, wanted_configs(settings))
+            for name in wanted_configs(settings):
+                if name not in topics:
+                    raise MissingTopic(name)
+            configs = _configs(client, list(topics))
+    except KafkaError as error:
+        raise TopicError(
+            f"Kafka at {settings.bootstrap} broke off: {type(error).__name__}",
+            "try again once the broker runs",
+        ) from error
     for problem in problems(settings, topics, configs):
         raise TopicError(
             problem, "mend the topic with your Kafka tools, or let `trailhouse topics` create it"
