@@ -30,7 +30,13 @@ def test_errors_of_ours_speak_for_themselves() -> None:
 
 @pytest.mark.parametrize(
     ("name", "extra"),
-    [("faust", "stream"), ("clickhouse_connect.driver", "sinks"), ("fastapi", "queries"), ("chdb", "local")],
+    [
+        ("faust", "stream"),
+        ("clickhouse_connect.driver", "sinks"),
+        ("fastapi", "queries"),
+        ("chdb", "local"),
+        ("sqlalchemy", "outbox"),
+    ],
 )
 def test_a_missing_package_comes_with_its_pip_line(name: str, extra: str) -> None:
     """Whichever optional package is missing, the line that brings it is printed."""

@@ -38,6 +38,7 @@ EXTRAS: Final = {
     "starlette": "local",
     "supervisor": "local",
     "zstandard": "local",
+    "sqlalchemy": "outbox",
 }
 
 
