@@ -81,6 +81,12 @@ def test_a_rejoin_that_outlasts_a_poll_is_taken_up(rig: Rig, monkeypatch: pytest
         drive(sink, is_assigned, "both partitions", timeout_s=10)
 
 
+def test_the_partitions_are_known_before_the_group_is_joined(rig: Rig) -> None:
+    """A leader that knows none assigns none; its static name would keep that, were it killed then."""
+    with sinking(rig, instance="sink") as (sink, _):
+        assert sink._consumer._cluster.partitions_for_topic(rig.kafka.enriched_topic) == {0}
+
+
 def test_nothing_beyond_a_gap_is_stored_until_it_is_filled(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

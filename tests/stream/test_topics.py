@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.stream.topics import (
@@ -157,6 +157,19 @@ def test_no_broker_is_said_with_its_address(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(TopicError, match=r"127\.0\.0\.1:1:") as caught:
         check_topics(nowhere)
     assert "TRAILHOUSE_KAFKA_BOOTSTRAP" in caught.value.hint
+
+
+def test_a_broker_that_dies_while_it_is_asked_is_said(
+    monkeypatch: pytest.MonkeyPatch, kafka_settings: KafkaSettings
+) -> None:
+    """As one that was never there: roles end with the status that is tried again, not with a traceback."""
+
+    def die(*_: object, **__: object) -> None:
+        raise KafkaConnectionError("reset by peer")
+
+    monkeypatch.setattr(KafkaAdminClient, "describe_topics", die)
+    with pytest.raises(TopicError, match=f"{kafka_settings.bootstrap} broke off: KafkaConnectionError"):
+        check_topics(kafka_settings)
 
 
 def replace(settings: KafkaSettings, name: str, configs: dict[str, str]) -> None:
