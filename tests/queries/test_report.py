@@ -84,10 +84,11 @@ def test_a_report_name_is_a_question_in_snake_case() -> None:
 
 
 def test_the_packaged_reports() -> None:
-    """The six reports other things rely on, with exactly their columns."""
+    """The reports other things rely on, with exactly their columns."""
     columns = {name: ",".join(column.name for column in report.columns) for name, report in load().items()}
     assert columns == {
         "active_users": "active_users",
+        "balance_by_hour": "hour,org,landed,stored,repeats,conflicts,rejected,counted,difference",
         "events_by_action": "action,events",
         "most_active_users": "rank,user,active_days,last_active",
         "rejected_by_reason": "reason,records,org",

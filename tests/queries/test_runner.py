@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,72 @@ def test_rejected_records_without_organisation_are_the_installations(world: Worl
         assert asked(caller, org="acme") == own
     assert asked(Caller.operator(), org="nosuch") == {}
     assert asked(Caller(orgs=frozenset({"acme"}), is_instance=True)) == own
+
+
+def test_the_balance_by_hour_is_that_of_brute_force(world: World) -> None:
+    """Landed, stored, repeated, rejected and counted by hour and organisation; nothing differs."""
+    period = {"since": "2010-01-01", "until": "2026-05-31"}
+    report = REPORTS["balance_by_hour"]
+    distinct: dict[Any, set[str]] = defaultdict(set)
+    landed, refused = Counter[Any](), Counter[Any]()
+    for event in world.events:
+        hour = oracle.when(event).replace(minute=0, second=0, microsecond=0)
+        landed[hour, event["org_id"]] += 1
+        distinct[hour, event["org_id"]].add(event["event_id"])
+    for org, _, at in world.rejected:
+        refused[at.replace(minute=0, second=0, microsecond=0), org] += 1
+    for caller, asked in ((Caller.operator(), ""), (Caller(orgs=frozenset({"acme"})), "acme")):
+        rows = run(world.client, report, caller, period | ({"org": asked} if asked else {}), now=NOW).rows
+        found = {(datetime.fromisoformat(str(row[0])), row[1]): row[2:] for row in rows}
+        assert len(found) == len(rows)
+        for key in {*landed, *refused}:
+            if asked in {"", key[1]}:
+                events = len(distinct[key])
+                total = landed[key] + refused[key]
+                assert found.pop(key) == (total, events, landed[key] - events, 0, refused[key], events, 0)
+        assert found == {}
+
+
+def test_the_balance_by_hour_shows_what_differs(database: Client) -> None:
+    """A lost event, a lost count, a conflict: in their hour, nowhere else."""
+    fill(database)
+    later = datetime(2026, 1, 10, 5, tzinfo=UTC)
+    store(
+        database,
+        [
+            {
+                "org_id": "acme",
+                "actor_user_id": "ann",
+                "event_id": "00000000-0000-4000-8000-00000000abcd",
+                "occurred_at": at,
+                "action": action,
+            }
+            for at, action in (
+                ("2026-01-09T10:01:00Z", "a"),
+                ("2026-01-09T10:40:00Z", "a"),
+                ("2026-01-10T05:00:00Z", "b"),
+            )
+        ],
+        start=900,
+    )
+    asked = {"org": "acme", "since": "2026-01-01", "until": "2026-01-14"}
+
+    def differing() -> dict[str, tuple[Any, ...]]:
+        rows = run(database, REPORTS["balance_by_hour"], Caller.operator(), asked, now=NOW).rows
+        return {str(row[0])[:13].replace(" ", "T"): row[2:] for row in rows if row[-1] or row[5]}
+
+    found = differing()
+    assert found["2026-01-09T10"][:4] == (2, 1, 1, 1)
+    assert found["2026-01-10T05"][:4] == (1, 1, 0, 1)
+    assert set(found) == {"2026-01-09T10", "2026-01-10T05"}
+    database.command(
+        f"ALTER TABLE action_slots DELETE WHERE slot = '{later:%F %T}' SETTINGS mutations_sync = 2"
+    )
+    assert differing()["2026-01-10T05"][-1] == 1
+    database.command(
+        f"ALTER TABLE events DELETE WHERE occurred_at = '{later:%F %T}' SETTINGS mutations_sync = 2"
+    )
+    assert differing()["2026-01-10T05"][-1] == 1
 
 
 def test_rejected_records_count_by_the_time_they_were_received(world: World) -> None:

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from tests.queries.conftest import World
@@ -15,11 +16,21 @@ from trailhouse.queries import metrics as names
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.store import Pool
-from trailhouse.queries.watch import Probe, Watch, check_clickhouse, check_kafka, observe
+from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
 from trailhouse.sinks.balance import Balance
 from trailhouse.stream.topics import create_topics
 
-CLOSED = Balance(stored=7, rejected=2, repeats=1, unaccounted=0, in_flight=3, not_in_events=0, partitions=())
+CLOSED = Balance(
+    stored=7,
+    rejected=2,
+    repeats=1,
+    unaccounted=0,
+    in_flight=3,
+    not_in_events=0,
+    partitions=(),
+    lost=4,
+    conflicts=5,
+)
 
 
 def value(metrics: ApiMetrics, name: str, **labels: str) -> float:
@@ -31,7 +42,7 @@ def value(metrics: ApiMetrics, name: str, **labels: str) -> float:
 def test_what_is_not_known_yet_is_not_zero() -> None:
     """A gauge that must be 0 is NaN until the books were closed once, so an alert cannot be lulled."""
     metrics = ApiMetrics()
-    for name in (names.UNACCOUNTED, names.FRESHNESS, names.NEWEST, names.BALANCE_TIMESTAMP):
+    for name in (names.UNACCOUNTED, names.CONFLICTS, names.FRESHNESS, names.NEWEST, names.BALANCE_TIMESTAMP):
         assert math.isnan(value(metrics, name))
 
 
@@ -42,7 +53,8 @@ def test_closed_books_are_published() -> None:
     assert value(metrics, names.UNACCOUNTED) == 0
     assert value(metrics, names.BALANCE_TIMESTAMP) == 1000
     parts = {each: value(metrics, names.BALANCE_RECORDS, became=each) for each in names.BALANCE_FIELDS}
-    assert parts == {"stored": 7, "rejected": 2, "repeats": 1, "in_flight": 3}
+    assert parts == {"stored": 7, "rejected": 2, "repeats": 1, "lost": 4, "in_flight": 3}
+    assert value(metrics, names.CONFLICTS) == 5
 
 
 def test_freshness_grows_between_two_looks() -> None:
@@ -62,9 +74,10 @@ def test_a_look_closes_the_books_of_a_real_cluster(
     create_topics(kafka_settings, 2)
     settings = ApiSettings(clickhouse=world.settings, kafka=kafka_settings)
     metrics, pool = ApiMetrics(), Pool(world.settings, size=1)
+    keeper = Bookkeeper(settings)
     deadline = time.monotonic() + 60
     while math.isnan(value(metrics, names.UNACCOUNTED)) and time.monotonic() < deadline:
-        observe(settings, pool, metrics)  # a young broker first has to make its coordinator
+        observe(pool, metrics, keeper)  # a young broker first has to make its coordinator
     check_clickhouse(pool)
     check_kafka(settings)
     pool.close()
@@ -80,10 +93,10 @@ def test_a_look_that_fails_is_counted_and_keeps_the_last_figures(
     def fail(*_: object) -> Balance:
         raise ConnectionError("no broker\nsecond line")
 
-    monkeypatch.setattr("trailhouse.queries.watch.balance", fail)
+    monkeypatch.setattr("trailhouse.queries.watch.close_books", fail)
     metrics, pool = ApiMetrics(), Pool(world.settings, size=1)
     metrics.show_balance(CLOSED, 1000.0)
-    observe(ApiSettings(clickhouse=world.settings), pool, metrics)
+    observe(pool, metrics, Bookkeeper(ApiSettings(clickhouse=world.settings)))
     pool.close()
     assert value(metrics, f"{names.BALANCE_FAILURES}_total") == 1
     assert value(metrics, names.BALANCE_TIMESTAMP) == 1000
@@ -98,12 +111,30 @@ def test_books_that_do_not_balance_are_an_error_in_the_log(
     lost = Balance(
         stored=0, rejected=0, repeats=0, unaccounted=5, in_flight=0, not_in_events=5, partitions=()
     )
-    monkeypatch.setattr("trailhouse.queries.watch.balance", lambda *_: lost)
+    monkeypatch.setattr("trailhouse.queries.watch.close_books", lambda *_: (lost, None))
     metrics, pool = ApiMetrics(), Pool(world.settings, size=1)
-    observe(ApiSettings(clickhouse=world.settings), pool, metrics)
+    observe(pool, metrics, Bookkeeper(ApiSettings(clickhouse=world.settings)))
     pool.close()
     assert value(metrics, names.UNACCOUNTED) == 5
-    assert "5 records unaccounted for; run `trailhouse balance`" in caplog.text
+    assert "5 records unaccounted for, 0 conflicts; run `trailhouse balance`" in caplog.text
+
+
+def test_the_books_are_closed_whole_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between that each closing goes on from the last clean one; from none when they did not close clean."""
+    calls: list[object] = []
+    answers = iter(["first", "second", None, "third", "fourth", "fifth"])
+
+    def close(*arguments: Any) -> tuple[Balance, Any]:
+        calls.append(arguments[-1])
+        return CLOSED, next(answers)
+
+    monkeypatch.setattr("trailhouse.queries.watch.close_books", close)
+    now = 10_000.0
+    keeper = Bookkeeper(ApiSettings(), clock=lambda: now)
+    for seconds in (0, 30, 30, 30, 3600, 3599):
+        now += seconds
+        assert keeper.close(None) is CLOSED  # type: ignore[arg-type]  # nobody looks at the client
+    assert calls == [None, "first", "second", None, None, "fourth"]
 
 
 def test_the_watch_looks_again_until_it_is_stopped() -> None:

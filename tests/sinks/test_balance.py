@@ -21,8 +21,11 @@ from tests.sinks.lines import RECEIVED, enriched, event
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.balance import Balance, balance, settle
+from trailhouse.sinks.books import Books
+from trailhouse.sinks.books import Landed as LandedRows
 from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.marks import Mark
+from trailhouse.stream.gaps import Range
 from trailhouse.stream.topics import TopicIds, admin, create_topics
 
 
@@ -149,18 +152,15 @@ def check(
     events = [row.event for row in judged if row.event]
     marks = {p: Mark({e: hwm for (e, q), hwm in hwms.items() if q == p}) for _, p in hwms}
     ends = {key[1]: (start, max(start, hwms[key] + 1) + 3) for key, start in starts.items()}
-    found = settle(
-        marks,
-        ends,
-        "a",
-        parts,
-        holes,
-        events=len(events),
+    books = Books(
+        {part[:2]: LandedRows(*part[2:]) for part in parts},
+        tuple(holes),
         distinct=len(set(events)),
         absent=len(set(events) - tables.stored),
         unlisted=sum(not row.event and row.offset in tables.unlisted for row in judged),
         uncounted=len((set(events) & tables.stored) - tables.counted),
     )
+    found = settle(marks, ends, "a", books)
     assert numbers(found) == brute_force(rows, hwms, starts, tables)
     assert found.is_closed == (found.unaccounted == 0)
     assert found.in_flight == 3 * len(ends)
@@ -174,9 +174,7 @@ def test_in_flight_is_what_lies_above_the_mark() -> None:
     """Raw records not judged yet: above the mark, and only of the topic as it is now, from where its log begins."""
 
     def in_flight(hwms: dict[str, int], start: int, end: int) -> int:
-        return settle(
-            {0: Mark(hwms)}, {0: (start, end)}, "now", [], [], events=0, distinct=0, absent=0
-        ).in_flight
+        return settle({0: Mark(hwms)}, {0: (start, end)}, "now", Books({})).in_flight
 
     assert in_flight({"now": 9}, 0, 10) == 0
     assert in_flight({"now": 9}, 0, 15) == 5
@@ -189,7 +187,7 @@ def test_in_flight_is_what_lies_above_the_mark() -> None:
 
 def test_nothing_yet_is_closed() -> None:
     """A new stack owes nothing."""
-    found = settle({}, {0: (0, 0), 1: (0, 0)}, "now", [], [], events=0, distinct=0, absent=0)
+    found = settle({}, {0: (0, 0), 1: (0, 0)}, "now", Books({}))
     assert found.is_closed
     assert found.to_dict()["partitions"][1] == {
         "epoch": "now",
@@ -201,7 +199,59 @@ def test_nothing_yet_is_closed() -> None:
         "control": 0,
         "missing": (),
         "in_flight": 0,
+        "lost": (),
     }
+
+
+def test_open_gaps_are_unaccounted_and_not_in_flight() -> None:
+    """What a sink waits for, or the stream committed and nobody wrote: missing above the mark; accepted, it is lost."""
+    rows = {("now", 0): LandedRows(0, 9, 10, 0, 0)}
+
+    def settled(*lost: tuple[int, int], gap: tuple[int, int] = (10, 14), start: int = 0) -> Balance:
+        return settle(
+            {0: Mark({"now": 9})},
+            {0: (start, 20)},
+            "now",
+            Books(rows, distinct=10),
+            open_gaps=[Range("now", 0, *gap)],
+            lost=[Range("now", 0, *each) for each in lost],
+        )
+
+    found = settled()
+    assert (found.unaccounted, found.in_flight, found.lost, found.is_closed) == (5, 5, 0, False)
+    assert found.partitions[0].missing == ((10, 14),)
+    found = settled((10, 11))
+    assert (found.unaccounted, found.lost, found.partitions[0].lost) == (3, 2, ((10, 11),))
+    found = settled((10, 11), (12, 14))
+    assert (found.unaccounted, found.in_flight, found.lost, found.is_closed) == (0, 5, 5, True)
+    assert settled(gap=(3, 9)).unaccounted == 0  # the mark has passed it meanwhile
+    found = settled(
+        gap=(10, 14), start=13
+    )  # the log does not hold 10 to 12 any more: not in flight either way
+    assert (found.unaccounted, found.in_flight) == (5, 5)
+    assert settle({}, {}, "now", Books({}), open_gaps=[Range("old", 2, 0, 3)]).unaccounted == 4
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 6)), max_size=4),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 6)), max_size=4),
+)
+def test_lost_is_what_is_missing_and_was_accepted(
+    holes: list[tuple[int, int]], accepted: list[tuple[int, int]]
+) -> None:
+    """Offset by offset: accepted twice counts once, accepted and yet stored does not count."""
+    missing = {offset for start, length in holes for offset in range(start, start + length + 1)}
+    given_up = {offset for start, length in accepted for offset in range(start, start + length + 1)}
+    pieces = [("now", 0, offset, offset) for offset in sorted(missing)]
+    found = settle(
+        {0: Mark({"now": 40})},
+        {},
+        "now",
+        Books({("now", 0): LandedRows(0, 40, 0, 0, 0)}, tuple(pieces)),
+        lost=[Range("now", 0, start, start + length) for start, length in accepted],
+    )
+    assert found.lost == len(missing & given_up)
+    assert found.unaccounted == len(missing - given_up)
 
 
 def line_of(row: Landed) -> bytes:

@@ -29,7 +29,7 @@ from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.reports import load
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.store import Pool
-from trailhouse.queries.watch import Probe, Watch, check_clickhouse, check_kafka, observe
+from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
 from trailhouse.stream.logs import log_to_stderr
 
 READY_TIMEOUT_S: Final = 3.0
@@ -54,7 +54,8 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watch = Watch(lambda: observe(settings, pool, metrics), settings.balance_interval_s)
+        keeper = Bookkeeper(settings)
+        watch = Watch(lambda: observe(pool, metrics, keeper), settings.balance_interval_s)
         if has_watch:
             watch.start()
         yield

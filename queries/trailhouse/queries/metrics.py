@@ -29,7 +29,8 @@ EVENTS_ACK_SECONDS: Final = (
 UNACCOUNTED: Final = (
     "trailhouse_unaccounted_events"  # Gauge: raw records the books cannot account for; must be 0
 )
-BALANCE_RECORDS: Final = "trailhouse_balance_records"  # Gauge: raw records by what became of them (stored, rejected, repeats, in_flight)
+BALANCE_RECORDS: Final = "trailhouse_balance_records"  # Gauge: raw records by what became of them (stored, rejected, repeats, lost, in_flight)
+CONFLICTS: Final = "trailhouse_balance_conflicting_events"  # Gauge: event ids that came with different contents and are not settled; must be 0
 BALANCE_TIMESTAMP: Final = "trailhouse_balance_timestamp_seconds"  # Gauge: when the books were last closed
 BALANCE_FAILURES: Final = "trailhouse_balance_failures"  # Counter: times the books could not be closed
 NEWEST: Final = "trailhouse_store_newest_timestamp_seconds"  # Gauge: broker time of the newest stored record
@@ -37,7 +38,7 @@ FRESHNESS: Final = (
     "trailhouse_freshness_seconds"  # Gauge: seconds since the broker received the newest stored record
 )
 
-BALANCE_FIELDS: Final = ("stored", "rejected", "repeats", "in_flight")
+BALANCE_FIELDS: Final = ("stored", "rejected", "repeats", "lost", "in_flight")
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -56,6 +57,7 @@ class ApiMetrics:
     events_ack_seconds: Histogram = field(init=False)
     unaccounted: Gauge = field(init=False)
     balance_records: Gauge = field(init=False)
+    conflicts: Gauge = field(init=False)
     balance_timestamp: Gauge = field(init=False)
     balance_failures: Counter = field(init=False)
     newest: Gauge = field(init=False)
@@ -132,6 +134,14 @@ class ApiMetrics:
             Gauge(BALANCE_RECORDS, "Raw records by what became of them", ["became"], registry=own),
         )
         put(
+            "conflicts",
+            Gauge(
+                CONFLICTS,
+                "Event ids that came with different contents and are not settled; must be 0",
+                registry=own,
+            ),
+        )
+        put(
             "balance_timestamp",
             Gauge(BALANCE_TIMESTAMP, "When the books were last closed, Unix seconds", registry=own),
         )
@@ -143,12 +153,13 @@ class ApiMetrics:
             "freshness",
             Gauge(FRESHNESS, "Seconds since the broker received the newest stored record", registry=own),
         )
-        for gauge in (self.unaccounted, self.balance_timestamp, self.newest, self.freshness):
+        for gauge in (self.unaccounted, self.conflicts, self.balance_timestamp, self.newest, self.freshness):
             gauge.set(math.nan)
 
     def show_balance(self, books: Balance, at: float) -> None:
         """Publish closed books; `at` = Unix seconds when they were closed."""
         self.unaccounted.set(books.unaccounted)
+        self.conflicts.set(books.conflicts)
         for name in BALANCE_FIELDS:
             self.balance_records.labels(name).set(getattr(books, name))
         self.balance_timestamp.set(at)

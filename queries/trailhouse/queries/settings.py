@@ -50,6 +50,13 @@ class ApiSettings(Settings):
         check=bool,
         wanted="a group name",
     )
+    stream_group: str = setting(
+        "TRAILHOUSE_STREAM_GROUP",
+        "trailhouse-stream",
+        "Kafka consumer group of the stream workers, whose committed offsets say what must have arrived",
+        check=bool,
+        wanted="a group name",
+    )
     balance_interval_s: float = setting(
         "TRAILHOUSE_API_BALANCE_INTERVAL_S",
         30.0,

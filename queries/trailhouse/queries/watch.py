@@ -12,25 +12,55 @@ from typing import Final
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.store import ClickHouseStore, Pool
-from trailhouse.sinks.balance import balance
+from trailhouse.sinks.balance import Balance, close_books
+from trailhouse.sinks.books import Sealed
+from trailhouse.sinks.clickhouse import Client
 from trailhouse.stream.topics import check_topics
 
-# Closing the books reads what the raw log still holds, so it may take at most a twentieth of the time.
+# Closing the books whole reads what the raw log still holds, so it may take at most a twentieth of the time.
 REST: Final = 20
+WHOLE_EVERY_S: Final = 3600.0
 log = logging.getLogger(__name__)
 
 
-def observe(settings: ApiSettings, pool: Pool, metrics: ApiMetrics) -> None:
+class Bookkeeper:
+    """Closes the books whole once an hour, and between that only what landed since they last closed clean."""
+
+    def __init__(self, settings: ApiSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._clock = settings, clock
+        self._sealed: Sealed | None = None
+        self._whole_at = 0.0
+
+    def close(self, client: Client) -> Balance:
+        """The balance now; raises what Kafka or ClickHouse raise when away."""
+        now = self._clock()
+        if now - self._whole_at >= WHOLE_EVERY_S:
+            self._sealed = None
+        is_whole = self._sealed is None
+        books, self._sealed = close_books(
+            self._settings.kafka,
+            client,
+            self._settings.sink_group,
+            self._settings.stream_group,
+            self._sealed,
+        )
+        if is_whole:
+            self._whole_at = now
+        return books
+
+
+def observe(pool: Pool, metrics: ApiMetrics, keeper: Bookkeeper) -> None:
     """Look once: freshness, then the books. What fails is logged and counted, the last figures stay with their time."""
     try:
         with pool.client() as client:
             metrics.show_newest(ClickHouseStore(client).landed_until())
-            books = balance(settings.kafka, client, settings.sink_group)
+            books = keeper.close(client)
         metrics.show_balance(books, time.time())
         if not books.is_closed:
             log.error(
-                "the books do not balance: %d records unaccounted for; run `trailhouse balance`",
+                "the books do not balance: %d records unaccounted for, %d conflicts; run `trailhouse balance`",
                 books.unaccounted,
+                books.conflicts,
             )
     except Exception as error:  # whatever Kafka or ClickHouse raise; the next look may succeed
         metrics.balance_failures.inc()

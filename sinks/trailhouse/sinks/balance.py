@@ -1,16 +1,16 @@
 """The books: what became of every raw offset the sink says it stored, and whether every event is really there.
 
-Judged is only what lies up to the committed mark of each partition; what lies above may be in mid-retry and is shown
-as in flight. Unaccounted = raw offsets no `landed` row covers, plus landed events that `events` or the sets of
-`action_slots` do not hold, plus landed rejects that `rejected` does not hold. It must be 0 (design §5). What a stored
-row says is not looked at.
+Judged is what lies up to the committed mark of each partition; what lies above may be in mid-retry and is shown as in
+flight, except what a sink or the stream's own commit shows to be missing. Unaccounted = raw offsets no `landed` row
+covers, plus landed events that `events` or the sets of `action_slots` do not hold, plus landed rejects that `rejected`
+does not hold. It must be 0 (design §5), and so must open conflicts. What somebody accepted as lost is listed apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kafka import TopicPartition
@@ -18,59 +18,24 @@ from kafka.admin import OffsetSpec
 from kafka.errors import CoordinatorNotAvailableError
 
 from trailhouse.producers.settings import KafkaSettings
+from trailhouse.sinks.books import Books, Key, Landed, Sealed, read_books
 from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.conflicts import open_conflicts
+from trailhouse.sinks.losses import accepted_losses, missing_ranges
 from trailhouse.sinks.marks import Mark
+from trailhouse.stream.gaps import Range
 from trailhouse.stream.topics import TopicIds, admin
 
-# A partition's key and mark as arrays: one query judges all partitions, each up to its own mark.
-_JUDGED = "toInt64(offset) <= transform(concat(epoch, '/', toString(partition)), {keys:Array(String)}, {hwms:Array(Int64)}, toInt64(-1))"
-
-_PARTITIONS = f"""
-SELECT epoch, partition, min(`from`), max(offset), countIf(reason = ''), countIf(reason != ''), sum(offset - `from`)
-FROM landed FINAL WHERE {_JUDGED} GROUP BY epoch, partition ORDER BY epoch, partition
-"""
-
-_HOLES = f"""
-SELECT epoch, partition, before + 1, `from` - 1
-FROM (
-  SELECT epoch, partition, `from`, offset,
-    lagInFrame(toInt64(offset), 1, toInt64(`from`) - 1) OVER (PARTITION BY epoch, partition ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
-  FROM landed FINAL WHERE {_JUDGED}
-)
-WHERE toInt64(`from`) > before + 1 ORDER BY epoch, partition, offset LIMIT 10000
-"""
-
-_REJECTED = f"""
-SELECT count() FROM landed FINAL
-WHERE reason != '' AND {_JUDGED} AND (epoch, partition, offset) NOT IN (SELECT epoch, partition, offset FROM rejected)
-"""
-
-_REPLAYED = f"""
-SELECT count() FROM replays FINAL
-WHERE (epoch, partition, offset) IN (SELECT epoch, partition, offset FROM landed WHERE reason != '' AND {_JUDGED})
-"""
-
-# `source`: 0 = landed but not in `events`, 1 = landed and in `events`, 2 = the sets of `action_slots`. What the sets lack
-# of 1 is the size of both together less their own: exact, since one scan of them gives both sizes, and whatever is
-# judged was in them before its mark was committed.
-_EVENTS = f"""
-SELECT sum(records), uniqExactMergeIf(ids, source < 2), uniqExactMergeIf(ids, source = 0),
-  uniqExactMergeIf(ids, source > 0) - uniqExactMergeIf(ids, source = 2)
-FROM (
-  SELECT id IN (SELECT sipHash64(org_id, event_id) FROM events) AS source, count() AS records, uniqExactState(id) AS ids
-  FROM (SELECT sipHash64(org_id, event_id) AS id FROM landed FINAL WHERE reason = '' AND {_JUDGED})
-  GROUP BY source
-  UNION ALL
-  SELECT 2 AS source, 0 AS records, events AS ids FROM action_slots
-)
-"""
+#: First and last raw offset of a range.
+Offsets = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionBalance:
     """One raw partition under one topic id; offsets are raw offsets, ranges inclusive.
 
-    `events` landed (stored or resent), `rejected`, `control` records of transactions, `missing` ranges, `in_flight`.
+    `events` landed (stored or resent), `rejected`, `control` records of transactions, `missing` ranges (below the mark,
+    or an open gap above it), `in_flight`; `lost` = missing ranges that were accepted as lost.
     """
 
     epoch: str
@@ -80,8 +45,9 @@ class PartitionBalance:
     events: int
     rejected: int
     control: int
-    missing: tuple[tuple[int, int], ...]
+    missing: tuple[Offsets, ...]
     in_flight: int
+    lost: tuple[Offsets, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +55,8 @@ class Balance:
     """The sum over all partitions; `unaccounted` must be 0. Counts are raw records.
 
     `unaccounted` = all missing ranges + `not_in_events` + `not_in_rejected` + `not_in_counts`. The first three are
-    neither in `stored` nor in `rejected`; `not_in_counts` are stored events that `action_slots` does not count.
+    neither in `stored` nor in `rejected`; `not_in_counts` are stored events that `action_slots` does not count. `lost`
+    were accepted as lost; `conflicts` are identities that came with different contents and are not settled.
     """
 
     stored: int
@@ -103,42 +70,36 @@ class Balance:
     not_in_counts: int = 0
     #: Of the `rejected`, how many were sent again since; each once, however often. The copies are records of their own.
     replayed: int = 0
+    lost: int = 0
+    conflicts: int = 0
 
     @property
     def is_closed(self) -> bool:
-        return self.unaccounted == 0
+        return self.unaccounted == 0 and self.conflicts == 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def balance(kafka: KafkaSettings, client: Client, group: str) -> Balance:
+def balance(
+    kafka: KafkaSettings, client: Client, group: str, stream_group: str = "trailhouse-stream"
+) -> Balance:
     """Close the books of `group` over the client's database; raises what Kafka or ClickHouse raise when away."""
+    return close_books(kafka, client, group, stream_group)[0]
+
+
+def close_books(
+    kafka: KafkaSettings, client: Client, group: str, stream_group: str, sealed: Sealed | None = None
+) -> tuple[Balance, Sealed | None]:
+    """As `balance`, reading only what landed after `sealed`; also returns what the next closing may go on from."""
+    missing = missing_ranges(kafka, group, stream_group)
     marks, ends, epoch = read_positions(kafka, group)
-    keys = {
-        f"{each}/{partition}": hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()
-    }
-    parameters = {"keys": list(keys), "hwms": list(keys.values())}
-    landed = client.query(_PARTITIONS, parameters=parameters).result_rows
-    holes = client.query(_HOLES, parameters=parameters).result_rows
-    events, distinct, absent, uncounted = (
-        int(count) for count in client.query(_EVENTS, parameters=parameters).result_rows[0]
-    )
-    unlisted = int(client.query(_REJECTED, parameters=parameters).result_rows[0][0])
-    replayed = int(client.query(_REPLAYED, parameters=parameters).result_rows[0][0])
-    settled = settle(
-        marks,
-        ends,
-        epoch,
-        landed,
-        holes,
-        events=events,
-        distinct=distinct,
-        absent=absent,
-        unlisted=unlisted,
-        uncounted=uncounted,
-    )
-    return replace(settled, replayed=replayed)
+    hwms = {(each, partition): hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()}
+    books = read_books(client, hwms, sealed)
+    lost = [each.range for each in accepted_losses(client)]
+    conflicts = len(open_conflicts(client, books.conflicts))
+    found = settle(marks, ends, epoch, books, open_gaps=missing, lost=lost, conflicts=conflicts)
+    return found, books.sealed if books.is_clean else sealed
 
 
 def read_positions(
@@ -168,38 +129,43 @@ def settle(  # noqa: PLR0913  # one argument for each thing that was read
     marks: Mapping[int, Mark],
     ends: Mapping[int, tuple[int, int]],
     epoch: str,
-    landed: Sequence[Sequence[Any]],
-    holes: Sequence[Sequence[Any]],
+    books: Books,
     *,
-    events: int,
-    distinct: int,
-    absent: int,
-    unlisted: int = 0,
-    uncounted: int = 0,
+    open_gaps: Sequence[Range] = (),
+    lost: Sequence[Range] = (),
+    conflicts: int = 0,
 ) -> Balance:
-    """Pure arithmetic over what was read: the balance, partition by partition.
-
-    Of the landed `events`, `distinct` differ; `absent` of these are not in `events`, `uncounted` of the rest not in
-    `action_slots`. `unlisted` landed rejects are not in `rejected`.
-    """
-    rows = {(str(row[0]), int(row[1])): row for row in landed}
+    """Pure arithmetic over what was read: the balance, partition by partition."""
     hwms = {(each, partition): hwm for partition, mark in marks.items() for each, hwm in mark.hwms.items()}
-    keys = sorted(set(rows) | set(hwms) | {(epoch, partition) for partition in ends})
+    keys = sorted(
+        {*books.landed, *hwms, *((epoch, partition) for partition in ends), *(each[:2] for each in open_gaps)}
+    )
     partitions = tuple(
-        _settle_partition(key, rows.get(key), hwms.get(key, -1), _open_end(key, epoch, ends), holes)
+        _settle_partition(
+            key,
+            books.landed.get(key),
+            hwms.get(key, -1),
+            _open_end(key, epoch, ends),
+            holes=[hole[2:] for hole in books.holes if hole[:2] == key],
+            open_gaps=[(each.first, each.last) for each in open_gaps if each[:2] == key],
+            accepted=[(each.first, each.last) for each in lost if each[:2] == key],
+        )
         for key in keys
     )
-    missing = sum(last - first + 1 for each in partitions for first, last in each.missing)
+    missing = sum(_length(each.missing) for each in partitions)
     return Balance(
-        stored=distinct - absent,
-        rejected=sum(each.rejected for each in partitions) - unlisted,
-        repeats=events - distinct,
-        unaccounted=missing + absent + unlisted + uncounted,
+        stored=books.distinct - books.absent,
+        rejected=sum(each.rejected for each in partitions) - books.unlisted,
+        repeats=books.events - books.distinct,
+        unaccounted=missing + books.absent + books.unlisted + books.uncounted,
         in_flight=sum(each.in_flight for each in partitions),
-        not_in_events=absent,
+        not_in_events=books.absent,
         partitions=partitions,
-        not_in_rejected=unlisted,
-        not_in_counts=uncounted,
+        not_in_rejected=books.unlisted,
+        not_in_counts=books.uncounted,
+        replayed=books.replayed,
+        lost=sum(_length(each.lost) for each in partitions),
+        conflicts=conflicts,
     )
 
 
@@ -210,25 +176,60 @@ def _open_end(
     return ends.get(key[1]) if key[0] == epoch else None
 
 
-def _settle_partition(
-    key: tuple[str, int],
-    row: Sequence[Any] | None,
+def _settle_partition(  # noqa: PLR0913  # one argument for each thing that was read of it
+    key: Key,
+    row: Landed | None,
     hwm: int,
     ends: tuple[int, int] | None,
-    holes: Sequence[Sequence[Any]],
+    *,
+    holes: Sequence[Offsets],
+    open_gaps: Sequence[Offsets],
+    accepted: Sequence[Offsets],
 ) -> PartitionBalance:
-    epoch, partition = key
-    first, last, events, rejected, control = (
-        (int(value) for value in row[2:]) if row is not None else (0, -1, 0, 0, 0)
-    )
-    missing = [(int(hole[2]), int(hole[3])) for hole in holes if (str(hole[0]), int(hole[1])) == key]
+    landed = row or Landed(0, -1, 0, 0, 0)
+    first, missing = landed.first, list(holes)
     if row is not None and ends is not None and ends[0] < first:
         # A log's start only moves up, so whoever read this log first read these: their rows are gone.
         missing.insert(0, (ends[0], first - 1))
         first = ends[0]
-    if hwm > last:
-        missing.append((last + 1, hwm))
-    in_flight = max(0, ends[1] - max(ends[0], hwm + 1)) if ends is not None else 0
+    if hwm > landed.last:
+        missing.append((landed.last + 1, hwm))
+    waiting = [(max(start, hwm + 1), last) for start, last in open_gaps if last > hwm]
+    in_flight = 0
+    if ends is not None:
+        in_flight = max(0, ends[1] - max(ends[0], hwm + 1))
+        # What is known to be missing is not in flight; of both, only what the log still holds is counted there.
+        in_flight -= sum(max(0, min(last + 1, ends[1]) - max(start, ends[0])) for start, last in waiting)
+    unexplained, lost = _apart([*missing, *waiting], accepted)
     return PartitionBalance(
-        epoch, partition, first, max(last, hwm), events, rejected, control, tuple(missing), in_flight
+        *key,
+        first,
+        max(landed.last, hwm),
+        landed.events,
+        landed.rejected,
+        landed.control,
+        unexplained,
+        in_flight,
+        lost,
     )
+
+
+def _apart(
+    missing: Sequence[Offsets], accepted: Sequence[Offsets]
+) -> tuple[tuple[Offsets, ...], tuple[Offsets, ...]]:
+    """Missing ranges cut into those nobody accepted and those that were accepted as lost."""
+    unexplained, lost = list(missing), list[Offsets]()
+    for first, last in sorted(accepted):
+        rest: list[Offsets] = []
+        for start, end in unexplained:
+            if end < first or last < start:
+                rest.append((start, end))
+                continue
+            lost.append((max(start, first), min(end, last)))
+            rest += [piece for piece in ((start, first - 1), (last + 1, end)) if piece[0] <= piece[1]]
+        unexplained = rest
+    return tuple(unexplained), tuple(lost)
+
+
+def _length(ranges: Sequence[Offsets]) -> int:
+    return sum(last - first + 1 for first, last in ranges)

@@ -2,6 +2,7 @@
 
 SinkError
 ├── MigrationError     a migration was edited after it ran, is missing, or failed
+├── ConflictRefused    an event is in no conflict that could be settled
 ├── RangeRefused       a range of raw offsets cannot be accepted as lost
 └── StorageRefused     ClickHouse refused an insert because of a row in it
 """
@@ -19,6 +20,10 @@ class SinkError(Exception):
 
 class MigrationError(SinkError):
     """A migration was edited after it was applied, is missing, or failed."""
+
+
+class ConflictRefused(SinkError):
+    """An event is in no open conflict."""
 
 
 class RangeRefused(SinkError):

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kafka import TopicPartition
@@ -53,6 +53,20 @@ def log_starts(kafka: KafkaSettings) -> Sight:
         except MissingTopic:
             return Sight("")
         return Sight(raw.id, _positions(groups, kafka.raw_topic, range(raw.partitions), OffsetSpec.EARLIEST))
+
+
+def look(groups: GroupOffsets, ids: TopicIds, kafka: KafkaSettings, stream_group: str) -> Sight | None:
+    """One look at Kafka, in the order a `Sight` needs; None when the raw topic was made anew meanwhile."""
+    try:
+        raw = ids.find(kafka.raw_topic)
+    except MissingTopic:
+        return Sight("")
+    committed = groups.read(stream_group, kafka.raw_topic)
+    written = {partition: each.offset for partition, each in committed.items()}
+    starts = _positions(groups, kafka.raw_topic, range(raw.partitions), OffsetSpec.EARLIEST)
+    ends = _positions(groups, kafka.enriched_topic, written, OffsetSpec.LATEST)
+    # Of another topic under this name, whose offsets these are cannot be told.
+    return Sight(raw.id, starts, written, ends) if ids.read(kafka.raw_topic) == raw.id else None
 
 
 def _positions(
@@ -123,18 +137,9 @@ class Lookout:
                 self._asked |= {partition: (missing, now) for partition, missing in due.items()}
 
     def _look(self) -> Sight:
-        kafka, lost = self._settings.kafka, self._lost()
-        try:
-            raw = self._ids.find(kafka.raw_topic)
-        except MissingTopic:
-            return Sight("", lost=lost)
-        committed = self._groups.read(self._settings.stream_group, kafka.raw_topic)
-        written = {partition: each.offset for partition, each in committed.items()}
-        starts = _positions(self._groups, kafka.raw_topic, range(raw.partitions), OffsetSpec.EARLIEST)
-        ends = _positions(self._groups, kafka.enriched_topic, written, OffsetSpec.LATEST)
-        if self._ids.read(kafka.raw_topic) != raw.id:
-            return self.sight  # made anew meanwhile: whose offsets these are cannot be told
-        return Sight(raw.id, starts, written, ends, lost)
+        lost = self._lost()
+        seen = look(self._groups, self._ids, self._settings.kafka, self._settings.stream_group)
+        return self.sight if seen is None else replace(seen, lost=lost)
 
     def _lost(self) -> tuple[Range, ...]:
         """Accepted losses; asked for only while something is missing."""

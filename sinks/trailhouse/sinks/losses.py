@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import RangeRefused
-from trailhouse.sinks.gap import gone
-from trailhouse.sinks.lookout import Sight, log_starts
-from trailhouse.stream.gaps import GapRequests, Range
+from trailhouse.sinks.gap import Partition, gone, lost_end
+from trailhouse.sinks.lookout import Sight, log_starts, look
+from trailhouse.sinks.marks import Mark
+from trailhouse.stream.gaps import GapRequests, GroupOffsets, Range
+from trailhouse.stream.topics import TopicIds
 
 REFILLING, GONE, LOST = "refilling", "gone", "lost"
 
@@ -35,6 +37,27 @@ def losses(kafka: KafkaSettings, client: Client, group: str) -> list[Loss]:
     accepted = accepted_losses(client)
     sight = log_starts(kafka) if asked else Sight()
     return [*(loss for missing in asked for loss in _split(missing, sight)), *accepted]
+
+
+def missing_ranges(kafka: KafkaSettings, group: str, stream_group: str) -> list[Range]:
+    """What the sinks of `group` wait for, and what the stream committed and the enriched log does not hold.
+
+    The latter is found here whether or not a sink runs: the sinks' committed positions are read last.
+    """
+    with (
+        closing(GapRequests(kafka, group)) as requests,
+        closing(GroupOffsets(kafka)) as groups,
+        closing(TopicIds(kafka)) as ids,
+    ):
+        sight = look(groups, ids, kafka, stream_group)
+        found = {each[:2]: each for each in requests.read()}
+        for number, at in groups.read(group, kafka.enriched_topic).items():
+            mark = Mark.from_metadata(at.metadata)
+            if mark is None or sight is None:
+                continue
+            if ending := lost_end(Partition(number, mark, at.offset), at.offset, sight):
+                found[ending[:2]] = ending
+    return sorted(found.values())
 
 
 def _split(missing: Range, sight: Sight) -> list[Loss]:

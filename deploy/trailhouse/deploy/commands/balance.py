@@ -14,8 +14,10 @@ def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None: 
 
     `repeats` are events whose (organisation, id) came before: sent or imported twice, counted once. Unaccounted are
     `missing` raw offsets, and what the ledger says and a table does not hold: events (`not_in_events`), rejects
-    (`not_in_rejected`), events in the counts of `action_slots` (`not_in_counts`). Judged is what lies below the sink's committed position; above it is `in flight`. Exit code 1 when anything is
-    unaccounted for, with the ranges of raw offsets.
+    (`not_in_rejected`), events in the counts of `action_slots` (`not_in_counts`). `lost` was accepted as lost
+    (`trailhouse gap list`), `conflicts` are ids that came with different contents (`trailhouse conflicts list`). Judged
+    is what lies below the sink's committed position, and gaps it waits for; above it is `in flight`. Exit code 1 when
+    anything is unaccounted for, with the ranges of raw offsets, or in conflict.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.sinks.balance import balance as settle  # noqa: PLC0415
@@ -23,7 +25,12 @@ def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None: 
 
     stack = find_stack(data, os.environ)
     client = connect(stack.clickhouse("reader"))
-    books = settle(stack.kafka, client, os.environ.get("TRAILHOUSE_SINK_GROUP", "trailhouse-sink")).to_dict()
+    books = settle(
+        stack.kafka,
+        client,
+        os.environ.get("TRAILHOUSE_SINK_GROUP", "trailhouse-sink"),
+        os.environ.get("TRAILHOUSE_STREAM_GROUP", "trailhouse-stream"),
+    ).to_dict()
     client.close()
     if format is Format.JSON:
         print_json(books)
@@ -34,8 +41,14 @@ def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None: 
         print_table(
             ("", "records"), [(name, count) for name, count in books.items() if isinstance(count, int)]
         )
+    if books["lost"]:
+        say(f"note: {books['lost']:,} records were accepted as lost; trailhouse gap list says why")
     if books["unaccounted"]:
         say(f"error: {books['unaccounted']:,} records are unaccounted for")
+    if books["conflicts"]:
+        say(f"error: {books['conflicts']:,} events came with different contents under one id")
+        say("hint: trailhouse conflicts list")
+    if books["unaccounted"] or books["conflicts"]:
         raise typer.Exit(1)
 
 

@@ -1,0 +1,77 @@
+"""`trailhouse conflicts list` and `conflicts settle`: ids that came with different contents."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import os
+from typing import Annotated
+
+import typer
+
+from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
+
+app = typer.Typer(no_args_is_help=True, help="List or settle ids that came with different contents.")
+
+
+@app.command("list")
+def list_conflicts(
+    *,
+    all: Annotated[bool, typer.Option("--all", help="Also those that were settled.")] = False,  # noqa: A002 - the option's name
+    data: Data = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002 - the option's name
+) -> None:
+    """List every copy of the events that came with different contents.
+
+    The first received is `kept`. The others are in no table of events, but what they say differently (action,
+    quarter-hour, person) is counted too. `place` is where the raw record lies: `trailhouse trace` shows it. Exit code 1
+    while any is open.
+    """
+    from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
+    from trailhouse.sinks.conflicts import copies  # noqa: PLC0415
+
+    client = connect(find_stack(data, os.environ).clickhouse("reader"))
+    rows = [dataclasses.asdict(each) for each in copies(client, with_settled=all)]
+    client.close()
+    if format is Format.JSON:
+        print_json(rows)
+    elif rows:
+        print_table(list(rows[0]), [[shown(value) for value in row.values()] for row in rows])
+    else:
+        say("no id came with different contents" + ("" if all else ", or all of them are settled"))
+    if is_open := [row for row in rows if not row["settled"]]:
+        first = is_open[0]
+        say(f"hint: trailhouse conflicts settle {first['event_id']} --org {first['org_id']} --reason '…'")
+        raise typer.Exit(1)
+
+
+@app.command()
+def settle(
+    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID")],
+    *,
+    org: Annotated[str, typer.Option("--org", help="Organisation of the event.")],
+    reason: Annotated[str, typer.Option("--reason", help="What it was; kept with the conflict for ever.")],
+    data: Data = None,
+) -> None:
+    """Record that a conflict was looked at, so that the books close again.
+
+    Changes no event and no count: the first received stays, what the other copies said stays counted.
+    """
+    from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
+    from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
+    from trailhouse.sinks.conflicts import settle as record  # noqa: PLC0415
+
+    if not reason.strip():
+        raise typer.BadParameter("say what it was", param_hint="--reason")
+    client = connect(find_stack(data, os.environ).clickhouse("ingest"))
+    record(client, org, event_id, reason=reason.strip(), settled_by=getpass.getuser())
+    client.close()
+    say("settled")
+
+
+def shown(value: object) -> str:
+    """A cell: yes or nothing for flags, `-` for what is empty."""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return str(value) or "-"

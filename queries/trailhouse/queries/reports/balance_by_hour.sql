@@ -1,0 +1,79 @@
+/*
+title: Balance by hour
+question: Do the books balance, hour by hour, from what arrived to what the reports count?
+source: [design-5]
+counts: records that landed, by the hour of the event (of receipt for those that were rejected), and what became of them
+terms: [event, rejected, period]
+chart: table
+last: 7d
+columns:
+  hour: {type: time, unit: hour, text: 'start of the hour'}
+  org: {type: text, unit: organisation, text: 'the organisation the records name; empty where none can be read'}
+  landed: {type: integer, unit: records, text: 'raw records that landed, each once'}
+  stored: {type: integer, unit: events, text: 'distinct events that table `events` holds'}
+  repeats: {type: integer, unit: records, text: 'records whose event had come before'}
+  conflicts: {type: integer, unit: events, text: 'events that came with different contents, settled or not'}
+  rejected: {type: integer, unit: records, text: 'records that table `rejected` holds'}
+  counted: {type: integer, unit: events, text: 'distinct events in the sets every report counts from'}
+  difference: {type: integer, unit: records, text: 'what landed and is neither stored, a repeat nor rejected, and what is stored and not counted or the other way round; 0 when the books balance'}
+*/
+SELECT
+  toDateTime64(hour, 3, 'UTC') AS hour,
+  org,
+  sum(landed_records) AS landed,
+  sum(stored_events) AS stored,
+  sum(repeated) AS repeats,
+  sum(conflicting) AS conflicts,
+  sum(rejected_records) AS rejected,
+  sum(counted_events) AS counted,
+  toUInt64(abs(toInt64(landed) - toInt64(stored) - toInt64(repeats) - toInt64(rejected)) + abs(toInt64(stored) - toInt64(counted))) AS difference
+FROM (
+  -- What landed. An event whose copies name several hours counts in each of them, as it does in the tables.
+  SELECT
+    toStartOfHour(slot) AS hour, org_id AS org, count() AS landed_records, 0 AS stored_events,
+    countIf(reason = '') - uniqExactIf(event_id, reason = '') AS repeated,
+    uniqExactIf(event_id, (org_id, event_id) IN (
+      SELECT org_id, event_id FROM landed
+      WHERE content != 0 AND (org_id = {org:String} OR {is_instance:Bool})
+      GROUP BY org_id, event_id, rules HAVING min(content) != max(content)
+    )) AS conflicting,
+    0 AS rejected_records, 0 AS counted_events
+  FROM landed FINAL
+  WHERE (org_id = {org:String} OR {is_instance:Bool})
+    AND arrayExists(
+      instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
+      {ranges:Array(Tuple(Int64, Int64))}
+    )
+  GROUP BY hour, org
+  UNION ALL
+  SELECT toStartOfHour(occurred_at), org_id, 0, uniqExact(event_id), 0, 0, 0, 0
+  FROM events FINAL
+  WHERE (org_id = {org:String} OR {is_instance:Bool})
+    AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
+    AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
+    AND arrayExists(
+      instants -> toUnixTimestamp(toStartOfFifteenMinutes(occurred_at)) * 1000 >= instants.1 AND toUnixTimestamp(toStartOfFifteenMinutes(occurred_at)) * 1000 < instants.2,
+      {ranges:Array(Tuple(Int64, Int64))}
+    )
+  GROUP BY toStartOfHour(occurred_at), org_id
+  UNION ALL
+  SELECT toStartOfHour(slot), org_id, 0, 0, 0, 0, 0, uniqExactMerge(events)
+  FROM action_slots
+  WHERE (org_id = {org:String} OR {is_instance:Bool})
+    AND arrayExists(
+      instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
+      {ranges:Array(Tuple(Int64, Int64))}
+    )
+  GROUP BY toStartOfHour(slot), org_id
+  UNION ALL
+  SELECT toStartOfHour(received_at), org_id, 0, 0, 0, 0, count(), 0
+  FROM rejected FINAL
+  WHERE (org_id = {org:String} OR {is_instance:Bool})
+    AND arrayExists(
+      instants -> toUnixTimestamp(toStartOfFifteenMinutes(received_at)) * 1000 >= instants.1 AND toUnixTimestamp(toStartOfFifteenMinutes(received_at)) * 1000 < instants.2,
+      {ranges:Array(Tuple(Int64, Int64))}
+    )
+  GROUP BY toStartOfHour(received_at), org_id
+)
+GROUP BY hour, org
+ORDER BY hour ASC, org ASC
