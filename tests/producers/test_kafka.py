@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -340,6 +341,22 @@ def test_only_what_concerns_the_record_itself_is_a_refusal(
     assert "x" in str(told) or "invalid" in str(told)
 
 
+def test_nothing_is_imported_once_a_producer_is_made(raw_topic: KafkaSettings) -> None:
+    """A process forked while the sender imports something would wait for that import for ever."""
+    script = (
+        "before = set(sys.modules)\nwork('a', 10)\ntrail.flush()\nprint(sorted(set(sys.modules) - before))"
+    )
+    assert run(script, raw_topic).stdout == "[]\n"
+
+
+def test_a_port_nobody_listens_on_is_known_at_once() -> None:
+    """The driver alone would try for five seconds; a program that ends would wait for it."""
+    begun = time.monotonic()
+    with pytest.raises(DeliveryFailed, match=r"cannot be reached at 127\.0\.0\.1:1: .*refused"):
+        KafkaTransport(KafkaSettings(bootstrap="127.0.0.1:1")).send(b"x")
+    assert time.monotonic() - begun < 4
+
+
 class FakeDriver:
     """Stands for `kafka.KafkaProducer`, to fail where a broker cannot be made to."""
 
@@ -381,6 +398,7 @@ def test_failures_to_connect(
 ) -> None:
     """All may be tried again, except by an interpreter that starts no threads any more (CPython 3.12+ at its end)."""
     monkeypatch.setattr(module, "KafkaProducer", type("Failing", (FakeDriver,), {"failure": failure}))
+    monkeypatch.setattr(KafkaTransport, "_knock", lambda _: None)
     with pytest.raises(DeliveryFailed, match=says) as raised:
         KafkaTransport(KafkaSettings()).send(b"x")
     assert type(raised.value) is kind
@@ -400,6 +418,7 @@ def test_failures_to_hand_over(
 ) -> None:
     """What the driver's `send` raises comes out in our words."""
     monkeypatch.setattr(module, "KafkaProducer", FakeDriver)
+    monkeypatch.setattr(KafkaTransport, "_knock", lambda _: None)
     transport = KafkaTransport(KafkaSettings())
     transport._connect().sending = failure
     with pytest.raises(DeliveryFailed) as raised:

@@ -7,6 +7,7 @@ driver, so `tests/producers/test_kafka.py` pins every one of them.
 
 from __future__ import annotations
 
+import encodings.idna
 import random
 import socket
 from typing import Any, Final
@@ -28,6 +29,10 @@ from trailhouse.producers.kafka_socket import CLOSING
 from trailhouse.producers.lifetime import call_in_forked_child
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.producers.transport import Receipt
+
+# Looking a host up imports this codec, on the sender's thread. A process forked meanwhile would wait for that import for
+# ever: whoever makes a producer has it already.
+_CODEC: Final = encodings.idna.__name__
 
 CONNECT_TIMEOUT_MS: Final = 5_000
 KNOCK_TIMEOUT_S: Final = 1.0
