@@ -59,7 +59,8 @@ def evidence(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Evidenc
     remember(config)
     name = re.sub(r"[^\w.-]+", "-", request.node.name)
     seed: int = config.stash[SEED]
-    root: Path = config.getoption("--artefacts")
+    root = config.getoption("--artefacts")
+    assert root is not None
     made = Evidence(seed, (root / f"{name}-{seed}").resolve(), config.stash[KILLS])
     yield made
     if FAILED in request.node.stash:

@@ -143,7 +143,9 @@ class Cramped(LocalClickHouse):
             self._filler.unlink()
         else:
             assert self.pid is not None
-            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            resource.prlimit(
+                self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            )
 
     @property
     def _filler(self) -> Path:
