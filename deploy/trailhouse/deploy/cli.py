@@ -50,6 +50,11 @@ COMMANDS: Final = (
     ),
     Command("rejected", "rejected:app", "List, show and replay records that could not become events."),
     Command("keys", "keys:app", "Make, list and revoke API keys."),
+    Command(
+        "trace",
+        "trace:trace",
+        "Follow one event: received, enriched, stored or not, counted where, and how long each step took.",
+    ),
     Command("conflicts", "conflicts:app", "List or settle ids that came with different contents."),
     Command("gap", "gap:app", "List raw records that are missing, or accept that they are lost."),
     Command(

@@ -1,0 +1,127 @@
+"""`trailhouse trace`: one event's way, step by step."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from trailhouse.queries.report import Report
+    from trailhouse.sinks.trace import Step, Way
+
+
+def trace(
+    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="As `emit` returned it.")],
+    *,
+    org: Annotated[
+        str, typer.Option("--org", help="Only this organisation's event; else whosever has that id.")
+    ] = "",
+    data: Data = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002 - the option's name
+) -> None:
+    """Follow one event: received, enriched, stored or not, counted where, and how long each step took.
+
+    Every copy that Kafka received has its own lines. `took` is since the step above. Exit code 1 when nothing knows the
+    event: its sender has not delivered it yet (it may lie in a spool), or it is older than the topics and the ledger.
+    """
+    from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.queries.report import load  # noqa: PLC0415
+    from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
+    from trailhouse.sinks.trace import trace as follow  # noqa: PLC0415
+
+    try:
+        wanted = str(uuid.UUID(event_id))
+    except ValueError:
+        raise typer.BadParameter(f"{event_id!r} is no UUID", param_hint="EVENT_ID") from None
+    stack = find_stack(data, os.environ)
+    client = connect(stack.clickhouse("reader"))
+    group = os.environ.get("TRAILHOUSE_SINK_GROUP", "trailhouse-sink")
+    ways = follow(stack.kafka, client, group, wanted, org)
+    client.close()
+    reports = load()
+    copies = [told(way, counted_by(way, reports)) for way in ways]
+    if format is Format.JSON:
+        print_json({"event_id": wanted, "copies": copies})
+    else:
+        for number, copy in enumerate(copies):
+            if number:
+                print()
+            print(f"{wanted} of {copy['org_id'] or 'no organisation'}: {copy['became']}")
+            print_table(
+                ("step", "at", "took", "where", "note"),
+                [
+                    (
+                        step["step"],
+                        step["at"] or "-",
+                        took(step["took_s"]),
+                        step["where"] or "-",
+                        step["note"],
+                    )
+                    for step in copy["steps"]
+                ],
+            )
+    if not ways:
+        say(f"error: nothing knows the event {wanted}" + (f" of {org}" if org else ""))
+        say("hint: its sender may not have delivered it yet; trailhouse status shows the lag")
+        raise typer.Exit(1)
+
+
+def told(way: Way, reports: list[str]) -> dict[str, Any]:
+    """One copy's way as JSON values; `took_s` = seconds since the step before that has a time."""
+    steps, before = [], None
+    for step in way.steps:
+        steps.append(_step(step, before))
+        before = step.at or before
+    steps.append({"step": "counted", "at": None, "took_s": None, "where": ", ".join(reports), "note": ""})
+    return {
+        "org_id": way.org_id,
+        "became": way.became,
+        "reason": way.reason,
+        "counted_by": reports,
+        "steps": steps,
+    }
+
+
+def _step(step: Step, before: datetime | None) -> dict[str, Any]:
+    at = step.at and _utc(step.at)
+    return {
+        "step": step.name,
+        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None,
+        "took_s": round((at - _utc(before)).total_seconds(), 3) if at and before else None,
+        "where": step.where,
+        "note": step.note,
+    }
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def took(seconds: float | None) -> str:
+    """A span as people read it; of an event that was imported years later, days."""
+    if seconds is None:
+        return "-"
+    if abs(seconds) < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if abs(seconds) < 3600:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 3600:.1f} h" if abs(seconds) < 172_800 else f"{seconds / 86_400:,.0f} days"
+
+
+def counted_by(way: Way, reports: Mapping[str, Report]) -> list[str]:
+    """The reports whose figures this copy is in, told by the tables they read."""
+    return sorted(name for name, report in reports.items() if any(_reads(way, report.sql)))
+
+
+def _reads(way: Way, sql: str) -> Iterable[bool]:
+    yield way.became == "rejected" and "FROM rejected" in sql
+    yield way.became == "stored" and "FROM action_slots" in sql
+    yield way.is_activity and way.has_user and ("activity(" in sql or "FROM user_days" in sql)
+    yield way.became in {"repeat", "conflict"} and "FROM landed" in sql
