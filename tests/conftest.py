@@ -32,9 +32,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="where Kafka and ClickHouse come from",
     )
-    parser.addoption("--seed", type=int, default=None, help="replay the fault tests of a run that printed this seed")
     parser.addoption(
-        "--artefacts", type=Path, default=Path(".faults"), help="where failing fault tests leave their evidence"
+        "--seed", type=int, default=None, help="replay the fault tests of a run that printed this seed"
+    )
+    parser.addoption(
+        "--artefacts",
+        type=Path,
+        default=Path(".faults"),
+        help="where failing fault tests leave their evidence",
     )
 
 

@@ -11,7 +11,7 @@ import kafka
 import kafka.admin
 from kafka.errors import KafkaError
 
-from trailhouse.producers.kafka_socket import CLOSING
+from trailhouse.producers.kafka_socket import CONNECTING
 
 _KAFKA: Final[Any] = kafka  # untyped
 _PAUSE_S: Final = 0.1
@@ -32,7 +32,7 @@ def lags(
             bootstrap_servers=bootstrap.split(","),
             request_timeout_ms=timeout_ms,
             bootstrap_timeout_ms=timeout_ms,
-            **CLOSING,
+            **CONNECTING,
         )
         try:
             for role, (group, topic) in groups.items():

@@ -25,7 +25,7 @@ from kafka.partitioner import Partitioner
 
 from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
 from trailhouse.producers.folder import destination_of
-from trailhouse.producers.kafka_socket import CLOSING
+from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.producers.lifetime import call_in_forked_child
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.producers.transport import Receipt
@@ -137,7 +137,7 @@ class KafkaTransport:
         options = {"bootstrap_servers": self._settings.bootstrap, "partitioner": _Sticky(), **self._options}
         if self._options.keys().isdisjoint(OTHER_WAYS):
             self._knock()
-            options |= CLOSING
+            options = CONNECTING | options
         try:
             producer: Any = KafkaProducer(**options)
         except RuntimeError as error:

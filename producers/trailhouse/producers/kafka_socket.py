@@ -1,4 +1,4 @@
-"""How our Kafka clients open connections: a socket whose connection fails is closed.
+"""How our Kafka clients open connections: a socket whose connection fails is closed, and the next try is soon.
 
 The driver (kafka-python 3.0.12) forgets it, open, at each try. While a broker is away a process then collects open files
 until the garbage collector happens to find them, and for ever where a service has switched that off.
@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from kafka.net.inet import KafkaNetSocket
 
-# What every client is made with, unless it goes through a proxy: the driver chooses how to connect by this scheme.
-CLOSING: Final = {"proxy_url": "trailhouse://direct"}
+# What every client is made with, unless it goes through a proxy: the driver chooses how to connect by this scheme. Its
+# own pause between tries grows to 30 seconds, for which a broker that is back would wait.
+CONNECTING: Final[dict[str, Any]] = {"proxy_url": "trailhouse://direct", "reconnect_backoff_max_ms": 1_000}
 
 
 class ClosingSocket(KafkaNetSocket):  # type: ignore[misc] # untyped upstream

@@ -34,7 +34,7 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from trailhouse.producers.kafka_socket import CLOSING
+from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.sinks.batch import Batch, Limits, Run
 from trailhouse.sinks.gap import Gaps, Partition
 from trailhouse.sinks.head import Head, read_heads
@@ -85,7 +85,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             fetch_max_bytes=16 << 20,
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_s * 250),
-            **CLOSING,
+            **CONNECTING,
         )
         # First of all the topic's partitions: a member that leads the group before it knows them assigns none to anybody.
         # If it is killed then, whoever comes back under its static name is given that, and waits for ever.
@@ -286,7 +286,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 bootstrap_servers=self._settings.kafka.bootstrap.split(","),
                 acks="all",
                 max_request_size=1_200_000,
-                **CLOSING,
+                **CONNECTING,
             )
         letter = Letter(
             Place(head.epoch, head.partition, head.offset),

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from trailhouse.producers.kafka_socket import CLOSING
+from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.stream.letter import Headers, Letter, Place
 from trailhouse.stream.topics import MissingTopic, TopicIds
@@ -112,7 +112,7 @@ def _consumer(kafka: KafkaSettings) -> Iterator[Any]:
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         max_partition_fetch_bytes=FETCH_BYTES,
-        **CLOSING,
+        **CONNECTING,
     )
     try:
         yield consumer

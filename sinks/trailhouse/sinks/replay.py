@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from kafka import KafkaProducer
 
-from trailhouse.producers.kafka_socket import CLOSING
+from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.letterbox import Original
@@ -67,7 +67,7 @@ def replay(
         client_id="trailhouse-replay",
         acks="all",
         max_request_size=REQUEST_BYTES_MAX,
-        **CLOSING,
+        **CONNECTING,
     )
     try:
         partitions = producer.partitions_for(kafka.raw_topic)

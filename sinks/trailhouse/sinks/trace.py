@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from trailhouse.producers.kafka_socket import CLOSING
+from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.balance import read_positions
 from trailhouse.sinks.clickhouse import Client
@@ -248,7 +248,7 @@ def _consumer(kafka: KafkaSettings) -> Iterator[Any]:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            **CLOSING,
+            **CONNECTING,
         )
     ) as consumer:
         yield consumer

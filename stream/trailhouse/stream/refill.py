@@ -17,7 +17,7 @@ from typing import Any, Final
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from trailhouse.producers.kafka_socket import CLOSING
+from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.stream.bundle import Bundle, enrich_bundle
 from trailhouse.stream.gaps import GapRequests, Range
 from trailhouse.stream.letter import Letter
@@ -77,7 +77,7 @@ def _producer(settings: StreamSettings) -> KafkaProducer:
         acks="all",
         compression_type="lz4",
         max_request_size=1_200_000,
-        **CLOSING,
+        **CONNECTING,
     )
 
 
@@ -91,7 +91,7 @@ def _read(settings: StreamSettings, missing: Range) -> Iterator[Sequence[Any]]:
         auto_offset_reset="none",
         isolation_level="read_committed",
         max_poll_records=CHUNK_RECORDS,
-        **CLOSING,
+        **CONNECTING,
     )
     with closing(consumer):
         consumer.assign([tp])

@@ -15,7 +15,7 @@ from typing import Any, Final
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from trailhouse.producers.kafka_socket import CLOSING
+from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.producers.settings import KafkaSettings
 
 RAW_BYTES_MAX: Final = 1 << 20
@@ -74,7 +74,7 @@ def open_admin(settings: KafkaSettings) -> KafkaAdminClient:
             client_id="trailhouse-topics",
             request_timeout_ms=10_000,
             bootstrap_timeout_ms=10_000,
-            **CLOSING,
+            **CONNECTING,
         )
     except KafkaError as error:
         raise TopicError(
