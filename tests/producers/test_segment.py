@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -183,12 +184,25 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     segment.append(VALUES[0])
     write = os.write
     with monkeypatch.context() as patch:
+        patch.setattr(module, "_write", lambda fd, data, _: write(fd, data[: len(data) // 3]))
         patch.setattr(os, "write", lambda fd, data: write(fd, data[: len(data) // 2]))
         with pytest.raises(OSError, match="bytes written"):
             segment.append(VALUES[1])
     assert segment.path.stat().st_size == segment.written
     segment.append(VALUES[2])
     assert values_of(segment) == [VALUES[0], VALUES[2]]
+
+
+def test_a_python_without_ctypes_writes_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through `os.write`; also what was written in part for once is written whole."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    monkeypatch.setattr(module, "_write", module._writer())
+    segment = Segment.create(tmp_path)
+    segment.append(VALUES[0])
+    monkeypatch.setattr(module, "_write", lambda fd, data, _: os.write(fd, data[:5]))
+    segment.append(VALUES[1])
+    assert values_of(segment) == VALUES[:2]
+    assert segment.path.stat().st_size == segment.written
 
 
 def test_rewinding_hands_out_what_is_not_settled_again(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from trailhouse.producers import segment as segment_module
 from trailhouse.producers.errors import SpoolFailed
 from trailhouse.producers.segment import HEADER_BYTES, Segment
 from trailhouse.producers.settings import SpoolSettings
@@ -137,6 +138,7 @@ def test_a_full_disk_is_no_room_and_leaves_nothing_torn(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
+        patch.setattr(segment_module, "_write", lambda *_: 0)
         patch.setattr(os, "write", half)
         for fresh in (store, spool(tmp_path)):
             with pytest.raises(NoRoom, match=r"the disk .* is full"):
@@ -157,6 +159,7 @@ def test_a_broken_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "fdatasync", broken)
     with pytest.raises(SpoolFailed, match="cannot be synced"):
         store.sync()
+    monkeypatch.setattr(segment_module, "_write", lambda *_: -1)
     monkeypatch.setattr(os, "write", broken)
     with pytest.raises(SpoolFailed, match="cannot be written"):
         store.append(record(2))
@@ -209,7 +212,7 @@ def test_a_full_segment_is_on_the_disk_before_the_next_begins(
     monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(os.fstat(fd).st_size))
     store = spool(tmp_path, "safe")
     store.append(record(0, MIB))
-    first = store._own[-1]
+    first, size = store._own[-1], 0
     while store._own[-1] is first:
         size = first.written
         store.append(record(1, MIB))

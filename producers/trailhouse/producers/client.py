@@ -26,7 +26,7 @@ from trailhouse.producers.audited import audited_by
 from trailhouse.producers.buffer import Buffer, Flushed
 from trailhouse.producers.context import Scope, bind, bound_fields
 from trailhouse.producers.errors import AuditBufferFull, DeliveryFailed, SpoolFailed
-from trailhouse.producers.event import AuditEvent, EventFields, encode, new_fields
+from trailhouse.producers.event import AuditEvent, EventFields, encode, encode_to_pass_on, new_fields
 from trailhouse.producers.lifetime import ExitDeadline, call_in_forked_child, weakly
 from trailhouse.producers.sender import Sender
 from trailhouse.producers.settings import BufferSettings, KafkaSettings, SpoolSettings
@@ -73,6 +73,8 @@ class AuditProducer:
             self._transport = KEPT
             KEPT.add(self)
         self._spool_settings, self._folder = open_spool(spool, self._transport, strict=strict)
+        self._encode = encode if self._folder is None else encode_to_pass_on
+        self._must_sync = self._folder is not None and self._spool_settings.level == "safe"
         self._on_delivery = on_delivery
         self._is_closed = False
         self._is_exiting = False
@@ -128,7 +130,7 @@ class AuditProducer:
             bound_org = given.pop("org_id", None)
             org_id = bound_org if org_id is None else org_id
         made = new_fields(action, org_id, given)
-        return self._accept(Record(made["event_id"], encode(made)))
+        return self._accept(Record(made["event_id"], self._encode(made)))
 
     def emit_event(self, event: AuditEvent) -> str:
         """Accept an event that exists already (importers, relays) and return its id; raises as `emit` does."""
@@ -179,7 +181,8 @@ class AuditProducer:
             raise
         if needs_sender:
             self._start_sender()
-        self._buffer.store.sync()
+        if self._must_sync:
+            self._buffer.store.sync()
         if self._is_exiting:
             # Nobody waits for the sender's thread any more: this was emitted by an exit hook that runs after ours.
             self.flush(self._close_timeout_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Final, Self
@@ -14,9 +14,8 @@ from trailhouse.producers.event import check_fields_given
 _BOUND: Final[ContextVar[dict[str, Any] | None]] = ContextVar("trailhouse_bound", default=None)
 
 
-def bound_fields() -> Mapping[str, Any] | None:
-    """The fields every event emitted here gets, unless it says otherwise; `org_id` may be among them."""
-    return _BOUND.get()
+bound_fields: Final[Callable[[], Mapping[str, Any] | None]] = _BOUND.get
+"""The fields every event emitted here gets, unless it says otherwise; `org_id` may be among them."""
 
 
 def bind(fields: Mapping[str, Any]) -> None:

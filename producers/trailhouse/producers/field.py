@@ -26,7 +26,6 @@ TEXT_LENGTH_MAX: Final = 4096
 ATTRIBUTES_MAX: Final = 128
 ATTRIBUTE_NAME_LENGTH_MAX: Final = 128
 CHANGES_DEPTH_MAX: Final = 32
-ORG_ID_LENGTH_MAX: Final = 128
 ORG_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 EVENT_ID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 
@@ -167,14 +166,9 @@ def _time(value: Any) -> str:
 
 
 def _org(value: Any) -> str:
-    if isinstance(value, str) and len(value) <= ORG_ID_LENGTH_MAX and _is_org(value):
+    if isinstance(value, str) and ORG_ID.fullmatch(value):
         return ""
     return "must be 1-128 of A-Z a-z 0-9 . _ : - and start with a letter or digit"
-
-
-@functools.lru_cache(maxsize=1024)
-def _is_org(value: str) -> bool:
-    return ORG_ID.fullmatch(value) is not None
 
 
 def _action(value: Any) -> str:
@@ -253,7 +247,10 @@ def _scalars(value: Any) -> str:
             or not _is_attribute_name(key)
         ):
             return f"key {key!r} must be 1-{ATTRIBUTE_NAME_LENGTH_MAX} printable characters"
-        if rule := _scalar(each):
+        is_plain = (
+            type(each) is str and len(each) <= TEXT_LENGTH_MAX and each.isascii() and "\x00" not in each
+        )
+        if not is_plain and (rule := _scalar(each)):
             return f"{key} {rule}"
     return ""
 

@@ -17,7 +17,7 @@ def now() -> str:
 def write_milliseconds(milliseconds: int) -> str:
     """A moment given as milliseconds since 1970, as `format_time` writes it."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{_write_seconds(seconds)}{rest:03d}Z"
+    return f"{_write_seconds(seconds)}{rest:03}Z"
 
 
 @functools.lru_cache(maxsize=4)

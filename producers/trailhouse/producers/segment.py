@@ -14,6 +14,7 @@ import logging
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
@@ -102,6 +103,14 @@ class Segment:
     def append(self, value: bytes) -> None:
         """Write one event at the end. Raises `OSError`, then nothing of it is in the file."""
         frame = _FRAME.pack(len(value), zlib.crc32(value)) + value
+        size = len(frame)
+        if _write(self.fd, frame, size) != size:
+            self._write_again(frame)
+        self.written += size
+
+    def _write_again(self, frame: bytes) -> None:
+        """Take back what was written in part, and find out what is wrong."""
+        self._cut_back()
         try:
             done = os.write(self.fd, frame)
         except OSError:
@@ -110,7 +119,6 @@ class Segment:
         if done != len(frame):
             self._cut_back()
             raise OSError(errno.ENOSPC, f"{done} of {len(frame)} bytes written")
-        self.written += done
 
     def _cut_back(self) -> None:
         with contextlib.suppress(OSError):
@@ -197,6 +205,26 @@ class Segment:
             os.close(fd)
 
     __del__ = close
+
+
+def _writer() -> Callable[[int, bytes, int], int]:
+    """write(2) for the emitter's thread, which keeps the interpreter's lock: two microseconds into the page cache.
+
+    `os.write` lets go of it, a busy thread takes it, and one call in a hundred waits for milliseconds. It returns less
+    than was asked for when something is wrong, and does not say what.
+    """
+    try:
+        import ctypes  # noqa: PLC0415 - a few Pythons are built without
+
+        function = ctypes.PyDLL(None).write
+        function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+        function.restype = ctypes.c_ssize_t
+    except (ImportError, OSError, AttributeError):
+        return lambda *_: 0
+    return function
+
+
+_write: Final = _writer()
 
 
 def _lock(fd: int, path: Path) -> bool:
