@@ -17,8 +17,8 @@ from trailhouse.producers.transport import Record
 LARGEST = 256 * 1024
 
 
-def record(index: int = 0, size: int = 10) -> Record:
-    return Record(str(index), b"x" * size)
+def named(index: int = 0, size: int = 10) -> tuple[str, bytes]:
+    return str(index), b"x" * size
 
 
 def buffer(events: int = 3, max_block_ms: int = 0) -> Buffer:
@@ -28,15 +28,15 @@ def buffer(events: int = 3, max_block_ms: int = 0) -> Buffer:
 def test_the_first_record_asks_for_a_sender_and_the_next_do_not() -> None:
     """Exactly one caller is told to start one."""
     held = buffer()
-    assert [held.put(record()) for _ in range(3)] == [True, False, False]
+    assert [held.put(*named()) for _ in range(3)] == [True, False, False]
 
 
 def test_records_leave_in_the_order_they_came_within_the_limits_asked() -> None:
     """By count, and by size: the one that crosses the size is the last."""
     held = buffer(events=10)
-    records = [record(index, size=10) for index in range(6)]
+    records = [Record(*named(index, size=10)) for index in range(6)]
     for each in records:
-        held.put(each)
+        held.put(each.event_id, each.value)
     assert held.store.take(2, 1000) == records[:2]
     assert held.store.take(10, 15) == records[2:4]
     assert held.store.take(10, 0) == []
@@ -48,57 +48,57 @@ def test_a_full_buffer_refuses_with_the_reason() -> None:
     """The error says how full, for how long, and what Kafka's trouble is."""
     held = buffer(events=2)
     held.trouble = "127.0.0.1:9: connection refused"
-    held.put(record())
-    held.put(record())
+    held.put(*named())
+    held.put(*named())
     with pytest.raises(
         AuditBufferFull,
         match=r"2 events \(20 bytes\) .* within 0 ms .* not accepted: 127.0.0.1:9: connection refused",
     ):
-        held.put(record())
+        held.put(*named())
     assert held.counts() == Flushed(sent=0, spooled=2, failed=0)
 
 
 def test_bytes_are_bounded_too() -> None:
     """Few large events fill it as many small ones do."""
     held = buffer(events=100)
-    held.put(record(size=LARGEST - 10))
-    held.put(record(size=10))
+    held.put(*named(size=LARGEST - 10))
+    held.put(*named(size=10))
     with pytest.raises(AuditBufferFull):
-        held.put(record(size=1))
+        held.put(*named(size=1))
 
 
 def test_what_is_under_way_keeps_its_room() -> None:
     """Taking is not settling: memory is free only once Kafka has answered."""
     held = buffer(events=1)
-    held.put(record())
+    held.put(*named())
     taken = held.store.take(1, 100)
     with pytest.raises(AuditBufferFull):
-        held.put(record())
+        held.put(*named())
     held.settle(taken)
-    held.put(record())
+    held.put(*named())
 
 
 def test_a_waiting_caller_goes_on_when_there_is_room() -> None:
     """Full, then settled by another thread: the caller never notices more than the wait."""
     held = buffer(events=1, max_block_ms=60_000)
-    held.put(record(1))
-    waiter = threading.Thread(target=held.put, args=(record(2),))
+    held.put(*named(1))
+    waiter = threading.Thread(target=held.put, args=named(2))
     waiter.start()
     held.settle(held.store.take(1, 100))
     waiter.join(30)
     assert not waiter.is_alive()
-    assert held.store.take(1, 100) == [record(2)]
+    assert held.store.take(1, 100) == [Record(*named(2))]
 
 
 def test_closing_wakes_a_waiting_caller() -> None:
     """It gets `ProducerClosed`, at once."""
     held = buffer(events=1, max_block_ms=60_000)
-    held.put(record())
+    held.put(*named())
     errors: list[Exception] = []
 
     def put() -> None:
         try:
-            held.put(record())
+            held.put(*named())
         except ProducerClosed as error:
             errors.append(error)
 
@@ -112,38 +112,38 @@ def test_closing_wakes_a_waiting_caller() -> None:
 def test_a_closed_buffer_accepts_nothing_but_gives_what_it_has() -> None:
     """Closing ends the accepting, not the delivering."""
     held = buffer()
-    held.put(record())
+    held.put(*named())
     held.close()
     with pytest.raises(ProducerClosed):
-        held.put(record())
+        held.put(*named())
     assert held.await_work(60)
-    assert held.store.take(9, 100) == [record()]
+    assert held.store.take(9, 100) == [Record(*named())]
 
 
 def test_the_sender_never_waits_for_itself() -> None:
     """A callback that emits into a full buffer is refused at once, and `wait` there only counts."""
     held = buffer(events=1, max_block_ms=86_400_000)
-    held.put(record())
+    held.put(*named())
     assert held.await_work(0)
     with pytest.raises(AuditBufferFull):
-        held.put(record())
+        held.put(*named())
     assert held.wait(None) == Flushed(sent=0, spooled=1, failed=0)
 
 
 def test_a_sender_without_work_steps_down() -> None:
     """After that the next record asks for a new one."""
     held = buffer()
-    held.put(record())
+    held.put(*named())
     held.settle(held.store.take(1, 100))
     assert not held.await_work(0)
-    assert held.put(record())
+    assert held.put(*named())
 
 
 def test_claiming_succeeds_only_with_work_and_no_sender() -> None:
     """`flush` and the exit hook take over where a thread could not be started."""
     held = buffer()
     assert not held.claim()
-    held.put(record())
+    held.put(*named())
     assert not held.claim()
     held.resign()
     assert held.claim()
@@ -153,15 +153,15 @@ def test_claiming_succeeds_only_with_work_and_no_sender() -> None:
 def test_waiting_ends_in_time() -> None:
     """Nothing settles: `wait` returns the counts when its time is over."""
     held = buffer()
-    held.put(record())
+    held.put(*named())
     assert held.wait(0) == Flushed(sent=0, spooled=1, failed=0)
 
 
 def test_waiting_covers_what_was_accepted_before_it() -> None:
     """It returns at once when that is settled, failures included."""
     held = buffer()
-    held.put(record())
-    held.put(record())
+    held.put(*named())
+    held.put(*named())
     held.settle(held.store.take(2, 100), failed=1)
     assert held.wait(None) == Flushed(sent=1, spooled=0, failed=1)
 
@@ -177,7 +177,7 @@ def test_counts_always_add_up(steps: list[tuple[str, int]]) -> None:
         if step == "put":
             for _ in range(number):
                 try:
-                    held.put(record(accepted, size=number))
+                    held.put(*named(accepted, size=number))
                 except AuditBufferFull:
                     assert accepted - settled == 20
                     break

@@ -203,7 +203,7 @@ def test_business_rows_and_audit_events_agree_whoever_is_killed(
     kafka_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     """Application and relay killed at random, again and again: every committed row has its event, no other exists."""
-    kill_everybody(kafka_settings, tmp_path, rounds=3)
+    kill_everybody(kafka_settings, tmp_path, rounds=2)
 
 
 @pytest.mark.faults

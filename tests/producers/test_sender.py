@@ -17,7 +17,6 @@ from trailhouse.producers.sender import Sender
 from trailhouse.producers.settings import BufferSettings, SpoolSettings
 from trailhouse.producers.spool import Spool
 from trailhouse.producers.store import MemoryStore
-from trailhouse.producers.transport import Record
 
 Told = list[tuple[str, DeliveryFailed | None]]
 
@@ -41,7 +40,7 @@ def send_all(
         lambda *each: told.append(each),
     )
     for index in range(events):
-        buffer.put(Record(str(index), str(index).encode()))
+        buffer.put(str(index), str(index).encode())
     sender.run(idle_s=0)
     return buffer, told
 
@@ -181,8 +180,8 @@ def test_outcomes_are_settled_in_order() -> None:
 
     buffer = Buffer(MemoryStore(BufferSettings()), 0)
     sender = Sender(buffer, Watched("late", (None,)), ExitDeadline(0))
-    buffer.put(Record("a", b"a"))
-    buffer.put(Record("b", b"b"))
+    buffer.put("a", b"a")
+    buffer.put("b", b"b")
     sender.run(idle_s=0)
     assert sent_at_flush == [0, 0]
     assert buffer.counts().sent == 2
@@ -198,8 +197,8 @@ def test_a_callback_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
 
     buffer = Buffer(MemoryStore(BufferSettings()), 0)
     sender = Sender(buffer, ScriptedTransport(), ExitDeadline(0), on_delivery)
-    buffer.put(Record("a", b"a"))
-    buffer.put(Record("b", b"b"))
+    buffer.put("a", b"a")
+    buffer.put("b", b"b")
     sender.run(idle_s=0)
     assert told == ["a", "b"]
     assert buffer.counts().sent == 2
@@ -244,7 +243,7 @@ def test_even_a_driver_that_cannot_be_closed_leaves_room_for_another_sender() ->
     transport = Stuck(DeliveryFailed("away"))
     buffer = Buffer(MemoryStore(BufferSettings()), 0)
     sender = Sender(buffer, transport, ExitDeadline(0))
-    buffer.put(Record("a", b"a"))
+    buffer.put("a", b"a")
     with pytest.raises(SystemError):
         sender.run(idle_s=0)
     assert buffer.claim()
@@ -274,7 +273,7 @@ def test_an_abandoned_sender_reports_what_still_waits_too() -> None:
         buffer, ScriptedTransport(*["hang"] * 10_000), ExitDeadline(0), lambda *each: told.append(each)
     )
     for index in range(3 * module.TAKE_EVENTS):
-        buffer.put(Record(str(index), b""))
+        buffer.put(str(index), b"")
     sender.abandon()
     sender.run(idle_s=0)
     assert [name for name, _ in told] == [str(index) for index in range(3 * module.TAKE_EVENTS)]
@@ -291,7 +290,7 @@ def test_with_a_spool_an_ending_process_leaves_an_absent_kafka_at_once(
     transport.outcomes.extend([DeliveryFailed("away")] * 10)
     deadline = ExitDeadline(86_400, is_ending=lambda: True)
     for index in range(6):
-        buffer.put(Record(str(index), str(index).encode()))
+        buffer.put(str(index), str(index).encode())
     Sender(buffer, transport, deadline, lambda *each: told.append(each)).run(idle_s=0)
     assert buffer.counts() == Flushed(sent=2, spooled=4, failed=0)
     assert len(told) == 2
@@ -307,7 +306,7 @@ def test_with_a_spool_an_ending_process_leaves_an_absent_kafka_at_once(
 def test_with_a_spool_a_silent_kafka_is_waited_for_as_long_as_was_asked(tmp_path: Path) -> None:
     """No trouble, and no answer."""
     buffer = Buffer(Spool(tmp_path, SpoolSettings()), 0)
-    buffer.put(Record("0", b"0"))
+    buffer.put("0", b"0")
     moments = itertools.count()
     deadline = ExitDeadline(10, is_ending=lambda: True, clock=lambda: float(next(moments)))
     transport = ScriptedTransport("hang")

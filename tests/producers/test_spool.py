@@ -25,8 +25,8 @@ def spool(folder: Path, level: str = "fast") -> Spool:
     return Spool(folder, SpoolSettings(bytes=CAP, level=level))
 
 
-def record(number: int, value: bytes = b"") -> Record:
-    return Record(str(number), value or b"%d" % number)
+def named(number: int, value: bytes = b"") -> tuple[str, bytes]:
+    return str(number), value or b"%d" % number
 
 
 def taken(store: Spool) -> list[bytes]:
@@ -42,7 +42,7 @@ def test_nothing_is_made_before_the_first_event(tmp_path: Path) -> None:
     store = spool(tmp_path / "new")
     assert not store.has_more()
     assert not (tmp_path / "new").exists()
-    store.append(record(1))
+    store.append(*named(1))
     assert store.has_more()
     assert len(files(tmp_path / "new")) == 1
 
@@ -52,7 +52,7 @@ def test_events_come_back_in_order_over_many_segments(tmp_path: Path) -> None:
     store = spool(tmp_path)
     sent = [b"%06d" % number + MIB for number in range(20)]
     for number, value in enumerate(sent):
-        store.append(record(number, value))
+        store.append(*named(number, value))
     assert len(files(tmp_path)) > 4
     records = store.take(10**6, 10**9)
     assert [each.value for each in records] == sent
@@ -70,26 +70,26 @@ def test_events_come_back_in_order_over_many_segments(tmp_path: Path) -> None:
 def test_the_folders_cap_holds_and_room_comes_back(tmp_path: Path) -> None:
     """Full = refused, whoever filled it; delivered = room."""
     store, other = spool(tmp_path), spool(tmp_path)
-    other.append(record(0, MIB))
+    other.append(*named(0, MIB))
     with pytest.raises(NoRoom, match=rf"of at most {CAP} bytes"):
         for number in range(1000):
-            store.append(record(number, MIB))
+            store.append(*named(number, MIB))
     assert CAP // 2 < sum(path.stat().st_size for path in files(tmp_path)) <= CAP
     store.settle(store.take(10**6, 10**9))
-    store.append(record(1, MIB))
+    store.append(*named(1, MIB))
     assert taken(other) == [MIB]
 
 
 def test_what_others_left_is_adopted_after_ones_own(tmp_path: Path) -> None:
     """A few segments at a time; the living keep theirs."""
     alive = spool(tmp_path)
-    alive.append(record(0, b"alive"))
+    alive.append(*named(0, b"alive"))
     for number in range(ADOPTED_AT_ONCE + 2):
         gone = spool(tmp_path)
-        gone.append(record(number, b"left"))
+        gone.append(*named(number, b"left"))
         gone.leave()
     store = spool(tmp_path)
-    store.append(record(0, b"mine"))
+    store.append(*named(0, b"mine"))
     records = store.take(10**6, 10**9)
     assert [each.value for each in records] == [b"mine"] + [b"left"] * ADOPTED_AT_ONCE
     assert [each.is_own for each in records] == [True] + [False] * ADOPTED_AT_ONCE
@@ -101,7 +101,7 @@ def test_what_others_left_is_adopted_after_ones_own(tmp_path: Path) -> None:
 def test_empty_leftovers_are_removed(tmp_path: Path) -> None:
     """Of a process that was killed while it had nothing to send."""
     gone = spool(tmp_path)
-    gone.append(record(1))
+    gone.append(*named(1))
     gone.settle(gone.take(10, 10))
     gone.rest()
     gone.leave()
@@ -113,11 +113,11 @@ def test_empty_leftovers_are_removed(tmp_path: Path) -> None:
 def test_closing_leaves_what_is_not_settled(tmp_path: Path) -> None:
     """To whoever comes next; an event after closing gets a new file."""
     store = spool(tmp_path)
-    store.append(record(1))
-    store.append(record(2))
+    store.append(*named(1))
+    store.append(*named(2))
     store.settle(store.take(1, 10))
     store.close()
-    store.append(record(3))
+    store.append(*named(3))
     assert taken(store) == [b"3"]
     store.close()
     heir = spool(tmp_path)
@@ -130,7 +130,7 @@ def test_a_full_disk_is_no_room_and_leaves_nothing_torn(
 ) -> None:
     """Fault 39: in the middle of an event, and when a segment is made; room again, and it goes on."""
     store = spool(tmp_path)
-    store.append(record(1))
+    store.append(*named(1))
     write = os.write
 
     def half(fd: int, data: bytes) -> int:
@@ -142,16 +142,16 @@ def test_a_full_disk_is_no_room_and_leaves_nothing_torn(
         patch.setattr(os, "write", half)
         for fresh in (store, spool(tmp_path)):
             with pytest.raises(NoRoom, match=r"the disk .* is full"):
-                fresh.append(record(2))
+                fresh.append(*named(2))
     assert len(files(tmp_path)) == 1
-    store.append(record(3))
+    store.append(*named(3))
     assert taken(store) == [b"1", b"3"]
 
 
 def test_a_broken_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither full nor accepted: the caller knows."""
     store = spool(tmp_path, "safe")
-    store.append(record(1))
+    store.append(*named(1))
 
     def broken(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -162,7 +162,7 @@ def test_a_broken_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(segment_module, "_write", lambda *_: -1)
     monkeypatch.setattr(os, "write", broken)
     with pytest.raises(SpoolFailed, match="cannot be written"):
-        store.append(record(2))
+        store.append(*named(2))
 
 
 def test_safe_returns_when_it_is_on_the_disk_and_threads_share_the_wait(
@@ -178,16 +178,16 @@ def test_safe_returns_when_it_is_on_the_disk_and_threads_share_the_wait(
         synced.append(os.fstat(fd).st_size)
 
     fast = spool(tmp_path / "fast")
-    fast.append(record(1))
+    fast.append(*named(1))
     fast.sync()
     store = spool(tmp_path / "safe", "safe")
-    store.append(record(0))
+    store.append(*named(0))
     monkeypatch.setattr(os, "fdatasync", fdatasync)
     lock = threading.Lock()
 
     def emit(number: int) -> None:
         with lock:
-            store.append(record(number))
+            store.append(*named(number))
         store.sync()
 
     threads = [threading.Thread(target=emit, args=(number,)) for number in range(1, 21)]
@@ -211,11 +211,11 @@ def test_a_full_segment_is_on_the_disk_before_the_next_begins(
     synced: list[int] = []
     monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(os.fstat(fd).st_size))
     store = spool(tmp_path, "safe")
-    store.append(record(0, MIB))
+    store.append(*named(0, MIB))
     first, size = store._own[-1], 0
     while store._own[-1] is first:
         size = first.written
-        store.append(record(1, MIB))
+        store.append(*named(1, MIB))
     assert synced == [HEADER_BYTES, size, HEADER_BYTES]
 
 
@@ -228,12 +228,12 @@ def test_an_event_emitted_amid_another_gets_a_file_of_its_own(
 
     def interrupted(segment: Segment, value: bytes) -> None:
         if value == b"outer":
-            store.append(record(0, b"handler"))
+            store.append(*named(0, b"handler"))
         append(segment, value)
 
     monkeypatch.setattr(Segment, "append", interrupted)
-    store.append(record(1, b"outer"))
-    store.append(record(2, b"after"))
+    store.append(*named(1, b"outer"))
+    store.append(*named(2, b"after"))
     assert sorted(taken(store)) == [b"after", b"handler", b"outer"]
     assert len(files(tmp_path)) == 2
 
@@ -241,8 +241,8 @@ def test_an_event_emitted_amid_another_gets_a_file_of_its_own(
 def test_what_kafka_refuses_for_good_is_put_aside(tmp_path: Path) -> None:
     """A line of JSON each, for the owner alone: an importer reads it when the trouble is mended."""
     store = spool(tmp_path)
-    store.refuse(record(1, b'{"a":1}'))
-    store.refuse(record(2, b'{"a":2}'))
+    store.refuse(Record(*named(1, b'{"a":1}')))
+    store.refuse(Record(*named(2, b'{"a":2}')))
     assert (tmp_path / REFUSED).read_bytes() == b'{"a":1}\n{"a":2}\n'
     assert (tmp_path / REFUSED).stat().st_mode & 0o777 == 0o600
 
@@ -250,12 +250,12 @@ def test_what_kafka_refuses_for_good_is_put_aside(tmp_path: Path) -> None:
 def test_a_folder_deleted_under_it_is_made_again(tmp_path: Path) -> None:
     """The next segment has a place; the disk's tidier does not stop the service."""
     store = spool(tmp_path / "spool")
-    store.append(record(1))
+    store.append(*named(1))
     (path,) = files(tmp_path / "spool")
     path.unlink()
     path.parent.rmdir()
     fresh = spool(tmp_path / "spool")
-    fresh.append(record(2))
+    fresh.append(*named(2))
     assert taken(fresh) == [b"2"]
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
@@ -264,7 +264,7 @@ def test_a_folder_deleted_under_it_is_made_again(tmp_path: Path) -> None:
 def test_a_child_does_not_keep_its_parents_locks(tmp_path: Path) -> None:
     """The parent is gone, the child lives on: the parent's events are adopted all the same."""
     store = spool(tmp_path)
-    store.append(record(1, b"parents"))
+    store.append(*named(1, b"parents"))
     read, write = os.pipe()
     forked, say_forked = os.pipe()
     child = os.fork()

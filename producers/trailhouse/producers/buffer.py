@@ -48,8 +48,8 @@ class Buffer:
         self._room = threading.Condition(self._lock)
         self._settled = threading.Condition(self._lock)
 
-    def put(self, record: Record) -> bool:
-        """Accept one record; True = there was no sender, and the caller has to start one.
+    def put(self, event_id: str, value: bytes) -> bool:
+        """Accept one event; True = there was no sender, and the caller has to start one.
 
         Waits for room up to `max_block_ms` (the sender itself never does), then raises `AuditBufferFull`, with a spool
         `AuditSpoolFull`. Raises `ProducerClosed` when closed, `SpoolFailed` when the store cannot take it.
@@ -58,9 +58,9 @@ class Buffer:
             if self._is_closed:
                 raise ProducerClosed("the producer is closed; the event was not accepted")
             try:
-                self.store.append(record)
+                self.store.append(event_id, value)
             except NoRoom:
-                self._append_later(record)
+                self._append_later(event_id, value)
             self._accepted += 1
             if self._has_sender:
                 # It looks by itself every few milliseconds: waking it for each event would cost more than all else.
@@ -68,7 +68,7 @@ class Buffer:
             self._has_sender = True
             return True
 
-    def _append_later(self, record: Record) -> None:
+    def _append_later(self, event_id: str, value: bytes) -> None:
         block_ms = 0 if self._sender == threading.get_ident() else self._max_block_ms
         until = self._clock() + block_ms / 1000
         while True:
@@ -79,7 +79,7 @@ class Buffer:
             if self._is_closed:
                 raise ProducerClosed("the producer is closed; the event was not accepted")
             try:
-                return self.store.append(record)
+                return self.store.append(event_id, value)
             except NoRoom as full:
                 if self._clock() >= until:
                     raise self._full(full, block_ms) from None

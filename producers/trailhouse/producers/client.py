@@ -32,7 +32,7 @@ from trailhouse.producers.sender import Sender
 from trailhouse.producers.settings import BufferSettings, KafkaSettings, SpoolSettings
 from trailhouse.producers.silence import KEPT, is_silent
 from trailhouse.producers.store import MemoryStore, Store
-from trailhouse.producers.transport import OnDelivery, Record, Transport
+from trailhouse.producers.transport import OnDelivery, Transport
 
 log = logging.getLogger("trailhouse.producers")
 P = ParamSpec("P")
@@ -130,15 +130,15 @@ class AuditProducer:
             bound_org = given.pop("org_id", None)
             org_id = bound_org if org_id is None else org_id
         made = new_fields(action, org_id, given)
-        return self._accept(Record(made["event_id"], self._encode(made)))
+        return self._accept(made["event_id"], self._encode(made))
 
     def emit_event(self, event: AuditEvent) -> str:
         """Accept an event that exists already (importers, relays) and return its id; raises as `emit` does."""
-        return self._accept(Record(event.event_id, event.to_bytes()))
+        return self._accept(event.event_id, event.to_bytes())
 
     def emit_bytes(self, event_id: str, value: bytes) -> str:
         """Accept an event that was checked and encoded before (`AuditEvent.to_bytes`), as relays hold it."""
-        return self._accept(Record(event_id, value))
+        return self._accept(event_id, value)
 
     def actor(
         self,
@@ -171,9 +171,9 @@ class AuditProducer:
         """
         return audited_by(self.emit, action, {"org_id": org_id, **fields}, describe)
 
-    def _accept(self, record: Record) -> str:
+    def _accept(self, event_id: str, value: bytes) -> str:
         try:
-            needs_sender = self._buffer.put(record)
+            needs_sender = self._buffer.put(event_id, value)
         except AuditBufferFull:
             # Full because no thread could be started earlier: this is the moment to try again.
             if self._buffer.claim():
@@ -187,7 +187,7 @@ class AuditProducer:
             # Nobody waits for the sender's thread any more: this was emitted by an exit hook that runs after ours.
             self.flush(self._close_timeout_s)
             self._buffer.store.close()
-        return record.event_id
+        return event_id
 
     def _start_sender(self) -> None:
         if self._is_exiting:

@@ -64,18 +64,18 @@ class Spool:
         """It outlives the process."""
         return True
 
-    def append(self, record: Record) -> None:
+    def append(self, event_id: str, value: bytes) -> None:
         """Take one event, in the page cache when this returns.
 
         Raises `NoRoom` when the folder's cap is reached or the disk is full, `SpoolFailed` when the disk fails; then
         nothing of the event is in the spool.
         """
         if self._is_appending:
-            self._append_aside(record.value)
+            self._append_aside(value)
             return
         self._is_appending = True
         try:
-            value, segment = record.value, self._current
+            segment = self._current
             if segment is None or segment.is_sealed or segment.written + len(value) > self._segment_bytes:
                 segment = self._grow()
             segment.append(value)

@@ -24,7 +24,7 @@ class Store(Protocol):
         """Whether the events outlive this process."""
         ...
 
-    def append(self, record: Record) -> None:
+    def append(self, event_id: str, value: bytes) -> None:
         """Take one event. Raises `NoRoom`, or `SpoolFailed`; then nothing was taken."""
         ...
 
@@ -79,13 +79,13 @@ class MemoryStore:
         """With the process it is gone."""
         return False
 
-    def append(self, record: Record) -> None:
+    def append(self, event_id: str, value: bytes) -> None:
         """Take one event, raises `NoRoom`."""
-        size = len(record.value)
+        size = len(value)
         events, held = self._events_in - self._events_out, self._bytes_in - self._bytes_out
         if events >= self._settings.events or held + size > self._settings.bytes:
             raise NoRoom(f"{events} events ({held} bytes) wait for Kafka")
-        self._waiting.append(record)
+        self._waiting.append(Record(event_id, value))
         self._events_in += 1
         self._bytes_in += size
 
