@@ -42,10 +42,11 @@ class Log:
             self.hwms[key] = start + count - 1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_going_on_is_closing_whole(database: Client, seed: int) -> None:
     """However often they were sealed in between; nothing new is nothing to read."""
     log, sealed = Log(database, seed), None
+    books = read_books(database, log.hwms)
     for _ in range(6):
         log.grow()
         books = read_books(database, log.hwms, sealed)

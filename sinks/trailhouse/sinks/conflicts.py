@@ -39,7 +39,7 @@ class Copy:
 _COPIES: Final = f"""
 SELECT org_id, toString(event_id), toString(received_at), concat(epoch, '/', toString(partition), '/', toString(offset)),
   hex(content), toString(slot),
-  row_number() OVER (PARTITION BY org_id, event_id ORDER BY received_at, partition, offset) = 1,
+  toBool(row_number() OVER (PARTITION BY org_id, event_id ORDER BY received_at, partition, offset) = 1),
   reason_of_it
 FROM (
   SELECT landed.*, s.reason AS reason_of_it FROM (SELECT * FROM landed FINAL WHERE content != 0) AS landed
@@ -57,7 +57,7 @@ ORDER BY org_id, event_id, received_at, partition, offset LIMIT {COPIES_MAX}
 def copies(client: Client, *, with_settled: bool = False) -> list[Copy]:
     """Every landed copy of the events in conflict, first received first; at most `COPIES_MAX`."""
     rows = client.query(_COPIES, parameters={"all": with_settled}).result_rows
-    return [Copy(*(*row[:6], bool(row[6]), row[7])) for row in rows]
+    return [Copy(*row) for row in rows]
 
 
 def open_conflicts(client: Client, conflicts: Collection[Identity]) -> set[Identity]:
