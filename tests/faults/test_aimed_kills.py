@@ -122,6 +122,7 @@ def need_strace() -> None:
         pytest.skip(f"strace cannot be used: {why}; the failpoints at the same steps are tested all the same")
 
 
+@pytest.mark.faults
 def test_the_engine_killed_at_system_calls(table: Table, evidence: Evidence) -> None:
     """SIGKILL at renames, syncs and writes of an insert: the rows inserted again make every table exact."""
     need_strace()
@@ -198,6 +199,7 @@ def kill_at_sends(rig: Rig, folder: Path, numbers: Iterable[int]) -> int:
     return fired
 
 
+@pytest.mark.faults
 def test_the_sink_killed_at_what_it_sends(rig: Rig, tmp_path: Path, evidence: Evidence) -> None:
     """SIGKILL at the sink's system calls towards Kafka and ClickHouse: exact."""
     need_strace()

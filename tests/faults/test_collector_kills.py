@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import httpx
+import pytest
 from tests.e2e.pipeline import Pipeline
 from tests.queries.collecting import AT, PATH
 from tests.queries.keyring import give
@@ -141,6 +142,7 @@ def stored(rig: Rig) -> int:
     return int(rig.client.query("SELECT count() FROM events FINAL").result_rows[0][0])
 
 
+@pytest.mark.faults
 def test_the_broker_away_and_back(rig: Rig, kafka_broker: LocalKafka, tmp_path: Path) -> None:
     """202; away: 503 in time, or 429, while memory keeps its bound; back: 202, and each event is there once."""
     _, key = give(rig.client, ["acme"])

@@ -69,6 +69,7 @@ def restart(role: Role) -> None:
     role.start()
 
 
+@pytest.mark.faults
 def test_a_restart_of_each_role_stops_nothing(rig: Rig, tmp_path: Path) -> None:
     """Two of a kind, restarted one after the other: events go on, nothing is lost, and how stale the tables get."""
     pipeline, pulse = Pipeline(rig, tmp_path, workers=2, sinks=2), Pulse(rig)

@@ -70,6 +70,7 @@ def test_a_held_partition_waits_and_goes_on(stage: Stage, capsys: pytest.Capture
     )
 
 
+@pytest.mark.faults
 def test_a_mended_worker_takes_what_waited(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     """It was the worker's fault: nearly nothing of it was rejected, and nobody has to replay anything."""
     wrong = stage.start(**SETTINGS, TRAILHOUSE_TOPIC_ORGS="globex")

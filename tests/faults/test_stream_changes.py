@@ -64,6 +64,7 @@ def rolling_restarts(stage: Stage, times: int) -> None:
     assert len(stage.check().lines) == 21 * times * RUN
 
 
+@pytest.mark.faults
 def test_rolling_restarts(stage: Stage) -> None:
     """Each stop ends with status 0, and the other one's partitions keep flowing."""
     rolling_restarts(stage, 2)

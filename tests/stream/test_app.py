@@ -505,10 +505,19 @@ def test_one_asks_for_the_epoch_at_a_time(world: World, monkeypatch: pytest.Monk
 # The watch
 
 
+def consumer_of(fetched: Fetch, *, flow_active: bool = True) -> Any:
+    """A consumer that drained this fetch last."""
+
+    async def join_again_once() -> None: ...
+
+    drained = {TP("audit.events", 0): fetched}
+    return SimpleNamespace(drained=drained, flow_active=flow_active, join_again_once=join_again_once)
+
+
 def watch(world: World, fetched: Fetch, *, age_s: float, flow_active: bool = True) -> None:
     """One look of the watch, `age_s` after the fetch left the fetcher."""
     fetched.fetched_at -= age_s
-    world.app.consumer = SimpleNamespace(drained={TP("audit.events", 0): fetched}, flow_active=flow_active)
+    world.app.consumer = consumer_of(fetched, flow_active=flow_active)
     look: Any = inspect.unwrap(world.app._app_tasks[-1])
     assert look.__name__ == "watch"
     asyncio.run(look())
@@ -555,7 +564,7 @@ def test_the_watch_waits_for_what_is_queued_or_written(world: World, *, is_taken
         if not is_taken:
             stream.channel.queue._queue.append(events[0])
         fetched.fetched_at -= LOST_AFTER_S * 2
-        world.app.consumer = SimpleNamespace(drained={TP("audit.events", 0): fetched}, flow_active=True)
+        world.app.consumer = consumer_of(fetched)
         look: Any = inspect.unwrap(world.app._app_tasks[-1])
         await look()
         task.cancel()

@@ -8,14 +8,15 @@ does not hold. It must be 0 (design §5), and so must open conflicts. What someb
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.books import Books, Key, Landed, Sealed, read_books
@@ -28,6 +29,9 @@ from trailhouse.stream.topics import TopicIds, admin
 
 #: First and last raw offset of a range.
 Offsets = tuple[int, int]
+
+
+COORDINATOR_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,22 @@ def close_books(
     return found, books.sealed if books.is_clean else sealed
 
 
+def _committed(client: Any, group: str) -> Mapping[TopicPartition, Any]:
+    """What the group committed; waits while a broker that just started reads its own log of commits."""
+    deadline = time.monotonic() + COORDINATOR_TIMEOUT_S
+    while True:
+        try:
+            found: Mapping[TopicPartition, Any] = client.list_group_offsets([group]).get(group, {})
+        except CoordinatorNotAvailableError:
+            return {}  # a fresh broker, on which no group has committed anything yet
+        except (CoordinatorLoadInProgressError, NotCoordinatorError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return found
+
+
 def read_positions(
     kafka: KafkaSettings, group: str
 ) -> tuple[dict[int, Mark], dict[int, tuple[int, int]], str]:
@@ -109,10 +129,7 @@ def read_positions(
     with closing(TopicIds(kafka)) as ids:
         epoch = ids.read(kafka.raw_topic)
     with admin(kafka) as client:
-        try:
-            committed = client.list_group_offsets([group]).get(group, {})
-        except CoordinatorNotAvailableError:
-            committed = {}  # a fresh broker, on which no group has committed anything yet
+        committed = _committed(client, group)
         marks = {
             tp.partition: mark
             for tp, each in committed.items()

@@ -231,6 +231,7 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         await epoch.watch()
         await holds.watch(epoch.value)
         consumer = cast("BoundConsumer", app.consumer)
+        await consumer.join_again_once()
         if agent.writing or agent.queued_records() or not consumer.flow_active:
             return
         for tp, fetched in list(consumer.drained.items()):

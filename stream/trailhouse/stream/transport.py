@@ -175,6 +175,8 @@ def _drain_all(
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to Kafka: reads committed records only, and drains them as fetches."""
 
+    _has_joined_again = False
+
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         keep_what_is_fetched()
         consumer = super()._create_worker_consumer(transport)
@@ -194,6 +196,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         fetched = await fetch(consumer, active_partitions, timeout or 0.0, max_records or 1)
         cast("Consumer", self.consumer).drained.update(fetched)
         return fetched
+
+    async def join_again_once(self) -> None:
+        """Once in a process that has joined and got no partition: ask the group to share them out anew.
+
+        A worker that comes back under its static name gets what it had before, and nobody looks whether that is right. It
+        is nothing when its predecessor joined while the topic was being made again. Where all partitions are taken,
+        asking changes nothing.
+        """
+        if not self._has_joined_again:
+            await self.call_thread(self._join_again)
+
+    async def _join_again(self) -> None:
+        consumer = self._ensure_consumer()
+        subscription = consumer._subscription.subscription  # noqa: SLF001
+        if subscription is None or subscription.assignment is None:
+            return
+        self._has_joined_again = True
+        if not subscription.assignment.tps:
+            coordinator: Any = consumer._coordinator  # noqa: SLF001  # there is one: we are in a group
+            coordinator.request_rejoin()
 
     async def hold(self, tp: TopicPartition, offset: int) -> None:
         """Fetch no more of a partition, and put its position back to `offset`; the rest of the group's life goes on."""
@@ -282,6 +304,10 @@ class Consumer(driver.Consumer):
     def _should_commit(self, tp: TP, offset: int) -> bool:
         """Always: Faust compares with what it *tried* to commit, also when that failed; a repeat is harmless."""
         return True
+
+    async def join_again_once(self) -> None:
+        """Once, when we joined and got no partition: have the group share them out anew."""
+        await cast("ConsumerThread", self._thread).join_again_once()
 
     async def hold(self, tp: TopicPartition, offset: int) -> None:
         """Fetch no more of a partition that stays ours, and begin at `offset` when it is released."""
