@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from tests.faults import aimed
@@ -89,6 +90,11 @@ class Table:
             assert differences(readings(client), expected(self.lines)) == {}, what
 
 
+def short_and_long(steps: Sequence[str]) -> list[Any]:
+    """Every other step in `make test`, the others in `make faults`."""
+    return [pytest.param(each, marks=pytest.mark.faults if at % 2 else ()) for at, each in enumerate(steps)]
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Iterator[Table]:
     with Engine(tmp_path / "engine").running() as engine:
@@ -141,7 +147,7 @@ def test_the_engine_killed_at_every_system_call(table: Table, evidence: Evidence
     assert fired >= 60
 
 
-@pytest.mark.parametrize("step", aimed.ENGINE_STEPS)
+@pytest.mark.parametrize("step", short_and_long(aimed.ENGINE_STEPS))
 def test_the_engine_killed_at_a_failpoint(table: Table, evidence: Evidence, step: str) -> None:
     """The same without leave to trace: before, between and after the parts of an insert."""
     table.insert(table.batch())
@@ -162,7 +168,7 @@ def aimed_sink(rig: Rig, folder: Path, point: str = "") -> Role:
     return role
 
 
-@pytest.mark.parametrize("step", aimed.SINK_STEPS)
+@pytest.mark.parametrize("step", short_and_long(aimed.SINK_STEPS))
 def test_the_sink_killed_at_a_failpoint(rig: Rig, tmp_path: Path, evidence: Evidence, step: str) -> None:
     """Before, in and after its second insert and commit: the next sink goes on, nothing is lost or twice."""
     lines = enriched([event(n) for n in range(60)], epoch=rig.epoch)

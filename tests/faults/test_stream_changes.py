@@ -87,6 +87,7 @@ def grow(stage: Stage) -> None:
             stage.send([event() for _ in range(50)], partition=partition)
 
 
+@pytest.mark.faults
 def test_partitions_added_and_workers_restarted(stage: Stage) -> None:
     """Four become eight under load, enriched first: a restarted worker takes the new ones up at once."""
     worker = stage.start()

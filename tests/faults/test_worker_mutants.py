@@ -79,7 +79,13 @@ def environ_of(settings: StreamSettings) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        pytest.param(each, marks=() if each == "exception_swallowed" else pytest.mark.faults)
+        for each in MUTANTS
+    ],
+)
 def test_a_mutant_is_caught_and_its_loss_refilled(
     mutant: str,
     kafka_settings: KafkaSettings,

@@ -55,6 +55,7 @@ def test_alive_without_anything_ready_only_with_everything(lost: httpx.Client) -
     assert answer.json()["kafka"].startswith(("no answer within 3 s", "no Kafka broker answers"))
 
 
+@pytest.mark.faults
 def test_started_alone_it_says_where_it_listens() -> None:
     """`trailhouse api` with neither Kafka nor ClickHouse serves, says so, and logs no driver's noise."""
     port, *away = free_ports(3)
