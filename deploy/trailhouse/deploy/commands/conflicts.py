@@ -23,9 +23,9 @@ def list_conflicts(
 ) -> None:
     """List every copy of the events that came with different contents.
 
-    The first received is `kept`. The others are in no table of events, but what they say differently (action,
-    quarter-hour, person) is counted too. `place` is where the raw record lies: `trailhouse trace` shows it. Exit code 1
-    while any is open.
+    The first received is `kept`. The others of its UTC day are in no table of events, those of another day are, and what
+    any of them says differently (action, quarter-hour, person) is counted too. `place` is where the raw record lies:
+    `trailhouse trace` shows it. Exit code 1 while any is open.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
