@@ -91,6 +91,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         # If it is killed then, whoever comes back under its static name is given that, and waits for ever.
         self._consumer.partitions_for_topic(settings.kafka.enriched_topic)
         self._consumer.subscribe([settings.kafka.enriched_topic], listener=self)
+        # The driver compares what it knows now with what it knew when it joined, and joins again where they differ.
+        coordinator = self._consumer._coordinator  # noqa: SLF001
+        coordinator._handle_metadata_update(coordinator._cluster)  # noqa: SLF001
         self._lookout.start()
 
     # The listener runs on the consumer's I/O thread, where no consumer method may block: it only bumps a number.
