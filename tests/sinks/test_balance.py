@@ -16,16 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    NotCoordinatorError,
-)
 from kafka.structs import OffsetAndMetadata
 from tests.sinks.lines import RECEIVED, enriched, event
 
 from trailhouse.producers.settings import KafkaSettings
-from trailhouse.sinks.balance import Balance, _committed, balance, settle
+from trailhouse.sinks.balance import Balance, balance, settle
 from trailhouse.sinks.books import Books
 from trailhouse.sinks.books import Landed as LandedRows
 from trailhouse.sinks.clickhouse import Client, insert_lines
@@ -423,22 +418,3 @@ def test_events_that_no_count_holds_are_missing(database: Client, books: Callabl
     delete(database, "events", f"event_id = '{event(1)['event_id']}'")
     found = books()
     assert (*numbers(found), found.not_in_events, found.not_in_counts) == (31, 8, 0, 32, 1, 31)
-
-
-class LoadingBroker:
-    """An admin client of a broker that reads its log of commits for a while."""
-
-    def __init__(self, errors: list[type[Exception]]) -> None:
-        self.errors = errors
-
-    def list_group_offsets(self, groups: list[str]) -> dict[str, dict[str, int]]:
-        if self.errors:
-            raise self.errors.pop(0)
-        return {groups[0]: {"tp": 7}}
-
-
-def test_a_broker_that_just_started_is_waited_for() -> None:
-    """Nothing committed and not known yet are two things."""
-    loading = [CoordinatorLoadInProgressError, NotCoordinatorError]
-    assert _committed(LoadingBroker(loading), "sink") == {"tp": 7}
-    assert _committed(LoadingBroker([CoordinatorNotAvailableError]), "sink") == {}

@@ -7,6 +7,7 @@ import uuid
 from contextlib import suppress
 
 import pytest
+from kafka import TopicPartition
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
@@ -16,6 +17,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from trailhouse.producers.settings import KafkaSettings
+from trailhouse.stream import gaps
 from trailhouse.stream.gaps import GapRequests, GroupOffsets, Range
 from trailhouse.stream.topics import create_topics
 
@@ -73,4 +75,29 @@ def test_a_refused_commit_is_an_error(kafka_settings: KafkaSettings, monkeypatch
     monkeypatch.setattr(offsets.client, "alter_group_offsets", lambda *_: {0: UnknownMemberIdError})
     with pytest.raises(UnknownMemberIdError):
         offsets.write("group", kafka_settings.enriched_topic, {0: OffsetAndMetadata(1, "", -1)})
+    offsets.close()
+
+
+def test_a_broker_that_just_started_is_waited_for(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing committed and not known yet are two things; one that stays so is an error."""
+    create_topics(kafka_settings, 1)
+    offsets, topic = GroupOffsets(kafka_settings), kafka_settings.enriched_topic
+    monkeypatch.setattr(gaps, "LOADING_PAUSE_S", 0.001)
+    answers: list[type[Exception]] = [CoordinatorLoadInProgressError, NotCoordinatorError]
+
+    def committed(groups: dict[str, None]) -> dict[str, dict[TopicPartition, OffsetAndMetadata]]:
+        if answers:
+            raise answers.pop(0)
+        return {each: {TopicPartition(topic, 0): OffsetAndMetadata(7, "", -1)} for each in groups}
+
+    monkeypatch.setattr(offsets.client, "list_group_offsets", committed)
+    assert offsets.read("sink", topic)[0].offset == 7
+    answers.append(CoordinatorNotAvailableError)
+    assert offsets.read("sink", topic) == {}
+    monkeypatch.setattr(gaps, "LOADING_TIMEOUT_S", -1.0)
+    answers.append(CoordinatorLoadInProgressError)
+    with pytest.raises(CoordinatorLoadInProgressError):
+        offsets.read("sink", topic)
     offsets.close()

@@ -8,15 +8,13 @@ does not hold. It must be 0 (design §5), and so must open conflicts. What someb
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.books import Books, Key, Landed, Sealed, read_books
@@ -24,14 +22,11 @@ from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.conflicts import open_conflicts
 from trailhouse.sinks.losses import accepted_losses, missing_ranges
 from trailhouse.sinks.marks import Mark
-from trailhouse.stream.gaps import Range
-from trailhouse.stream.topics import TopicIds, admin
+from trailhouse.stream.gaps import GroupOffsets, Range
+from trailhouse.stream.topics import TopicIds
 
 #: First and last raw offset of a range.
 Offsets = tuple[int, int]
-
-
-COORDINATOR_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +101,20 @@ def close_books(
     return found, books.sealed if books.is_clean else sealed
 
 
-def _committed(client: Any, group: str) -> Mapping[TopicPartition, Any]:
-    """What the group committed; waits while a broker that just started reads its own log of commits."""
-    deadline = time.monotonic() + COORDINATOR_TIMEOUT_S
-    while True:
-        try:
-            found: Mapping[TopicPartition, Any] = client.list_group_offsets([group]).get(group, {})
-        except CoordinatorNotAvailableError:
-            return {}  # a fresh broker, on which no group has committed anything yet
-        except (CoordinatorLoadInProgressError, NotCoordinatorError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return found
-
-
 def read_positions(
     kafka: KafkaSettings, group: str
 ) -> tuple[dict[int, Mark], dict[int, tuple[int, int]], str]:
     """The committed marks by partition, the raw log's (start, end) by partition, and the raw topic's id."""
     with closing(TopicIds(kafka)) as ids:
         epoch = ids.read(kafka.raw_topic)
-    with admin(kafka) as client:
-        committed = _committed(client, group)
+    with closing(GroupOffsets(kafka)) as groups:
+        committed = groups.read(group, kafka.enriched_topic)
         marks = {
-            tp.partition: mark
-            for tp, each in committed.items()
-            if tp.topic == kafka.enriched_topic and (mark := Mark.from_metadata(each.metadata)) is not None
+            partition: mark
+            for partition, each in committed.items()
+            if (mark := Mark.from_metadata(each.metadata)) is not None
         }
+        client = groups.client
         (topic,) = client.describe_topics([kafka.raw_topic])
         partitions = [TopicPartition(kafka.raw_topic, number) for number in range(len(topic["partitions"]))]
         starts = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))

@@ -9,6 +9,7 @@ the next, readable with any Kafka tool, without a topic of its own.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Self
 
@@ -25,7 +26,8 @@ from kafka.structs import OffsetAndMetadata
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.stream.topics import open_admin
 
-_NO_COORDINATOR: Final = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
+LOADING_TIMEOUT_S: Final = 10.0
+LOADING_PAUSE_S: Final = 0.1
 
 
 class Range(NamedTuple):
@@ -61,7 +63,8 @@ class Range(NamedTuple):
 class GroupOffsets:
     """Reads and writes what groups committed, over one connection that stays open; used from one thread at a time.
 
-    Raises `TopicError` when no broker answers, `KafkaError` for what it refuses; the next call connects again.
+    Raises `TopicError` when no broker answers, `KafkaError` for what it refuses; the next call connects again. A broker
+    that just started does not know yet what was committed: `read` waits for it, up to `LOADING_TIMEOUT_S`.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -75,11 +78,18 @@ class GroupOffsets:
 
     def read(self, group: str, topic: str) -> dict[int, OffsetAndMetadata]:
         """The committed offset and metadata of each partition of `topic` that has one."""
-        try:
-            found = self.client.list_group_offsets({group: None}).get(group, {})
-        except _NO_COORDINATOR:
-            return {}  # a fresh broker, on which nobody has committed anything yet
-        return {tp.partition: at for tp, at in found.items() if tp.topic == topic and at.offset >= 0}
+        deadline = time.monotonic() + LOADING_TIMEOUT_S
+        while True:
+            try:
+                found = self.client.list_group_offsets({group: None}).get(group, {})
+            except CoordinatorNotAvailableError:
+                return {}  # a fresh broker, on which nobody has committed anything yet
+            except (CoordinatorLoadInProgressError, NotCoordinatorError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(LOADING_PAUSE_S)
+            else:
+                return {tp.partition: at for tp, at in found.items() if tp.topic == topic and at.offset >= 0}
 
     def write(self, group: str, topic: str, offsets: Mapping[int, OffsetAndMetadata]) -> None:
         """Commit for a group that has no members."""
