@@ -1,9 +1,10 @@
-"""`kafka_socket`: a broker that is away leaves no open socket behind."""
+"""`kafka_socket`: a broker that is away leaves no open socket and no thread behind."""
 
 from __future__ import annotations
 
 import gc
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,8 +35,8 @@ def open_sockets() -> set[int]:
 
 @pytest.mark.parametrize("client", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
 def test_connections_that_fail_are_closed(client: Callable[..., Any]) -> None:
-    """Each try's socket is, without the garbage collector's help."""
-    before = open_sockets()
+    """Each try's socket is, without the garbage collector's help; and the client's thread ends."""
+    before, threads = open_sockets(), threading.active_count()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(KafkaError):
@@ -46,6 +47,7 @@ def test_connections_that_fail_are_closed(client: Callable[..., Any]) -> None:
             **CONNECTING,
         )
     assert open_sockets() <= before
+    assert threading.active_count() == threads
 
 
 def test_it_connects_as_without_it(kafka_broker: LocalKafka) -> None:

@@ -8,7 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.producers.doubles import ScriptedTransport
 
+from trailhouse.producers import AuditProducer
 from trailhouse.producers import segment as segment_module
 from trailhouse.producers.errors import SpoolFailed
 from trailhouse.producers.segment import HEADER_BYTES, Segment
@@ -96,6 +98,20 @@ def test_what_others_left_is_adopted_after_ones_own(tmp_path: Path) -> None:
     store.settle(records)
     assert taken(store) == [b"left"] * 2
     assert taken(alive) == [b"alive"]
+
+
+def test_a_producer_that_closes_delivers_all_that_others_left(tmp_path: Path) -> None:
+    """More than it adopts at once, too."""
+    folder = tmp_path / "events"
+    folder.mkdir(mode=0o700)
+    for number in range(2 * ADOPTED_AT_ONCE + 1):
+        gone = spool(folder)
+        gone.append(*named(number, b"left"))
+        gone.leave()
+    transport = ScriptedTransport()
+    AuditProducer(transport=transport, spool=tmp_path).close()
+    assert transport.sent == [b"left"] * (2 * ADOPTED_AT_ONCE + 1)
+    assert files(folder) == []
 
 
 def test_empty_leftovers_are_removed(tmp_path: Path) -> None:

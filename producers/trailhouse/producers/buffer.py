@@ -119,6 +119,10 @@ class Buffer:
                 self._work.wait(min(left_s, WORK_POLL_S))
             else:
                 return True
+            # Processes that are gone may have left more than is adopted at once.
+            self.store.adopt()
+            if self.store.has_more():
+                return True
             self.store.rest()
             self.resign()
             return False
