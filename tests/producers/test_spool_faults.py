@@ -151,8 +151,8 @@ def outlast_an_outage(broker: LocalKafka, kafka: KafkaSettings, folder: Path, se
 def test_an_absent_broker_costs_disk_and_not_memory(
     kafka_broker: LocalKafka, raw_topic: KafkaSettings, tmp_path: Path
 ) -> None:
-    """Fault 3, short: 15 seconds at 1 000 events a second, then everything arrives."""
-    outlast_an_outage(kafka_broker, raw_topic, tmp_path, 15)
+    """Fault 3, short: 8 seconds at 1 000 events a second, then everything arrives."""
+    outlast_an_outage(kafka_broker, raw_topic, tmp_path, 8)
 
 
 @pytest.mark.faults

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +19,7 @@ from trailhouse.sinks.settings import ClickHouseSettings
 
 NO_CLICKHOUSE = ClickHouseSettings(dsn=Secret("http://reader@127.0.0.1:9/trailhouse"))
 NO_KAFKA = KafkaSettings(bootstrap="127.0.0.1:9")
+STOPPED_WITHIN_S = 60
 # All that the shared history holds of one organisation.
 WINDOW = {"org": "acme", "since": "2010-01-01", "until": "2026-01-31"}
 
@@ -36,8 +39,11 @@ def serving(settings: ApiSettings, *, has_watch: bool = False) -> Iterator[httpx
                 yield client
         finally:
             server.should_exit = True
-            main.join(20)
-            assert not main.is_alive()
+            main.join(STOPPED_WITHIN_S)
+            assert not main.is_alive(), "".join(
+                f"\n--- {ident}\n{''.join(traceback.format_stack(frame))}"
+                for ident, frame in sys._current_frames().items()
+            )
 
 
 def _run(server: uvicorn.Server, listener: socket.socket, started: threading.Event) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,12 +42,12 @@ class Rig:
 
     def _topic_id(self) -> str:
         """The raw topic's id; a broker under load shows a new topic a moment after it confirmed it."""
-        ids = TopicIds(self.kafka)
-        for _ in range(50):
-            with suppress(TopicError):
-                return ids.read(self.kafka.raw_topic)
-            time.sleep(0.1)
-        return ids.read(self.kafka.raw_topic)
+        with closing(TopicIds(self.kafka)) as ids:
+            for _ in range(50):
+                with suppress(TopicError):
+                    return ids.read(self.kafka.raw_topic)
+                time.sleep(0.1)
+            return ids.read(self.kafka.raw_topic)
 
     def settings(self, **changes: Any) -> SinkSettings:
         """Small, quick batches unless told otherwise."""

@@ -6,6 +6,7 @@ import gc
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -278,7 +279,8 @@ def commit(kafka: KafkaSettings, group: str, marks: dict[int, Mark]) -> None:
 def test_the_queries_count_what_brute_force_counts(database: Client, kafka_settings: KafkaSettings) -> None:
     """Random ledgers with holes, repeats of rows, control records and lost events, judged from Kafka's own marks."""
     create_topics(kafka_settings, 3)
-    now = TopicIds(kafka_settings).read(kafka_settings.raw_topic)
+    with closing(TopicIds(kafka_settings)) as ids:
+        now = ids.read(kafka_settings.raw_topic)
     producer = KafkaProducer(bootstrap_servers=kafka_settings.bootstrap)
     for _ in range(40):
         producer.send(kafka_settings.raw_topic, b"x", partition=1)
