@@ -10,9 +10,11 @@ from typing import Any
 
 import orjson
 import pytest
+from kafka import KafkaProducer
 from kafka.structs import OffsetAndMetadata
 from tests.sinks.lines import GARBAGE, enriched, event, imagine
 from tests.sinks.rig import Rig, drive, sinking, value
+from tests.stream.factories import Name
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
@@ -206,10 +208,13 @@ def test_strangers_are_passed_over(rig: Rig) -> None:
     mixed: list[bytes | None] = []
     for line, garbage in zip(lines, [*GARBAGE, *wrong_partition, *GARBAGE][: len(lines)], strict=True):
         mixed += [garbage, line]
+    producer = KafkaProducer(bootstrap_servers=rig.kafka.bootstrap)
+    producer.send(rig.kafka.enriched_topic, b"{}", partition=0, headers=[(Name(b"\xff"), b"no UTF-8")])
+    producer.close()
     rig.produce(mixed)
     with sinking(rig) as (sink, metrics):
-        drive(sink, lambda: rig.committed() == (40, Mark({rig.epoch: 19})), "all read")
-        assert value(metrics, "trailhouse_sink_foreign_total") == 20
+        drive(sink, lambda: rig.committed() == (41, Mark({rig.epoch: 19})), "all read")
+        assert value(metrics, "trailhouse_sink_foreign_total") == 21
     assert rig.differing(lines) == {}
     assert rig.balance().unaccounted == 0
 

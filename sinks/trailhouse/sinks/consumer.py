@@ -44,6 +44,7 @@ from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.sinks.writer import Store, Writer
+from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.rejected import Reason
 
@@ -72,6 +73,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._letters: KafkaProducer | None = None
         self._lookout = Lookout(settings)
         self._gaps = Gaps(self._lookout, metrics)
+        read_any_header_name()
         self._consumer = KafkaConsumer(
             bootstrap_servers=settings.kafka.bootstrap.split(","),
             client_id="trailhouse-sink",
