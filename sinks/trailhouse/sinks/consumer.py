@@ -36,10 +36,10 @@ from kafka.structs import OffsetAndMetadata
 
 from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.sinks.batch import Batch, Limits, Run
-from trailhouse.sinks.gap import Gaps, Partition
+from trailhouse.sinks.gap import Gaps, Partition, baseline
 from trailhouse.sinks.head import Head, read_heads
 from trailhouse.sinks.ledger import entries, name_of_this_sink
-from trailhouse.sinks.lookout import Lookout
+from trailhouse.sinks.lookout import Lookout, log_starts
 from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
@@ -47,6 +47,7 @@ from trailhouse.sinks.writer import Store, Writer
 from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.rejected import Reason
+from trailhouse.stream.topics import TopicError
 
 POLL_RECORDS_MAX: Final = 10_000
 POLL_MS: Final = 100
@@ -246,6 +247,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 tp.partition,
             )
             return False
+        if not state.mark.hwms and state.gap is None and head.from_offset and not self._begin(state, head):
+            self._consumer.seek(tp, record.offset)
+            return True
         verdict = state.mark.judge(head.epoch, head.from_offset, head.offset)
         if verdict is Verdict.REPEAT:
             self._metrics.repeats.inc()
@@ -260,6 +264,17 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             state.position = record.offset
             self._gaps.open(state, record.offset, head.epoch, head.from_offset - 1)
         return False
+
+    def _begin(self, state: Partition, head: Head) -> bool:
+        """The first record of a partition does not begin at 0: ask where its raw log does. False = nobody answers yet."""
+        try:
+            starts = log_starts(self._settings.kafka)
+        except (KafkaError, TopicError) as error:
+            log.warning("cannot read where the raw log of partition %d starts yet: %s", state.number, error)
+            return False
+        if first := baseline(state, head.epoch, head.from_offset, starts):
+            state.mark = state.mark.advanced(head.epoch, first - 1)
+        return True
 
     def _take_off(self) -> None:
         """Hand the batch to the storing thread and start the next one."""
