@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from tests.sinks.lines import GARBAGE, enriched, event, imagine
 from tests.sinks.rig import Rig, drive, sinking, value
@@ -192,6 +192,37 @@ def test_a_batch_that_went_stale_is_not_committed(rig: Rig) -> None:
         sink._writer = ClickHouseWriter(rig.clickhouse)
         drive(sink, lambda: rig.committed() == (40, Mark({rig.epoch: 39})), "read again")
     assert rig.differing(lines) == {}
+
+
+def test_the_lag_grows_while_clickhouse_is_away(rig: Rig) -> None:
+    """Its hands full, the sink fetches nothing more, and says all the same how much waits."""
+    lines = enriched([event(n) for n in range(60)], epoch=rig.epoch)
+    rig.produce(lines[:10])
+    with sinking(rig, batch_rows=5) as (sink, metrics):
+        sink._writer = door = Door(rig)
+        lag = "trailhouse_sink_lag_records"
+        drive(sink, lambda: value(metrics, "trailhouse_sink_insert_retries_total") > 0, "retries")
+        rig.produce(lines[10:20])
+        drive(sink, lambda: sink._batch.is_full(sink._limits), "its hands full")
+        taken = sink._partitions[TopicPartition(rig.kafka.enriched_topic, 0)].position
+        rig.produce(lines[20:])
+        drive(sink, lambda: value(metrics, lag) == 60 - taken >= 40, "lag seen")
+        door.is_open = True
+        drive(sink, lambda: rig.committed()[0] == 60, "stored")
+        drive(sink, lambda: value(metrics, lag) == 0, "no lag")
+    assert rig.differing(lines) == {}
+
+
+class Door:
+    """A ClickHouse that takes nothing until the door is opened."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.is_open, self._writer = False, ClickHouseWriter(rig.clickhouse)
+
+    def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
+        if not self.is_open:
+            raise ConnectionRefusedError
+        self._writer.write(lines, table)
 
 
 class Closed:

@@ -129,6 +129,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             if (position := self._gaps.look(state, self._position(tp))) is not None:
                 self._consumer.seek(tp, position)
                 self._batch.marks[tp] = (state.position, state.mark)
+            self._measure(tp, state)
         if self._flight is not None and self._flight.done():
             self._land(timeout_s=0)
         if self._flight is None and self._batch.is_due(self._limits, time.monotonic()):
@@ -202,6 +203,17 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         state = self._consumer._subscription.assignment.get(tp)  # noqa: SLF001
         return state.position.offset if state is not None and state.position is not None else -1
 
+    def _measure(self, tp: TopicPartition, state: Partition) -> None:
+        """Set a partition's lag. While ClickHouse is behind nothing is fetched that could say it: then the last look does."""
+        fetched = self._consumer._subscription.assignment.get(tp)  # noqa: SLF001  # `highwater` ends us if it is gone
+        ends = [
+            fetched.highwater if fetched is not None else None,
+            self._lookout.sight.ends.get(tp.partition),
+        ]
+        position = state.position if state.position >= 0 else self._position(tp)
+        if position >= 0 and (known := [end for end in ends if end is not None]):
+            self._metrics.lag.labels(tp.partition).set(max(0, max(known) - position))
+
     def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
         """Judge records in log order. The usual case, one after the other without a gap, is all there is per record."""
         state, batch, number = self._partitions[tp], self._batch, tp.partition
@@ -230,10 +242,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 state.position = records[-1].offset + 1
         batch.marks[tp] = (state.position, state.mark)
         batch.runs.append(Run(start, len(batch.lines), records[0].offset, records[-1].offset))
-        highwater = self._consumer.highwater(tp)
-        if highwater is not None:
-            state.lag = max(0, highwater - records[-1].offset - 1)
-            self._metrics.lag.labels(number).set(max(0, highwater - state.position))
 
     def _take_unusual(self, tp: TopicPartition, state: Partition, record: Any, head: Head | None) -> bool:
         """A repeat, a record beyond a gap or one that fills it, another topic id, a stranger. True = read again."""

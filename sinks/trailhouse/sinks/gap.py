@@ -40,8 +40,6 @@ class Partition:
     mark: Mark
     position: int
     gap: Gap | None = None
-    #: Records of the enriched log not read yet.
-    lag: int = 0
 
     @property
     def missing(self) -> Range | None:

@@ -97,15 +97,15 @@ class GroupOffsets:
         deadline = time.monotonic() + LOADING_TIMEOUT_S
         while True:
             try:
-                answer = self.client.alter_group_offsets(group, places)
-                break
+                for error in self.client.alter_group_offsets(group, places).values():
+                    if error is not NoError:
+                        raise error
             except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(LOADING_PAUSE_S)
-        for error in answer.values():
-            if error is not NoError:
-                raise error
+            else:
+                return
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
