@@ -2,7 +2,7 @@
 
 Two ways. `strace` attaches to the process and sends SIGKILL at the N-th call of a kind; it needs leave to trace
 (`trouble` says why there is none). Failpoints need nothing: the process, started by a wrapper of ours, kills itself at
-the N-th pass of a step. Only the wrappers read the variable; the product knows nothing of it.
+the N-th pass of a step; "freeze STEP" stops it there instead, until it is told to go on. Only the wrappers read the variable; the product knows nothing of it.
 
 The facade's wrapper, `python aimed.py FOLDER …`, knows `begin` (before the engine sees an insert),
 `folder` (a part's folder was made, its files are being written), `rename` (a part was moved to its place) and `answer`
@@ -96,10 +96,10 @@ def is_traced(pid: int) -> bool:
 
 
 def kill_at(point: str, step: str, passes: Iterator[int]) -> None:
-    """End this process if `point` ("STEP:N") says that this pass of the step is the one."""
+    """End this process, or freeze it, if `point` ("STEP:N" or "freeze STEP:N") says that this pass of the step is the one."""
     wanted, _, number = point.rpartition(":")
-    if step == wanted and next(passes) == int(number):
-        os.kill(os.getpid(), signal.SIGKILL)
+    if wanted in {step, f"freeze {step}"} and next(passes) == int(number):
+        os.kill(os.getpid(), signal.SIGKILL if wanted == step else signal.SIGSTOP)
 
 
 def watch_parts(data: Path, point: str) -> None:

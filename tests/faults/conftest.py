@@ -82,10 +82,10 @@ def rig(
     clickhouse_settings: ClickHouseSettings,
     database: Client,
 ) -> Iterator[Rig]:
-    """Topics of two partitions, a database and a group."""
+    """Topics of two partitions, or as many as the test's parameter says, a database and a group."""
     from tests.sinks.rig import Rig
 
-    made = Rig(kafka_settings, clickhouse_settings, database, partitions=2)
+    made = Rig(kafka_settings, clickhouse_settings, database, partitions=getattr(request, "param", 2))
     yield made
     if FAILED in request.node.stash:
         evidence.keep_books(made)

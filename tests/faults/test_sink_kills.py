@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
+import pytest
 from kafka import KafkaProducer
 from tests.roles import SINK, Role, running, wait_for
 from tests.sinks.lines import enriched, event, imagine
@@ -152,6 +153,7 @@ def test_the_broker_killed_in_the_middle(rig: Rig, tmp_path: Path, kafka_broker:
     story.check()
 
 
+@pytest.mark.faults
 def test_sinks_that_join_leave_and_freeze(rig: Rig, tmp_path: Path) -> None:
     """A second sink comes, the first is frozen beyond its session and thaws as a zombie, one leaves: exact."""
     story = Story(rig, 33, 4000)

@@ -10,9 +10,11 @@ from typing import Any
 
 import orjson
 import pytest
+from kafka import KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from tests.sinks.lines import GARBAGE, enriched, event, imagine
 from tests.sinks.rig import Rig, drive, sinking, value
+from tests.stream.factories import Name
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
@@ -192,6 +194,37 @@ def test_a_batch_that_went_stale_is_not_committed(rig: Rig) -> None:
     assert rig.differing(lines) == {}
 
 
+def test_the_lag_grows_while_clickhouse_is_away(rig: Rig) -> None:
+    """Its hands full, the sink fetches nothing more, and says all the same how much waits."""
+    lines = enriched([event(n) for n in range(60)], epoch=rig.epoch)
+    rig.produce(lines[:10])
+    with sinking(rig, batch_rows=5) as (sink, metrics):
+        sink._writer = door = Door(rig)
+        lag = "trailhouse_sink_lag_records"
+        drive(sink, lambda: value(metrics, "trailhouse_sink_insert_retries_total") > 0, "retries")
+        rig.produce(lines[10:20])
+        drive(sink, lambda: sink._batch.is_full(sink._limits), "its hands full")
+        taken = sink._partitions[TopicPartition(rig.kafka.enriched_topic, 0)].position
+        rig.produce(lines[20:])
+        drive(sink, lambda: value(metrics, lag) == 60 - taken >= 40, "lag seen")
+        door.is_open = True
+        drive(sink, lambda: rig.committed()[0] == 60, "stored")
+        drive(sink, lambda: value(metrics, lag) == 0, "no lag")
+    assert rig.differing(lines) == {}
+
+
+class Door:
+    """A ClickHouse that takes nothing until the door is opened."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.is_open, self._writer = False, ClickHouseWriter(rig.clickhouse)
+
+    def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
+        if not self.is_open:
+            raise ConnectionRefusedError
+        self._writer.write(lines, table)
+
+
 class Closed:
     """A ClickHouse that takes nothing."""
 
@@ -206,10 +239,13 @@ def test_strangers_are_passed_over(rig: Rig) -> None:
     mixed: list[bytes | None] = []
     for line, garbage in zip(lines, [*GARBAGE, *wrong_partition, *GARBAGE][: len(lines)], strict=True):
         mixed += [garbage, line]
+    producer = KafkaProducer(bootstrap_servers=rig.kafka.bootstrap)
+    producer.send(rig.kafka.enriched_topic, b"{}", partition=0, headers=[(Name(b"\xff"), b"no UTF-8")])
+    producer.close()
     rig.produce(mixed)
     with sinking(rig) as (sink, metrics):
-        drive(sink, lambda: rig.committed() == (40, Mark({rig.epoch: 19})), "all read")
-        assert value(metrics, "trailhouse_sink_foreign_total") == 20
+        drive(sink, lambda: rig.committed() == (41, Mark({rig.epoch: 19})), "all read")
+        assert value(metrics, "trailhouse_sink_foreign_total") == 21
     assert rig.differing(lines) == {}
     assert rig.balance().unaccounted == 0
 

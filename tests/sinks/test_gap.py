@@ -17,8 +17,8 @@ from tests.sinks.rig import Rig, drive, sinking, value
 from trailhouse.producers.settings import KafkaSettings, Secret
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import RangeRefused
-from trailhouse.sinks.gap import Gap, Partition, gone, lost_end
-from trailhouse.sinks.lookout import Sight
+from trailhouse.sinks.gap import Gap, Partition, baseline, gone, lost_end
+from trailhouse.sinks.lookout import Sight, log_starts
 from trailhouse.sinks.losses import GONE, LOST, REFILLING, accept, losses
 from trailhouse.sinks.marks import NOTHING_STORED, Mark
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -27,7 +27,7 @@ from trailhouse.stream.gaps import GroupOffsets, Range
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.refill import Refiller
 from trailhouse.stream.settings import StreamSettings
-from trailhouse.stream.topics import admin
+from trailhouse.stream.topics import TopicError, admin
 
 SIGHT = Sight("id", starts={0: 0}, written={0: 10}, ends={0: 7})
 
@@ -56,6 +56,17 @@ def partition(hwm: int | None, epoch: str = "id") -> Partition:
 def test_a_lost_end(state: Partition, position: int, sight: Sight, lost: Range | None) -> None:
     """Committed by the stream, not in the enriched log that was read to its end: missing, and nothing else is."""
     assert lost_end(state, position, sight) == lost
+
+
+@pytest.mark.parametrize(
+    ("epoch", "from_offset", "first"),
+    [("id", 5, 3), ("id", 3, 3), ("id", 2, 2), ("older", 5, 5)],
+)
+def test_where_a_partition_begins(epoch: str, from_offset: int, first: int) -> None:
+    """Where its raw log does; with its first record where that log is shorter, another, or unknown."""
+    assert baseline(partition(None), epoch, from_offset, Sight("id", {0: 3})) == first
+    assert baseline(partition(None), epoch, from_offset, Sight("id", {})) == from_offset
+    assert baseline(partition(None), epoch, from_offset, Sight("")) == from_offset
 
 
 @pytest.mark.parametrize(
@@ -140,6 +151,55 @@ def test_a_gap_is_refilled_from_the_raw_topic(losing: Losing, caplog: pytest.Log
     assert f"refilled raw offsets {rig.epoch}/0/30-69: 40 lines, 4 of them rejected" in caplog.text
     assert rig.differing(losing.lines) == {}
     assert rig.balance().unaccounted == 0
+
+
+@pytest.mark.parametrize("expired", [0, 12])
+def test_a_lost_beginning_is_refilled(losing: Losing, expired: int) -> None:
+    """The first record a sink ever meets lies beyond others that the raw topic holds; those that follow hide nothing."""
+    rig = losing.rig
+    rig.produce([*losing.lines[40:60], *losing.lines[20:40], *losing.lines[60:]])
+    if expired:
+        losing.expire(expired)
+    with sinking(rig, stream_group=losing.stream.group) as (sink, metrics):
+        drive(sink, lambda: value(metrics, "trailhouse_sink_gap_records") == 40 - expired, "seen")
+        assert rig.landed() == 0
+        losing.refiller.start()
+        drive(sink, losing.is_stored, "refilled")
+        assert value(metrics, "trailhouse_sink_gap_records") == 0
+    losing.refiller.stop()
+    assert rig.differing(losing.lines[expired:]) == {}
+    assert rig.balance().unaccounted == 0
+
+
+def test_a_beginning_that_expired_is_none_of_its_business(losing: Losing) -> None:
+    """What the raw topic did not hold any more when the sink came was never its to store."""
+    rig = losing.rig
+    losing.expire(45)
+    rig.produce(losing.lines[40:])
+    with sinking(rig, stream_group=losing.stream.group) as (sink, metrics):
+        drive(sink, losing.is_stored, "stored")
+        assert metrics.gaps.labels("opened")._value.get() == 0
+    assert rig.differing(losing.lines[40:]) == {}
+    assert rig.balance().unaccounted == 0
+
+
+def test_a_beginning_waits_for_an_answer(losing: Losing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody can say where the raw log starts, nothing is stored, and nothing passed over."""
+    rig, asked = losing.rig, []
+
+    def refuse(*_: Any) -> Sight:
+        asked.append(1)
+        if len(asked) < 4:
+            raise TopicError("no broker answers", "wait")
+        return log_starts(rig.kafka)
+
+    monkeypatch.setattr("trailhouse.sinks.consumer.log_starts", refuse)
+    losing.expire(40)
+    rig.produce(losing.lines[40:])
+    with sinking(rig) as (sink, _):
+        drive(sink, losing.is_stored, "stored")
+    assert len(asked) >= 4
+    assert rig.differing(losing.lines[40:]) == {}
 
 
 @pytest.mark.parametrize("kept", [60, 0])

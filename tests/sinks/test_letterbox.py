@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewPartitions
+from tests.stream.factories import Name
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.letterbox import find_letters, read_raw
@@ -87,8 +88,9 @@ def test_raw_records_are_read_by_place(kafka_settings: KafkaSettings) -> None:
     create_topics(kafka_settings, 2)
     producer = KafkaProducer(bootstrap_servers=kafka_settings.bootstrap, acks="all")
     for number in range(10):
+        name = Name(b"h\xff" if number == 9 else b"h")
         producer.send(
-            kafka_settings.raw_topic, b"%d" % number, key=b"k", headers=[("h", b"\xff")], partition=1
+            kafka_settings.raw_topic, b"%d" % number, key=b"k", headers=[(name, b"\xff")], partition=1
         )
     producer.flush()
     producer.close()
@@ -104,5 +106,5 @@ def test_raw_records_are_read_by_place(kafka_settings: KafkaSettings) -> None:
     found = read_raw(kafka_settings, [*places, Place("another", 1, 5), Place(epoch, 0, 0)])
     assert {place.offset: (each.key, each.value, each.headers) for place, each in found.items()} == {
         3: (b"k", b"3", (("h", b"\xff"),)),
-        9: (b"k", b"9", (("h", b"\xff"),)),
+        9: (b"k", b"9", (("h\\xff", b"\xff"),)),
     }

@@ -35,7 +35,7 @@ def test_a_look(rig: Rig) -> None:
     groups.close()
     lookout = Lookout(settings)
     lookout.look()
-    assert lookout.sight == Sight(rig.epoch, {0: 0, 1: 2}, {1: 7}, {1: 4}, ())
+    assert lookout.sight == Sight(rig.epoch, {0: 0, 1: 2}, {1: 7}, {0: 0, 1: 4}, ())
     assert log_starts(rig.kafka) == Sight(rig.epoch, {0: 0, 1: 2})
     lost = Range(rig.epoch, 1, 4, 5)
     rig.client.insert(

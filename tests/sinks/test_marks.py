@@ -18,7 +18,8 @@ NEXT, REPEAT, BEYOND_GAP = Verdict.NEXT, Verdict.REPEAT, Verdict.BEYOND_GAP
     ("hwms", "epoch", "from_offset", "offset", "verdict"),
     [
         ({}, "a", 0, 0, NEXT),
-        ({}, "a", 700, 700, NEXT),  # a fresh partition whose raw log began to expire before us
+        ({}, "a", 700, 700, BEYOND_GAP),
+        ({"a": 699}, "a", 700, 700, NEXT),  # a fresh partition whose raw log began to expire before us
         ({"a": 9}, "a", 10, 10, NEXT),
         ({"a": 9}, "a", 10, 14, NEXT),  # 10 to 13 were control records
         ({"a": 9}, "a", 8, 12, NEXT),  # the range begins inside what is stored

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from trailhouse.stream.bundle import Bundle, enrich_bundle
 from trailhouse.stream.persons import Pseudonyms
@@ -74,3 +74,17 @@ def line(**overrides: Any) -> dict[str, Any]:
 def at(delta: timedelta, *, base: datetime = RECEIVED) -> str:
     """A moment `delta` from the broker's, as events write it."""
     return (base + delta).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Name(str):  # noqa: SLOT000  # it carries its bytes
+    """A header name of these bytes, as clients of other languages may write it."""
+
+    content: bytes
+
+    def __new__(cls, content: bytes) -> Self:
+        made = super().__new__(cls, "name")
+        made.content = content
+        return made
+
+    def encode(self, *_: Any, **__: Any) -> bytes:
+        return self.content

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from contextlib import suppress
+from typing import Any
 
 import pytest
 from kafka import TopicPartition
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
+    NoError,
     NotCoordinatorError,
     UnknownMemberIdError,
 )
@@ -48,11 +48,7 @@ def test_requests_are_open_until_the_mark_passed_them(kafka_settings: KafkaSetti
 
     assert requests.read() == []
     first, second = Range("id", 0, 3, 4), Range("id", 2, 10, 20)
-    for _ in range(100):  # a fresh broker refuses until it has made the topic that holds offsets
-        with suppress(CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
-            requests.write({0: first, 2: second})
-            break
-        time.sleep(0.1)
+    requests.write({0: first, 2: second})
     assert requests.read() == [first, second]
     mark('{"id":14}')
     assert requests.read() == [first, Range("id", 2, 15, 20)]
@@ -100,4 +96,31 @@ def test_a_broker_that_just_started_is_waited_for(
     answers.append(CoordinatorLoadInProgressError)
     with pytest.raises(CoordinatorLoadInProgressError):
         offsets.read("sink", topic)
+    offsets.close()
+
+
+def test_a_broker_that_just_started_takes_a_commit_later(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it refuses the whole or a partition; one that goes on refusing is an error."""
+    create_topics(kafka_settings, 1)
+    offsets, topic, taken = GroupOffsets(kafka_settings), kafka_settings.enriched_topic, []
+    monkeypatch.setattr(gaps, "LOADING_PAUSE_S", 0.001)
+    answers: list[Any] = [CoordinatorNotAvailableError, {0: CoordinatorLoadInProgressError}, {0: NoError}]
+
+    def commit(group: str, places: Any) -> Any:
+        answer = answers.pop(0)
+        if not isinstance(answer, dict):
+            raise answer
+        taken.append(places)
+        return answer
+
+    monkeypatch.setattr(offsets.client, "alter_group_offsets", commit)
+    asked = {0: OffsetAndMetadata(1, "", -1)}
+    offsets.write("group", topic, asked)
+    assert taken == [{TopicPartition(topic, 0): asked[0]}] * 2
+    monkeypatch.setattr(gaps, "LOADING_TIMEOUT_S", -1.0)
+    answers.append({0: NotCoordinatorError})
+    with pytest.raises(NotCoordinatorError):
+        offsets.write("group", topic, asked)
     offsets.close()

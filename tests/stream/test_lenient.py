@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.record.default_records import DefaultRecordBatchBuilder, _DefaultRecordBatchBuilderPy
 from aiokafka.structs import TopicPartition
+from tests.stream.factories import Name
 
 from trailhouse.stream.lenient import KeptPartitionRecords, KeptRecords
 from trailhouse.stream.transport import drain
 
 TP = TopicPartition("audit.events", 0)
-
-
-class Name(str):  # noqa: SLOT000  # it carries its bytes
-    """A header name of these bytes, as clients of other languages may write it."""
-
-    content: bytes
-
-    def __new__(cls, content: bytes) -> Self:
-        made = super().__new__(cls, "name")
-        made.content = content
-        return made
-
-    def encode(self, *_: Any, **__: Any) -> bytes:
-        return self.content
 
 
 def batch(first: int, names: list[bytes], compression: int, *, producer: int = -1) -> bytes:

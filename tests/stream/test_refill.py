@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from tests.stream.factories import PEPPER, RULES, encoded
+from tests.stream.factories import PEPPER, RULES, Name, encoded
 
 from trailhouse.producers.settings import KafkaSettings, Secret
 from trailhouse.stream.bundle import enrich_bundle
@@ -77,6 +78,29 @@ def test_the_lines_are_those_the_worker_would_have_written(
     assert all(
         each and each.value == b"broken" and dict(each.headers)["own"] == b"header" for each in letters
     )
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "lz4"])
+def test_header_names_that_are_no_utf8(settings: StreamSettings, compression: str | None) -> None:
+    """The lines are those the worker writes, who reads such names with escapes; so are those of what lies around it."""
+    values = [encoded(event_id=str(uuid.uuid4())) for _ in range(5)]
+    producer = KafkaProducer(
+        bootstrap_servers=settings.kafka.bootstrap, linger_ms=50, compression_type=compression
+    )
+    for number, value in enumerate(values):
+        name = Name(b"a\xffb" if number in {1, 3} else "é".encode())
+        producer.send(settings.kafka.raw_topic, value, partition=0, headers=[(name, b"%d" % number)])
+    producer.send(settings.kafka.raw_topic, b"broken", partition=0, headers=[(Name(b"\xfe"), b"own")])
+    producer.close()
+    epoch = epoch_of(settings)
+    assert refill(settings, Range(epoch, 0, 0, 5)) == (6, 1)
+    found = [orjson.loads(each.value) for each in read(settings, settings.kafka.enriched_topic)]
+    assert [line["offset"] for line in found] == list(range(6))
+    assert [line.get("event_id") for line in found[:5]] == [orjson.loads(each)["event_id"] for each in values]
+    (record,) = read(settings, settings.kafka.rejected_topic)
+    letter = Letter.from_record(record.value, record.headers)
+    assert letter is not None
+    assert dict(letter.headers)["\\xfe"] == b"own"
 
 
 def test_control_records_at_the_end_are_covered_by_the_next_line(settings: StreamSettings) -> None:

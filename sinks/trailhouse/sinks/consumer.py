@@ -36,16 +36,18 @@ from kafka.structs import OffsetAndMetadata
 
 from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.sinks.batch import Batch, Limits, Run
-from trailhouse.sinks.gap import Gaps, Partition
+from trailhouse.sinks.gap import Gaps, Partition, baseline
 from trailhouse.sinks.head import Head, read_heads
 from trailhouse.sinks.ledger import entries, name_of_this_sink
-from trailhouse.sinks.lookout import Lookout
+from trailhouse.sinks.lookout import Lookout, log_starts
 from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.sinks.writer import Store, Writer
+from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.rejected import Reason
+from trailhouse.stream.topics import TopicError
 
 POLL_RECORDS_MAX: Final = 10_000
 POLL_MS: Final = 100
@@ -72,6 +74,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._letters: KafkaProducer | None = None
         self._lookout = Lookout(settings)
         self._gaps = Gaps(self._lookout, metrics)
+        read_any_header_name()
         self._consumer = KafkaConsumer(
             bootstrap_servers=settings.kafka.bootstrap.split(","),
             client_id="trailhouse-sink",
@@ -126,6 +129,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             if (position := self._gaps.look(state, self._position(tp))) is not None:
                 self._consumer.seek(tp, position)
                 self._batch.marks[tp] = (state.position, state.mark)
+            self._measure(tp, state)
         if self._flight is not None and self._flight.done():
             self._land(timeout_s=0)
         if self._flight is None and self._batch.is_due(self._limits, time.monotonic()):
@@ -199,6 +203,17 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         state = self._consumer._subscription.assignment.get(tp)  # noqa: SLF001
         return state.position.offset if state is not None and state.position is not None else -1
 
+    def _measure(self, tp: TopicPartition, state: Partition) -> None:
+        """Set a partition's lag. While ClickHouse is behind nothing is fetched that could say it: then the last look does."""
+        fetched = self._consumer._subscription.assignment.get(tp)  # noqa: SLF001  # `highwater` ends us if it is gone
+        ends = [
+            fetched.highwater if fetched is not None else None,
+            self._lookout.sight.ends.get(tp.partition),
+        ]
+        position = state.position if state.position >= 0 else self._position(tp)
+        if position >= 0 and (known := [end for end in ends if end is not None]):
+            self._metrics.lag.labels(tp.partition).set(max(0, max(known) - position))
+
     def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
         """Judge records in log order. The usual case, one after the other without a gap, is all there is per record."""
         state, batch, number = self._partitions[tp], self._batch, tp.partition
@@ -227,10 +242,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 state.position = records[-1].offset + 1
         batch.marks[tp] = (state.position, state.mark)
         batch.runs.append(Run(start, len(batch.lines), records[0].offset, records[-1].offset))
-        highwater = self._consumer.highwater(tp)
-        if highwater is not None:
-            state.lag = max(0, highwater - records[-1].offset - 1)
-            self._metrics.lag.labels(number).set(max(0, highwater - state.position))
 
     def _take_unusual(self, tp: TopicPartition, state: Partition, record: Any, head: Head | None) -> bool:
         """A repeat, a record beyond a gap or one that fills it, another topic id, a stranger. True = read again."""
@@ -244,6 +255,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 tp.partition,
             )
             return False
+        if not state.mark.hwms and state.gap is None and head.from_offset and not self._begin(state, head):
+            self._consumer.seek(tp, record.offset)
+            return True
         verdict = state.mark.judge(head.epoch, head.from_offset, head.offset)
         if verdict is Verdict.REPEAT:
             self._metrics.repeats.inc()
@@ -258,6 +272,17 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             state.position = record.offset
             self._gaps.open(state, record.offset, head.epoch, head.from_offset - 1)
         return False
+
+    def _begin(self, state: Partition, head: Head) -> bool:
+        """The first record of a partition does not begin at 0: ask where its raw log does. False = nobody answers yet."""
+        try:
+            starts = log_starts(self._settings.kafka)
+        except (KafkaError, TopicError) as error:
+            log.warning("cannot read where the raw log of partition %d starts yet: %s", state.number, error)
+            return False
+        if first := baseline(state, head.epoch, head.from_offset, starts):
+            state.mark = state.mark.advanced(head.epoch, first - 1)
+        return True
 
     def _take_off(self) -> None:
         """Hand the batch to the storing thread and start the next one."""

@@ -1,6 +1,6 @@
 """What a sink does about raw offsets that are missing from its log: says so, has them refilled, waits.
 
-Two signs of a loss: a record that lies beyond missing ones, and a stream that has committed raw offsets of which the
+Two signs of a loss: a record that lies beyond missing ones (the first of all lies beyond where its raw log starts), and a stream that has committed raw offsets of which the
 enriched log, read to its end, knows nothing. Where the raw data are gone as well, only `trailhouse gap accept` ends
 the waiting.
 """
@@ -40,8 +40,6 @@ class Partition:
     mark: Mark
     position: int
     gap: Gap | None = None
-    #: Records of the enriched log not read yet.
-    lag: int = 0
 
     @property
     def missing(self) -> Range | None:
@@ -136,6 +134,16 @@ class Gaps:
         if missing is None:
             self._metrics.gone.labels(state.number).set(0)
         self._lookout.ask(state.number, missing)
+
+
+def baseline(state: Partition, epoch: str, from_offset: int, starts: Sight) -> int:
+    """The first raw offset that a partition with nothing stored yet can hold, when its first record covers `from_offset`.
+
+    It is where the raw log starts now: records between that and `from_offset` are missing, and can be refilled. Of what
+    is on no raw log any more, nobody can tell whether it was lost or expired; such a partition starts with its record.
+    """
+    start = starts.starts.get(state.number) if starts.epoch == epoch else None
+    return from_offset if start is None else min(start, from_offset)
 
 
 def lost_end(state: Partition, position: int, sight: Sight) -> Range | None:

@@ -16,6 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.producers.settings import KafkaSettings
+from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Headers, Letter, Place
 from trailhouse.stream.topics import MissingTopic, TopicIds
 
@@ -104,6 +105,7 @@ def _partitions(consumer: Any, topic: str) -> list[TopicPartition]:
 
 @contextmanager
 def _consumer(kafka: KafkaSettings) -> Iterator[Any]:
+    read_any_header_name()
     consumer = KafkaConsumer(
         bootstrap_servers=kafka.bootstrap.split(","),
         client_id="trailhouse-rejected",

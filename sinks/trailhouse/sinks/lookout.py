@@ -64,7 +64,7 @@ def look(groups: GroupOffsets, ids: TopicIds, kafka: KafkaSettings, stream_group
     committed = groups.read(stream_group, kafka.raw_topic)
     written = {partition: each.offset for partition, each in committed.items()}
     starts = _positions(groups, kafka.raw_topic, range(raw.partitions), OffsetSpec.EARLIEST)
-    ends = _positions(groups, kafka.enriched_topic, written, OffsetSpec.LATEST)
+    ends = _positions(groups, kafka.enriched_topic, range(raw.partitions), OffsetSpec.LATEST)
     # Of another topic under this name, whose offsets these are cannot be told.
     return Sight(raw.id, starts, written, ends) if ids.read(kafka.raw_topic) == raw.id else None
 

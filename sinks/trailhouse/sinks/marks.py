@@ -33,11 +33,9 @@ class Mark:
     def judge(self, epoch: str, from_offset: int, offset: int) -> Verdict:
         """A record continues the stored range, repeats it, or lies beyond missing records.
 
-        A partition never seen before starts wherever its first record does (the raw log may have expired before);
-        any later topic id must start at 0, because the worker reads a new topic from its beginning.
+        Every topic id starts at 0, because the worker reads a new topic from its beginning. Where the raw log of a
+        partition never seen before had expired by then, its mark is put before what is left first (`gap.baseline`).
         """
-        if not self.hwms:
-            return Verdict.NEXT
         hwm = self.hwm(epoch)
         if offset <= hwm:
             return Verdict.REPEAT

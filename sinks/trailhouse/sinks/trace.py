@@ -21,6 +21,7 @@ from trailhouse.sinks.balance import read_positions
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.head import read_heads
 from trailhouse.sinks.letterbox import read_raw
+from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.raw import org_of
 
@@ -240,6 +241,7 @@ def _moment(milliseconds: int) -> datetime:
 
 @contextmanager
 def _consumer(kafka: KafkaSettings) -> Iterator[Any]:
+    read_any_header_name()
     with closing(
         KafkaConsumer(
             bootstrap_servers=kafka.bootstrap.split(","),

@@ -64,7 +64,7 @@ class GroupOffsets:
     """Reads and writes what groups committed, over one connection that stays open; used from one thread at a time.
 
     Raises `TopicError` when no broker answers, `KafkaError` for what it refuses; the next call connects again. A broker
-    that just started does not know yet what was committed: `read` waits for it, up to `LOADING_TIMEOUT_S`.
+    that just started does not know yet what was committed: both wait for it, up to `LOADING_TIMEOUT_S`.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -93,12 +93,19 @@ class GroupOffsets:
 
     def write(self, group: str, topic: str, offsets: Mapping[int, OffsetAndMetadata]) -> None:
         """Commit for a group that has no members."""
-        answer = self.client.alter_group_offsets(
-            group, {TopicPartition(topic, partition): each for partition, each in offsets.items()}
-        )
-        for error in answer.values():
-            if error is not NoError:
-                raise error
+        places = {TopicPartition(topic, partition): each for partition, each in offsets.items()}
+        deadline = time.monotonic() + LOADING_TIMEOUT_S
+        while True:
+            try:
+                for error in self.client.alter_group_offsets(group, places).values():
+                    if error is not NoError:
+                        raise error
+            except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(LOADING_PAUSE_S)
+            else:
+                return
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""

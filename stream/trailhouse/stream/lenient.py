@@ -14,6 +14,8 @@ from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
+from trailhouse.stream.header_name import LenientBytes
+
 LEGACY_MAGIC_MAX = 1
 
 
@@ -60,19 +62,8 @@ class LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
 
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()
-        if not isinstance(self._buffer, _LenientBuffer):
-            self._buffer = _LenientBuffer(self._buffer)
-
-
-class _LenientBuffer(bytearray):
-    """Bytes whose slices can always be decoded; header names are all the parser decodes."""
-
-    def __getitem__(self, place: Any) -> Any:
-        found = super().__getitem__(place)
-        return _LenientBuffer(found) if isinstance(place, slice) else found
-
-    def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
-        return super().decode(encoding, errors)
+        if not isinstance(self._buffer, LenientBytes):
+            self._buffer = LenientBytes(self._buffer)
 
 
 def keep_what_is_fetched() -> None:

@@ -20,6 +20,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 from trailhouse.producers.kafka_socket import CONNECTING
 from trailhouse.stream.bundle import Bundle, enrich_bundle
 from trailhouse.stream.gaps import GapRequests, Range
+from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Letter
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.persons import Pseudonyms
@@ -83,6 +84,7 @@ def _producer(settings: StreamSettings) -> KafkaProducer:
 
 def _read(settings: StreamSettings, missing: Range) -> Iterator[Sequence[Any]]:
     """The committed records of the range in chunks; up to the first one at or beyond its end, or the end of the log."""
+    read_any_header_name()
     tp = TopicPartition(settings.kafka.raw_topic, missing.partition)
     consumer = KafkaConsumer(
         bootstrap_servers=settings.kafka.bootstrap.split(","),
