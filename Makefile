@@ -31,8 +31,9 @@ up: $(READY) ## start the local stack in the foreground (ARGS=--detach to leave 
 down: $(READY) ## stop the local stack; its data stay
 	@$(BIN)/trailhouse down $(ARGS)
 
+# All of them in two processes, each with a broker and an engine of its own; much of their time is waiting for what died.
 test: $(READY) ## run the tests, on a real Kafka and the real ClickHouse engine
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile)
 
 faults: $(READY) ## kill everything, hundreds of times; prints its seed (ARGS="--seed N" replays it)
 	@$(BIN)/pytest -m faults $(ARGS)
