@@ -12,6 +12,7 @@ QueryError
 ├── NotAuthenticated     the key that came along is not valid
 ├── MissingScope         the key is valid, but not for this
 ├── LockedOut            too many wrong keys came from there
+├── NotRecorded          what is read or done cannot be recorded, so it is not
 ├── CollectorBusy        the collector holds as much as it may
 ├── KafkaUnavailable     Kafka did not confirm in time
 └── BadBody              a request with events cannot be read
@@ -34,6 +35,8 @@ class QueryError(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "The report failed"
     exit_code: ClassVar[int] = 1
+    #: A word for the rule by which access was refused, which the self-audit records; '' = this is no refusal.
+    refusal: ClassVar[str] = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -122,6 +125,7 @@ class NotAllowed(QueryError):
     status = 403
     title = "Not allowed"
     exit_code = 4
+    refusal = "org"
 
     def __init__(self, org: str) -> None:
         super().__init__(f"you may not read organisation {org!r}", "ask for one of your own organisations")
@@ -152,6 +156,7 @@ class NotAuthenticated(QueryError):
     status = 401
     title = "Not authenticated"
     exit_code = 4
+    refusal = "key"
 
     def __init__(self, message: str = "this key is not valid") -> None:
         super().__init__(
@@ -167,6 +172,7 @@ class MissingScope(QueryError):
     status = 403
     title = "Not allowed"
     exit_code = 4
+    refusal = "scope"
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"this key lacks the scope {scope}", f"trailhouse keys create --scope {scope} …")
@@ -178,10 +184,24 @@ class LockedOut(QueryError):
     status = 429
     title = "Too many wrong keys"
     exit_code = 4
+    refusal = "locked"
 
     def __init__(self, seconds: float) -> None:
         super().__init__("too many wrong keys", "wait as long as Retry-After says, and check the key")
         self.headers = {"Retry-After": str(math.ceil(seconds))}
+
+
+class NotRecorded(QueryError):
+    """The self-audit could keep no record of `action`, so it does not happen."""
+
+    status = 503
+    title = "It cannot be recorded"
+
+    def __init__(self, action: str) -> None:
+        super().__init__(
+            f"{action} cannot be recorded, and nothing is read or changed without a record",
+            "is the spool's disk full, or Kafka away for long? `trailhouse status` tells",
+        )
 
 
 class CollectorBusy(QueryError):
