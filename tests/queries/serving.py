@@ -6,12 +6,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import uvicorn
 
+from trailhouse.producers import AuditProducer, MemoryTransport
 from trailhouse.producers.settings import KafkaSettings, Secret
 from trailhouse.queries.api import SERVER, create_app
+from trailhouse.queries.self_audit import SelfAudit
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -21,11 +24,29 @@ NO_KAFKA = KafkaSettings(bootstrap="127.0.0.1:9")
 WINDOW = {"org": "acme", "since": "2010-01-01", "until": "2026-01-31"}
 
 
+class Recorded:
+    """A self-audit that keeps in memory what it records."""
+
+    def __init__(self, producer: AuditProducer | None = None) -> None:
+        self._transport = MemoryTransport()
+        self._producer = producer or AuditProducer(transport=self._transport)
+        self.audit = SelfAudit(lambda: self._producer)
+
+    def take(self) -> list[dict[str, Any]]:
+        """The events since the last call."""
+        self._producer.flush(10)
+        found = self._transport.events
+        self._transport.values.clear()
+        return found
+
+
 @contextmanager
-def serving(settings: ApiSettings, *, has_watch: bool = False) -> Iterator[httpx.Client]:
+def serving(
+    settings: ApiSettings, *, has_watch: bool = False, recorded: Recorded | None = None
+) -> Iterator[httpx.Client]:
     """The API of `settings` on a port of its own, and a client for it; both are closed afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(settings, has_watch=has_watch)
+        app = create_app(settings, has_watch=has_watch, audit=(recorded or Recorded()).audit)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, **SERVER))
         started = threading.Event()
         main = threading.Thread(target=_run, args=(server, listener, started), daemon=True)

@@ -13,11 +13,12 @@ import httpx
 import pytest
 from tests.queries.conftest import World
 from tests.queries.keyring import bearer, give
-from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA, WINDOW, problem, serving
+from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA, WINDOW, Recorded, problem, serving
 
 from trailhouse.queries.api_access import credentials
 from trailhouse.queries.key import Scope
 from trailhouse.queries.key_table import revoke_keys
+from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.queries.settings import ApiSettings
 
 PATH = "/api/v1/reports/most_active_users"
@@ -171,6 +172,54 @@ def test_without_the_store_no_key_is_good() -> None:
         problem(answer, 503)
         assert answer.headers["retry-after"]
         assert lost.get("/api/v1/reports").status_code == 200
+
+
+def test_every_refusal_is_recorded_where_it_concerns_somebody(world: World) -> None:
+    """A foreign organisation, a missing scope, a wrong secret, no such key: whose key it was, and no flood of them."""
+    key, text = give(world.client, ["acme"], READ, username="ann")
+    writer, writing = give(world.client, ["beta"], [Scope.EVENTS_WRITE])
+    recorded = Recorded()
+    settings = ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA, keys_ttl_s=TTL_S)
+    with serving(settings, recorded=recorded) as client:
+        assert client.get(PATH, params=BETA, headers=bearer(text)).status_code == 403
+        assert client.get(PATH, params=WINDOW, headers=bearer(writing)).status_code == 403
+        assert client.get(PATH, params=WINDOW, headers=bearer(text[:-1] + "x")).status_code == 401
+        wrong = f"thk_{key.key_id}_{secrets.token_hex(32)}"
+        for _ in range(3):
+            client.get(PATH, params=WINDOW, headers=bearer(wrong))
+        for _ in range(30):
+            client.get(PATH, headers=bearer("guess"))
+        events = recorded.take()
+    assert {event["action"] for event in events} == {"access:denied"}
+    told = [
+        (
+            event["org_id"],
+            event["attributes"]["rule"],
+            event.get("actor_user_id"),
+            event["attributes"].get("key_id"),
+        )
+        for event in events
+    ]
+    assert told[:2] == [
+        ("acme", "org", "ann", key.key_id),
+        ("beta", "scope", "demo", writer.key_id),
+    ]
+    assert events[0]["attributes"] == {
+        "key_id": key.key_id,
+        "rule": "org",
+        "attempts": 1,
+        "path": PATH,
+        "status": 403,
+        "asked_org": "beta",
+    }
+    # A key cut or changed at its end has no key's form, so it is nobody's.
+    assert told[2] == (INSTALLATION, "key", None, None)
+    assert told[3:6] == [("acme", "key", None, key.key_id)] * 3
+    assert {each[:2] for each in told[6:]} == {(INSTALLATION, "key"), (INSTALLATION, "locked")}
+    # With the one before it, the ninth of 30 guesses locks; of the 21 that follow the first ten and the 20th are told.
+    assert len(told[6:]) == 20
+    assert text not in str(events)
+    assert wrong not in str(events)
 
 
 def test_it_takes_as_long_whatever_is_wrong(world: World) -> None:

@@ -20,7 +20,7 @@ import pytest
 from tests.queries.collecting import AT, PATH, Topic, collecting
 from tests.queries.conftest import World
 from tests.queries.keyring import bearer, give
-from tests.queries.serving import NO_KAFKA, problem, serving
+from tests.queries.serving import NO_KAFKA, Recorded, problem, serving
 
 from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.queries.key import Scope
@@ -112,6 +112,18 @@ def test_bad_lines_leave_the_good_ones(client: httpx.Client, topic: Topic) -> No
         (3, 422, "event"),
         (4, 403, "org_id"),
     ]
+
+
+def test_a_foreign_organisation_is_recorded_and_a_good_event_is_not(topic: Topic, world: World) -> None:
+    """One record for a request, however many of its events were somebody else's; sending events is no reading."""
+    recorded = Recorded()
+    with collecting(topic, world.settings, world.client, recorded=recorded) as client:
+        assert client.post(PATH, json=[GOOD, *[GOOD | {"org_id": "beta"}] * 3]).status_code == 202
+        assert client.post(PATH, json=GOOD).status_code == 202
+    (event,) = recorded.take()
+    assert (event["action"], event["org_id"]) == ("access:denied", "acme")
+    assert (event["attributes"]["rule"], event["attributes"]["events"]) == ("org", 3)
+    assert {each["org_id"] for each in topic.read()} == {"acme"}
 
 
 def test_no_good_event_is_no_success(client: httpx.Client, topic: Topic) -> None:

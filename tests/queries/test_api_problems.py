@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 from fastapi import FastAPI
-from tests.queries.serving import WINDOW, problem
+from tests.queries.serving import WINDOW, Recorded, problem
 
 from trailhouse.queries import api_problems
 from trailhouse.queries.errors import ReportBroken
@@ -31,7 +31,7 @@ def test_a_store_that_is_away_is_a_problem_to_retry(lost: httpx.Client) -> None:
 def failing(error: Exception) -> httpx.Response:
     """The answer of an application whose one route raises `error`."""
     app = FastAPI()
-    api_problems.install(app)
+    api_problems.install(app, Recorded().audit)
 
     @app.get("/")
     def fail() -> None:

@@ -9,10 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from tests.producers.doubles import ScriptedTransport
 from tests.queries.conftest import World
-from tests.queries.serving import NO_KAFKA, WINDOW, problem, serving
+from tests.queries.serving import NO_KAFKA, WINDOW, Recorded, problem, serving
 
+from trailhouse.producers import AuditProducer, BufferSettings
 from trailhouse.queries.reports import load
+from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.queries.settings import ApiSettings
 
 
@@ -157,3 +160,44 @@ def test_many_ask_at_once(api: httpx.Client) -> None:
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda _: api.get(path, params=window).json()["rows"], range(18)))
     assert all(rows == want for rows in answers)
+
+
+def test_what_is_read_is_recorded(world: World) -> None:
+    """One event for each request that was answered with figures, in the organisation they are of; files are exports."""
+    recorded = Recorded()
+    settings = ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA)
+    with serving(settings, recorded=recorded) as client:
+        path = "/api/v1/reports/most_active_users"
+        rows = client.get(path, params=WINDOW).json()["rows"]
+        client.get(path, params=WINDOW | {"format": "csv"})
+        client.get("/api/v1/reports/rejected_by_reason", params={"last": "7d"})
+        client.get(path, params=WINDOW | {"limit": "none"})
+        client.get("/api/v1/reports")
+        client.get("/metrics")
+        read, exported, installation = recorded.take()
+    assert read["attributes"] == {
+        "report": "most_active_users",
+        "format": "json",
+        "first_day": "2010-01-01",
+        "last_day": "2026-01-31",
+        "rows": len(rows),
+        "pii_shown": False,
+    }
+    assert (read["action"], read["org_id"], read["actor_type"]) == ("analytics:read", "acme", "anonymous")
+    assert read["actor_ip"] == "127.0.0.1"
+    assert (exported["action"], exported["attributes"]["format"]) == ("export:create", "csv")
+    assert installation["org_id"] == INSTALLATION
+
+
+def test_what_cannot_be_recorded_is_not_read(world: World) -> None:
+    """No figures without a record of who got them."""
+    transport = ScriptedTransport(*["hang"] * 9)
+    producer = AuditProducer(transport=transport, buffer=BufferSettings(events=1, max_block_ms=0))
+    recorded = Recorded(producer)
+    with serving(ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA), recorded=recorded) as client:
+        path = "/api/v1/reports/most_active_users"
+        assert client.get(path, params=WINDOW).status_code == 200
+        body = problem(client.get(path, params=WINDOW), 503)
+        assert body["title"] == "It cannot be recorded"
+        assert set(body) == {"type", "title", "status", "detail", "hint"}
+        recorded.audit.close(0)

@@ -64,6 +64,13 @@ def test_another_organisation_is_refused_by_item(org: str) -> None:
     assert counts(batch) == {"org": 1}
 
 
+def test_nobody_speaks_for_trailhouse() -> None:
+    """An event that says it comes from the self-audit is refused; other sources are anybody's."""
+    batch = take(GOOD | {"source": "trailhouse"}, GOOD | {"source": "api"})
+    assert [(each.index, each.field) for each in batch.refusals] == [(0, "source")]
+    assert len(batch.values) == 1
+
+
 def test_a_key_of_several_organisations_names_one() -> None:
     """One of its own; left out is a mistake, and so it is with a key of every organisation."""
     batch = take(GOOD, GOOD | {"org_id": "beta"}, GOOD | {"org_id": "zeta"}, key=key_of("acme", "beta"))

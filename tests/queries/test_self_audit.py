@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.producers.doubles import ScriptedTransport
+from tests.queries.serving import Recorded
 
-from trailhouse.producers import AuditProducer, BufferSettings, KafkaSettings, MemoryTransport, SettingsError
+from trailhouse.producers import AuditProducer, BufferSettings, KafkaSettings, SettingsError
 from trailhouse.producers.actions import OWN
 from trailhouse.queries import self_audit
 from trailhouse.queries.errors import NotRecorded
@@ -20,24 +20,14 @@ from trailhouse.queries.self_audit import INSTALLATION, Refusals, SelfAudit, Who
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-def recording() -> tuple[SelfAudit, Callable[[], list[dict[str, object]]]]:
-    """A self-audit and what it recorded so far."""
-    transport = MemoryTransport()
-    producer = AuditProducer(transport=transport)
-
-    def told() -> list[dict[str, object]]:
-        producer.flush(5)
-        return [{**event} for event in transport.events]
-
-    return SelfAudit(producer), told
-
-
 def test_a_deed_is_an_event_of_the_organisation() -> None:
     """Who, what, where and how it ended; names and addresses only where the contract keeps personal data."""
-    audit, told = recording()
+    recorded = Recorded()
     key, _ = new_key("ann", ["acme"], [Scope.REPORTS_READ], now=NOW)
-    audit.record("analytics:read", "acme", Who.of_key(key, "192.0.2.7"), details={"rows": 0, "note": ""})
-    (event,) = told()
+    recorded.audit.record(
+        "analytics:read", "acme", Who.of_key(key, "192.0.2.7"), details={"rows": 0, "note": ""}
+    )
+    (event,) = recorded.take()
     shown = {name: value for name, value in event.items() if name not in {"event_id", "occurred_at"}}
     assert shown == {
         "org_id": "acme",
@@ -53,11 +43,11 @@ def test_a_deed_is_an_event_of_the_organisation() -> None:
 
 def test_who_it_was() -> None:
     """A service account, the operator of the machine, and nobody known, each as its own kind of actor."""
-    audit, told = recording()
+    recorded = Recorded()
     service, _ = new_key("ci", ["acme"], [Scope.REPORTS_READ], now=NOW, is_service_account=True)
     for who in (Who.of_key(service), Who.operator(), Who(address="192.0.2.7")):
-        audit.record("audit:read", None, who)
-    events = told()
+        recorded.audit.record("audit:read", None, who)
+    events = recorded.take()
     assert [event["actor_type"] for event in events] == ["service_account", "system", "anonymous"]
     assert [event["org_id"] for event in events] == [INSTALLATION] * 3
     assert str(events[1]["actor_user_id"]).startswith("operator:")
@@ -68,7 +58,7 @@ def test_what_cannot_be_recorded_is_an_error() -> None:
     """A full buffer that nothing empties: the deed must not go on, and a refusal is refused without one."""
     transport = ScriptedTransport(*["hang"] * 9)
     producer = AuditProducer(transport=transport, buffer=BufferSettings(events=1, max_block_ms=0))
-    audit = SelfAudit(producer)
+    audit = SelfAudit(lambda: producer)
     audit.record("audit:read", "acme", Who())
     with pytest.raises(NotRecorded, match="audit:read cannot be recorded"):
         audit.record("audit:read", "acme", Who())
@@ -95,15 +85,15 @@ def test_guessing_cannot_flood_the_log_nor_hide_in_it() -> None:
 
 def test_a_refusal_stands_in_the_log_of_whom_it_concerns() -> None:
     """A key's organisations; the installation where there is no key, or too many organisations."""
-    audit, told = recording()
+    recorded = Recorded()
     two, _ = new_key("ann", ["acme", "beta"], [Scope.REPORTS_READ], now=NOW)
     many, _ = new_key("bob", [f"org-{n}" for n in range(17)], [Scope.REPORTS_READ], now=NOW)
     every, _ = new_key("eve", ["*"], [Scope.ADMIN], now=NOW)
-    audit.refuse(Who.of_key(two), "org", {"asked_org": "zeta"})
-    audit.refuse(Who.guessing(two, "192.0.2.7"), "key")
-    audit.refuse(Who.of_key(many), "scope")
-    audit.refuse(Who.of_key(every), "scope")
-    events = told()
+    recorded.audit.refuse(Who.of_key(two), "org", {"asked_org": "zeta"})
+    recorded.audit.refuse(Who.guessing(two, "192.0.2.7"), "key")
+    recorded.audit.refuse(Who.of_key(many), "scope")
+    recorded.audit.refuse(Who.of_key(every), "scope")
+    events = recorded.take()
     assert [event["org_id"] for event in events] == ["acme", "beta"] * 2 + [INSTALLATION] * 2
     assert {event["action"] for event in events} == {"access:denied"}
     assert {event["outcome"] for event in events} == {"denied"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,7 @@ from trailhouse.queries.key_table import load_keys
 from trailhouse.queries.lockout import Lockout
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.reports import load
+from trailhouse.queries.self_audit import SelfAudit, open_self_audit
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.store import Pool
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
@@ -41,25 +43,29 @@ SERVER: Final[dict[str, Any]] = {"server_header": False, "proxy_headers": False}
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
+def create_app(settings: ApiSettings, *, has_watch: bool = True, audit: SelfAudit | None = None) -> FastAPI:
     """The application; nothing is opened before it is started or asked.
 
-    `has_watch` False leaves out the background look at books and freshness (tests, further processes of one API).
+    `has_watch` False leaves out the background look at books and freshness (tests, further processes of one API);
+    `audit` takes the place of the self-audit that sends to Kafka.
     """
     pool = Pool(settings.clickhouse, size=settings.pool_size)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
     metrics = ApiMetrics()
+    audit = audit or open_self_audit(settings.kafka, os.environ)
     access = Access(_ring(settings, keys), Lockout(), metrics)
-    collector = Collector(settings, access, KafkaTransport(settings.kafka), metrics)
+    collector = Collector(settings, access, KafkaTransport(settings.kafka), metrics, audit)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keeper = Bookkeeper(settings)
         watch = Watch(lambda: observe(pool, metrics, keeper), settings.balance_interval_s)
+        await asyncio.to_thread(audit.open)
         if has_watch:
             watch.start()
         yield
         watch.stop()
+        await asyncio.to_thread(audit.close)
         collector.close()
         pool.close()
         keys.close()
@@ -72,11 +78,11 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
     )
-    api_problems.install(app)
+    api_problems.install(app, audit)
     api_access.describe(app)
     anonymous = settings.caller if settings.anonymous else None
     app.include_router(
-        api_reports.routes(load(), pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics)
+        api_reports.routes(load(), pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics, audit)
     )
     app.include_router(api_events.routes(collector))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})

@@ -21,6 +21,7 @@ from trailhouse.queries.key import Key, Scope, id_of, is_match, is_of
 from trailhouse.queries.key_ring import KeyRing
 from trailhouse.queries.lockout import Lockout
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.self_audit import Who
 
 SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key"},
@@ -59,7 +60,11 @@ class Access:
             raise NotAuthenticated("this needs an API key")
         address = address_of(request)
         username, text = credentials(header)
-        key = self._check(await self._find(text, address), username, text, address)
+        found = await self._find(text, address)
+        if found is not None:
+            request.state.who = Who.guessing(found, _client(request))
+        key = self._check(found, username, text, address)
+        request.state.who = Who.of_key(key, _client(request))
         if not key.allows(scope):
             self._metrics.key_checks.labels("scope").inc()
             raise MissingScope(scope)
@@ -126,6 +131,12 @@ class Reading:
         return (await self.access.key(request, self.scope)).caller
 
 
+def who_asks(request: Request) -> Who:
+    """Who sent a request, for the self-audit; whose key it is once `Access.key` has found it good."""
+    known: Who = getattr(request.state, "who", None) or Who(address=_client(request))
+    return known
+
+
 def authorization(request: Request) -> str | None:
     """The Authorization header; raises `NotAuthenticated` when there are several or it is longer than any key needs."""
     found = request.headers.getlist("authorization")
@@ -152,7 +163,7 @@ def credentials(header: str) -> tuple[str | None, str]:
 
 def address_of(request: Request) -> str:
     """Where a request comes from, for counting: an IPv6 client has a whole /64 to change its address in."""
-    host = request.client.host if request.client else ""
+    host = _client(request)
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -160,6 +171,10 @@ def address_of(request: Request) -> str:
     if address.version == 6:
         return str(ipaddress.ip_network((address, 64), strict=False))
     return host
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def describe(app: FastAPI) -> None:

@@ -13,19 +13,22 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from trailhouse.producers.event import Scalar
 from trailhouse.producers.transport import Transport
 from trailhouse.queries.allowance import Allowance, Holding
-from trailhouse.queries.api_access import SECURITY, Access
+from trailhouse.queries.api_access import SECURITY, Access, who_asks
 from trailhouse.queries.api_events_openapi import DESCRIPTION, PARAMETERS, REQUEST_BODY, RESPONSES
 from trailhouse.queries.api_problems import problem
 from trailhouse.queries.batch_text import gunzip, items
-from trailhouse.queries.collector import EVENT, Batch, Refusal, collect, counts
+from trailhouse.queries.collector import EVENT, ORG, Batch, Refusal, collect, counts
 from trailhouse.queries.errors import BadBody, BodyTooLarge, BodyTooSlow, KafkaUnavailable, UnknownMedia
 from trailhouse.queries.intake import Intake
 from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.self_audit import SelfAudit
 from trailhouse.queries.settings import ApiSettings
 
 PATH: Final = "/api/v1/events"
@@ -56,9 +59,14 @@ class Collector:
     """Takes requests with events: reads, checks, hands to Kafka, and answers when Kafka has confirmed."""
 
     def __init__(
-        self, settings: ApiSettings, access: Access, transport: Transport, metrics: ApiMetrics
+        self,
+        settings: ApiSettings,
+        access: Access,
+        transport: Transport,
+        metrics: ApiMetrics,
+        audit: SelfAudit,
     ) -> None:
-        self._settings, self._access, self._metrics = settings, access, metrics
+        self._settings, self._access, self._metrics, self._audit = settings, access, metrics, audit
         self._intake = Intake(transport)
         self._allowance = Allowance(settings.events_held_bytes)
         # Checking is work for the processor: few threads, so that few bodies are taken apart at once.
@@ -80,8 +88,16 @@ class Collector:
             if batch.values:
                 await self._deliver(batch)
         self._metrics.events_accepted.inc(len(batch.values))
-        for reason, count in counts(batch).items():
+        refused = counts(batch)
+        for reason, count in refused.items():
             self._metrics.events_refused.labels(reason).inc(count)
+        if ORG in refused:
+            details: dict[str, Scalar] = {
+                "path": PATH,
+                "status": int(HTTPStatus.FORBIDDEN),
+                "events": refused[ORG],
+            }
+            await run_in_threadpool(self._audit.refuse, who_asks(request), ORG, details)
         return answer(batch)
 
     def close(self) -> None:

@@ -13,8 +13,11 @@ from trailhouse.producers.event import FIELD, derive_id, encode, new_fields
 from trailhouse.producers.field import CHECKS
 from trailhouse.queries.batch_text import Unreadable
 from trailhouse.queries.key import Key
+from trailhouse.queries.self_audit import SOURCE
 
 EVENT: Final = "event"
+# The reason of a refusal for an organisation that is not the key's.
+ORG: Final = "org"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _OF_A_KEY: Final = re.compile(r"(?:key )?(?P<name>.*) must ", re.DOTALL)
 _REPEATABLE: Final = (
@@ -90,6 +93,8 @@ def _event(item: Any, key: Key, idempotency_key: str | None, index: int) -> tupl
     action = given.pop("action", None)
     if action is None:
         raise InvalidEvent("action", None, "is required")
+    if given.get("source") == SOURCE:
+        raise InvalidEvent("source", None, "is kept for what Trailhouse records of itself")
     # `new_fields` takes more spellings of these than the contract does.
     for name in ("event_id", "occurred_at"):
         if name in given and (rule := CHECKS[name](given[name])):
@@ -113,7 +118,7 @@ def _org(named: Any, key: Key) -> str:
     if rule := CHECKS["org_id"](named):
         raise InvalidEvent("org_id", None, rule)
     if key.orgs is not None and named not in key.orgs:
-        raise _Refused("org_id", "is not an organisation of this key", HTTPStatus.FORBIDDEN, "org")
+        raise _Refused("org_id", "is not an organisation of this key", HTTPStatus.FORBIDDEN, ORG)
     return str(named)
 
 

@@ -75,11 +75,24 @@ class Who:
 
 
 class SelfAudit:
-    """Records what Trailhouse does. From any thread; `record` may block for `ROOM_WAIT_MS`, so not on an event loop."""
+    """Records what Trailhouse does. From any thread; `record` may block for `ROOM_WAIT_MS`, so not on an event loop.
 
-    def __init__(self, producer: AuditProducer, clock: Callable[[], float] = time.monotonic) -> None:
-        self._producer = producer
+    `make` gives the producer when it is first needed.
+    """
+
+    def __init__(
+        self, make: Callable[[], AuditProducer], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._producer: AuditProducer | None = None
         self._refusals = Refusals(clock)
+
+    def open(self) -> AuditProducer:
+        """Make the producer, which also sends what a process that is gone has left; raises nothing a second time."""
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._make()
+            return self._producer
 
     def record(
         self,
@@ -98,7 +111,7 @@ class SelfAudit:
         """
         given = {"key_id": who.key_id, **(details or {})}
         try:
-            return self._producer.emit(
+            return self.open().emit(
                 action,
                 org_id=org or INSTALLATION,
                 actor_type=who.actor_type,
@@ -134,6 +147,8 @@ class SelfAudit:
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Send what is left, or leave it to the spool; what neither took is logged."""
+        if self._producer is None:
+            return
         try:
             self._producer.close(timeout_s)
         except DeliveryFailed as error:
@@ -172,7 +187,9 @@ def open_self_audit(
     """
     if SendingSettings.from_env(environ).send == "never":
         raise SettingsError("TRAILHOUSE_SEND", "never", "auto or always: what is read is always recorded")
-    return SelfAudit(AuditProducer(kafka, spool=spool, buffer=BufferSettings(max_block_ms=ROOM_WAIT_MS)))
+    return SelfAudit(
+        lambda: AuditProducer(kafka, spool=spool, buffer=BufferSettings(max_block_ms=ROOM_WAIT_MS))
+    )
 
 
 def _homes(key: Key) -> tuple[str, ...]:
