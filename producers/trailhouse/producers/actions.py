@@ -135,6 +135,12 @@ OURS: Final[tuple[Action, ...]] = (
     Action("workspace:delete", "Workspace is deleted.", _D, Category.WORKSPACE),
     Action("workspace:grant", "User is given access to a workspace.", _U, Category.WORKSPACE),
     Action("workspace:revoke", "Access of a user to a workspace is taken back.", _U, Category.WORKSPACE),
+    Action("roster:user", "Roster says who a user is.", _U, Category.USER, is_activity=False),
+    Action("roster:alias", "Roster says that two users are one.", _U, Category.USER, is_activity=False),
+    Action("roster:team", "Roster lists a user in a team.", _U, Category.TEAM, is_activity=False),
+    Action(
+        "roster:workspace", "Roster lists a user in a workspace.", _U, Category.WORKSPACE, is_activity=False
+    ),
     Action("commit:create", "Commit is written.", _C, Category.CODE),
     Action("commit:merge", "Branches are merged.", _C, Category.CODE),
     Action("commit:revert", "Commit is reverted.", _C, Category.CODE),
