@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 from kafka import KafkaConsumer, TopicPartition
 from tests.queries.keyring import give
-from tests.queries.serving import Recorded, serving
+from tests.queries.recording import Recorded
+from tests.queries.serving import serving
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.queries.settings import ApiSettings

@@ -6,15 +6,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import uvicorn
+from tests.queries.recording import Recorded
 
-from trailhouse.producers import AuditProducer, MemoryTransport
 from trailhouse.producers.settings import KafkaSettings, Secret
 from trailhouse.queries.api import SERVER, create_app
-from trailhouse.queries.self_audit import SelfAudit
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -22,22 +20,6 @@ NO_CLICKHOUSE = ClickHouseSettings(dsn=Secret("http://reader@127.0.0.1:9/trailho
 NO_KAFKA = KafkaSettings(bootstrap="127.0.0.1:9")
 # All that the shared history holds of one organisation.
 WINDOW = {"org": "acme", "since": "2010-01-01", "until": "2026-01-31"}
-
-
-class Recorded:
-    """A self-audit that keeps in memory what it records."""
-
-    def __init__(self, producer: AuditProducer | None = None) -> None:
-        self._transport = MemoryTransport()
-        self._producer = producer or AuditProducer(transport=self._transport)
-        self.audit = SelfAudit(lambda: self._producer)
-
-    def take(self) -> list[dict[str, Any]]:
-        """The events since the last call."""
-        self._producer.flush(10)
-        found = self._transport.events
-        self._transport.values.clear()
-        return found
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from tests.queries.conftest import World
 from tests.queries.keyring import bearer, give
-from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA, WINDOW, Recorded, problem, serving
+from tests.queries.recording import Recorded
+from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA, WINDOW, problem, serving
 
 from trailhouse.queries.api_access import credentials
 from trailhouse.queries.key import Scope

@@ -20,7 +20,8 @@ import pytest
 from tests.queries.collecting import AT, PATH, Topic, collecting
 from tests.queries.conftest import World
 from tests.queries.keyring import bearer, give
-from tests.queries.serving import NO_KAFKA, Recorded, problem, serving
+from tests.queries.recording import Recorded
+from tests.queries.serving import NO_KAFKA, problem, serving
 
 from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.queries.key import Scope

@@ -6,7 +6,8 @@ import asyncio
 
 import httpx
 from fastapi import FastAPI
-from tests.queries.serving import WINDOW, Recorded, problem
+from tests.queries.recording import Recorded
+from tests.queries.serving import WINDOW, problem
 
 from trailhouse.queries import api_problems
 from trailhouse.queries.errors import ReportBroken

@@ -11,7 +11,8 @@ import httpx
 import pytest
 from tests.producers.doubles import ScriptedTransport
 from tests.queries.conftest import World
-from tests.queries.serving import NO_KAFKA, WINDOW, Recorded, problem, serving
+from tests.queries.recording import Recorded
+from tests.queries.serving import NO_KAFKA, WINDOW, problem, serving
 
 from trailhouse.producers import AuditProducer, BufferSettings
 from trailhouse.queries.reports import load

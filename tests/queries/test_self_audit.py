@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.producers.doubles import ScriptedTransport
-from tests.queries.serving import Recorded
+from tests.queries.recording import Recorded
 
 from trailhouse.producers import AuditProducer, BufferSettings, KafkaSettings, SettingsError
 from trailhouse.producers.actions import OWN

@@ -59,6 +59,11 @@ class StackFolder:
         return self.path / "stream"
 
     @property
+    def spool(self) -> Path:
+        """What Kafka has not confirmed yet of the self-audit, of the API and of commands."""
+        return self.path / "spool"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

@@ -15,7 +15,7 @@ from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, UnknownReport
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.report import ASKED, Report
-from trailhouse.queries.runner import Result, run
+from trailhouse.queries.runner import Result, record_reading, run
 from trailhouse.queries.self_audit import SelfAudit, Who
 from trailhouse.queries.store import Pool
 
@@ -24,8 +24,6 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[Result], str | bytes]]]] = {
     "csv": ("text/csv; charset=utf-8; header=present", render.csv),
     "ndjson": ("application/x-ndjson", render.ndjson),
 }
-
-FILES: Final = frozenset({"csv", "ndjson"})
 
 
 def routes(  # noqa: PLR0913 - what a report's way needs
@@ -83,24 +81,6 @@ def choose_format(asked: str | None, accept: str) -> str:
         if not part.replace(" ", "").endswith(";q=0")
     ]
     return next((media[kind] for kind in wanted if kind in media), "json")
-
-
-def record_reading(audit: SelfAudit, who: Who, caller: Caller, result: Result, form: str) -> None:
-    """Record that a report was read; what leaves as a file is an export. Raises `NotRecorded`."""
-    period = result.question.period
-    audit.record(
-        "export:create" if form in FILES else "analytics:read",
-        result.question.org,
-        who,
-        details={
-            "report": result.report.name,
-            "format": form,
-            "first_day": period.first.isoformat(),
-            "last_day": period.last.isoformat(),
-            "rows": len(result.rows),
-            "pii_shown": caller.read_pii,
-        },
-    )
 
 
 def _endpoint(  # noqa: PLR0913 - as `routes`

@@ -34,16 +34,21 @@ def add_keys(client: Client, keys: Iterable[Key]) -> None:
         insert_lines(client, TABLE, [orjson.dumps(_row(key)) for key in keys])
 
 
-def revoke_keys(client: Client, key_ids: Iterable[str], now: datetime) -> list[Key]:
-    """Revoke for ever; returns the keys, those revoked before unchanged. Raises `UnknownKey`, then none is revoked."""
+def find_keys(client: Client, key_ids: Iterable[str]) -> list[Key]:
+    """The keys with these ids, each once; raises `UnknownKey`."""
     known = load_keys(client)
     wanted = list(dict.fromkeys(key_ids))
     for key_id in wanted:
         if key_id not in known:
             raise UnknownKey(key_id)
+    return [known[key_id] for key_id in wanted]
+
+
+def revoke_keys(client: Client, key_ids: Iterable[str], now: datetime) -> list[Key]:
+    """Revoke for ever; returns the keys, those revoked before unchanged. Raises `UnknownKey`, then none is revoked."""
     revoked = [
-        key if (key := known[key_id]).revoked_at is not None else dataclasses.replace(key, revoked_at=now)
-        for key_id in wanted
+        key if key.revoked_at is not None else dataclasses.replace(key, revoked_at=now)
+        for key in find_keys(client, key_ids)
     ]
     add_keys(client, revoked)
     return revoked

@@ -22,7 +22,7 @@ from typing import Final, Self
 
 from trailhouse.producers.client import AuditProducer
 from trailhouse.producers.errors import AuditError, DeliveryFailed, SettingsError
-from trailhouse.producers.event import ActorType, Outcome, Scalar
+from trailhouse.producers.event import ORG_ID, ActorType, Outcome, Scalar
 from trailhouse.producers.settings import BufferSettings, KafkaSettings, SendingSettings
 from trailhouse.queries.errors import NotRecorded
 from trailhouse.queries.key import Key
@@ -94,29 +94,31 @@ class SelfAudit:
                 self._producer = self._make()
             return self._producer
 
-    def record(
+    def record(  # noqa: PLR0913 - each is something of a deed
         self,
         action: str,
         org: str | None,
         who: Who,
         *,
         outcome: Outcome = Outcome.SUCCESS,
+        target: str = "",
         details: Mapping[str, Scalar] | None = None,
     ) -> str:
         """Record one deed in the log of `org` (None = the installation); returns the event's id.
 
         `action` is one of `producers.actions.OWN`. `details` say what was read or changed without personal data: names
-        of reports and fields, counts, dates; never what somebody searched for. Raises `NotRecorded`: the deed must not
+        of reports and fields, counts, dates; never what somebody searched for. `target` = to whom it was done. Raises `NotRecorded`: the deed must not
         go on, or its result must not be handed out.
         """
         given = {"key_id": who.key_id, **(details or {})}
         try:
             return self.open().emit(
                 action,
-                org_id=org or INSTALLATION,
+                org_id=org if org and ORG_ID.fullmatch(org) else INSTALLATION,
                 actor_type=who.actor_type,
                 actor_user_id=who.username or None,
                 actor_ip=who.address or None,
+                user_asset=target or None,
                 outcome=outcome,
                 source=SOURCE,
                 attributes={name: value for name, value in given.items() if value not in {None, ""}},
