@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.deploy.clickhouse.errors import EngineError
-from trailhouse.deploy.clickhouse.identities import IDENTITIES, Passwords
+from trailhouse.deploy.clickhouse.identities import DECISIONS, IDENTITIES, Passwords
 from trailhouse.deploy.clickhouse.job import allowed_settings
 from trailhouse.producers.settings import Secret
 from trailhouse.sinks.migrate import load
@@ -207,6 +207,21 @@ def test_only_the_admin_writes_api_keys(as_identity: As, api_keys: str, identity
         as_identity(identity).command(sql)
     assert getattr(caught.value, "code", None) in {60, 164, 497}, caught.value
     assert as_identity("admin").query(f"SELECT key_id FROM {api_keys}").result_rows == [("k1",)]
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_only_the_admin_decides_about_deletion(as_identity: As, name: str) -> None:
+    """The sink reads tombstones, and cannot write them, nor holds, nor retention: it is no way to hide somebody."""
+    admin, ingest = as_identity("admin"), as_identity("ingest")
+    admin.command(f"CREATE TABLE {name} (n UInt64) ENGINE = MergeTree ORDER BY n")
+    try:
+        for sql in (f"INSERT INTO {name} VALUES (1)", f"ALTER TABLE {name} DELETE WHERE 1"):
+            with pytest.raises(ClickHouseError) as caught:
+                ingest.command(sql)
+            assert getattr(caught.value, "code", None) == 497
+        assert ingest.query(f"SELECT count() FROM {name}").result_rows == [(0,)]
+    finally:
+        admin.command(f"DROP TABLE {name}")
 
 
 def test_only_the_api_reads_api_keys(as_identity: As, api_keys: str, table: str) -> None:

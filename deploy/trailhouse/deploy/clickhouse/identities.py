@@ -2,7 +2,7 @@
 
 `admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
 time and memory. The table of API keys is none of their business: whoever can write it makes itself a key. `api` is a
-reader who may also read that table. The engine enforces the grants through roles declared in `users.xml` (every connection does
+reader who may also read that table. What decides about deletion is written by `admin` alone. The engine enforces the grants through roles declared in `users.xml` (every connection does
 `SET ROLE`); `Job` refuses what grants do not cover.
 """
 
@@ -23,6 +23,8 @@ from trailhouse.producers.settings import Secret
 DATABASE: Final = "trailhouse"
 MEMORY_SHARE: Final = 0.5
 KEYS: Final = "api_keys"
+#: Tombstones, holds and retention: whoever could write them could hide people, keep them for ever, or have them deleted.
+DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ IDENTITIES: Final = {
             (
                 f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*",
                 f"REVOKE INSERT, SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE INSERT ON {DATABASE}.{table}" for table in DECISIONS),
             ),
         ),
         Identity(

@@ -1,0 +1,143 @@
+"""Who is meant by an id or an e-mail address: every identity under which one person is known in an organisation.
+
+The directory and `event_pii` say which address came with which id; the pepper makes the refs of both, so people who
+were only acted upon, or whose address stands inside a value, are found as well. Addresses are shared and ids are
+reused: what would reach several ids that nobody named is refused instead of guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.errors import AmbiguousPerson, PersonUnknown, WrongPepper
+from trailhouse.stream.persons import Pseudonyms, email_identity
+
+#: Pairs of id and address that one round of looking reads at most; a person has a handful.
+PAIRS_MAX: Final = 1000
+ROUNDS_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person in one organisation: plaintext `identities` (ids, addresses), and the `refs` that stand for them.
+
+    `is_known`: whether any table has a row of theirs.
+    """
+
+    org: str
+    identities: tuple[str, ...]
+    refs: tuple[int, ...]
+    is_known: bool = True
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The e-mail addresses among the identities."""
+        return tuple(each for each in self.identities if "@" in each)
+
+
+# Which address came with which id, in the directory and in what events say of actors and of those acted upon.
+_PAIRS: Final = f"""
+SELECT DISTINCT id, address FROM (
+  SELECT max(identity) AS id, argMaxIfMerge(email) AS address, user_ref AS ref FROM users
+  WHERE org_id = {{org:String}} GROUP BY user_ref
+  HAVING has({{refs:Array(UInt64)}}, ref) OR has({{texts:Array(String)}}, id)
+    OR has({{texts:Array(String)}}, lowerUTF8(normalizeUTF8NFC(trimBoth(address))))
+  UNION ALL
+  SELECT argMaxIf(said.3, said, fact = 'identity') AS id, argMaxIf(said.3, said, fact = 'email') AS address, user_ref AS ref FROM directory
+  WHERE org_id = {{org:String}} AND user_ref != 0 GROUP BY user_ref
+  HAVING has({{refs:Array(UInt64)}}, ref) OR has({{texts:Array(String)}}, id)
+    OR has({{texts:Array(String)}}, lowerUTF8(normalizeUTF8NFC(trimBoth(address))))
+  UNION ALL
+  SELECT pii['actor_user_id'] AS id, pii['actor_email'] AS address, 0 AS ref FROM event_pii
+  WHERE org_id = {{org:String}} AND hasAny(subject_refs, {{refs:Array(UInt64)}})
+  UNION ALL
+  SELECT pii['user_asset'] AS id, pii['user_email'] AS address, 0 AS ref FROM event_pii
+  WHERE org_id = {{org:String}} AND hasAny(subject_refs, {{refs:Array(UInt64)}})
+)
+WHERE id != '' OR address != '' ORDER BY id, address LIMIT {PAIRS_MAX}
+"""
+
+# Whom a roster calls another identity of somebody (an alias): the same person, because somebody said so.
+_ALIASES: Final = """
+SELECT argMaxIf(said.3, said, fact = 'identity') AS id, argMaxIf(said.3, said, fact = 'alias') AS main
+FROM directory WHERE org_id = {org:String}
+GROUP BY user_ref HAVING main != '' AND (has({refs:Array(UInt64)}, user_ref) OR has({texts:Array(String)}, main))
+"""
+
+_KNOWN: Final = """
+SELECT
+  (SELECT count() FROM users WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref))
+  + (SELECT count() FROM directory WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref))
+  + (SELECT count() FROM event_pii WHERE org_id = {org:String} AND hasAny(subject_refs, {refs:Array(UInt64)}))
+  + (SELECT count() FROM events WHERE org_id = {org:String} AND (user_ref IN {refs:Array(UInt64)} OR target_ref IN {refs:Array(UInt64)}))
+  + (SELECT count() FROM erased WHERE org_id = {org:String} AND user_ref IN {refs:Array(UInt64)})
+"""
+
+
+def find_person(
+    client: Client, pseudonyms: Pseudonyms, org: str, names: Sequence[str], *, is_exact: bool = False
+) -> Person:
+    """The person called each of `names` (ids or addresses) in `org`; `is_exact` = under these names and no others.
+
+    Raises `WrongPepper` when the directory was made with another, `AmbiguousPerson` when the names lead to ids nobody
+    named, `PersonUnknown` when no table has a row of theirs.
+    """
+    check_pepper(client, pseudonyms, org)
+    identities = _forms(names)
+    if not is_exact:
+        identities = _follow(client, pseudonyms, org, identities)
+    refs = _refs(pseudonyms, org, identities)
+    if not int(client.query(_KNOWN, parameters={"org": org, "refs": refs}).result_rows[0][0]):
+        raise PersonUnknown(org, len(names))
+    return Person(org, tuple(sorted(identities)), tuple(refs))
+
+
+def check_pepper(client: Client, pseudonyms: Pseudonyms, org: str) -> None:
+    """Raises `WrongPepper` unless it gives the refs that the directory holds; an empty directory says nothing."""
+    rows = client.query(
+        "SELECT user_ref, identity FROM users WHERE org_id = {org:String} AND identity != '' LIMIT 1",
+        parameters={"org": org},
+    ).result_rows
+    if any(pseudonyms.ref(org, str(identity)) != int(ref) for ref, identity in rows):
+        raise WrongPepper
+
+
+def _follow(client: Client, pseudonyms: Pseudonyms, org: str, names: set[str]) -> set[str]:
+    """Everything the names lead to: from an address to its one id, from an id to all its addresses and aliases."""
+    named, identities = set(names), set(names)
+    for _ in range(ROUNDS_MAX):
+        refs = _refs(pseudonyms, org, identities)
+        asked = {"org": org, "refs": refs, "texts": sorted(identities)}
+        aliases = {str(each) for row in client.query(_ALIASES, parameters=asked).result_rows for each in row}
+        named |= _forms(aliases)
+        rows = client.query(_PAIRS, parameters=asked)
+        pairs = {
+            (str(row[0]), str(row[1])) for row in rows.result_rows if _is_of(row, pseudonyms, org, set(refs))
+        }
+        ids = {id_ for id_, _ in pairs if id_} - _forms(address for _, address in pairs)
+        strangers = ids - named
+        if len(strangers) > (0 if ids & named else 1):
+            raise AmbiguousPerson(org, sorted(ids))
+        found = identities | _forms(aliases) | _forms(text for pair in pairs for text in pair)
+        if found == identities:
+            break
+        identities = found
+    return identities
+
+
+def _is_of(row: Sequence[Any], pseudonyms: Pseudonyms, org: str, refs: set[int]) -> bool:
+    """Whether a pair speaks of the person: the other one an event names does not."""
+    return any(ref in refs for ref in _refs(pseudonyms, org, _forms(map(str, row[:2]))))
+
+
+def _forms(texts: Iterable[str]) -> set[str]:
+    """Ids as they are; addresses also in the form in which they identify."""
+    given = {each for each in texts if each}
+    return given | {email_identity(each) for each in given if "@" in each}
+
+
+def _refs(pseudonyms: Pseudonyms, org: str, identities: Iterable[str]) -> list[int]:
+    return sorted({pseudonyms.ref(org, each) for each in identities} - {0})

@@ -1,0 +1,134 @@
+"""Erasing: nothing about the person is left in any table or file, nothing comes back, and nothing else changes."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+from tests.sinks.lines import enriched, event
+from tests.sinks.people import (
+    ANNA,
+    ANNA_ACTS,
+    BOB,
+    CANARIES,
+    PSEUDONYMS,
+    anna,
+    keep_in_plain_text,
+    marked,
+    store,
+    texts,
+    totals,
+)
+
+from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.sinks.clickhouse import Client, insert_lines
+from trailhouse.sinks.erasure import erase, plan_erasure
+from trailhouse.sinks.errors import Held
+from trailhouse.sinks.hold import place, release
+from trailhouse.sinks.person import find_person
+
+
+def told(text: str) -> list[str]:
+    return [each for each in CANARIES if each in text.lower()]
+
+
+def test_nothing_is_left_and_nothing_comes_back(database: Client) -> None:
+    """Every row that speaks of her is gone, others keep theirs; replays, late and new events bring nothing back."""
+    store(database)
+    before = totals(database)
+    assert told(texts(database)) == list(CANARIES)
+    done = erase(database, anna(database), reason="ticket 12", erased_by="ops")
+    assert done.rows["event_pii"] == 7
+    assert done.erased_at is not None
+    assert told(texts(database)) == []
+    assert "dora@example.org" in texts(database)
+    assert told(texts(database, "beta")) != []  # the same address in another organisation is another person
+    assert totals(database) == before
+
+    store(database)  # the enriched topic read again from its start
+    for table in ("events", "event_pii", "users", "landed"):
+        database.command(f"OPTIMIZE TABLE {table} FINAL")
+    assert told(texts(database)) == []
+    assert totals(database) == before
+    # A refill or re-import under other offsets, and events of hers that nobody had seen yet.
+    insert_lines(
+        database, "landing", enriched([event(31, **ANNA_ACTS), event(32, **BOB, user_email=ANNA)], start=90)
+    )
+    assert told(texts(database)) == []
+    assert database.query("SELECT uniqExact(event_id) FROM events WHERE org_id = 'acme'").result_rows == [
+        (11,)
+    ]
+    people = {
+        row[0] for row in database.query("SELECT identity FROM people WHERE org_id = 'acme'").result_rows
+    }
+    assert people == {"bob", ""}  # Carl's only event names her: what it called him is not kept
+
+
+def test_erasing_again_changes_nothing(database: Client) -> None:
+    """The second time finds the same person by their tombstone, deletes nothing, and keeps when it was first."""
+    store(database)
+    first = erase(database, anna(database), reason="", erased_by="ops")
+    person = find_person(database, PSEUDONYMS, "acme", [ANNA])
+    second = erase(database, person, reason="again", erased_by="else")
+    assert dict(second.rows) == dict.fromkeys(first.rows, 0)
+    assert second.erased_at == first.erased_at
+    (row,) = database.query("SELECT DISTINCT erased_by FROM erased FINAL").result_rows
+    assert row == ("ops",)
+
+
+def test_a_plan_deletes_nothing(database: Client) -> None:
+    """It counts what erasing would delete, and leaves no tombstone."""
+    store(database)
+    before = texts(database)
+    planned = plan_erasure(database, anna(database))
+    assert (planned.rows["event_pii"], planned.erased_at) == (7, None)
+    assert texts(database) == before
+    assert database.query("SELECT count() FROM erased").result_rows == [(0,)]
+
+
+def test_a_hold_forbids_it(database: Client) -> None:
+    """One on her, or on all of the organisation, and no other; once released it may go on."""
+    store(database)
+    person = anna(database)
+    bob = find_person(database, PSEUDONYMS, "acme", ["bob"])
+    place(database, "acme", bob.refs, reason="suit 1", placed_by="legal")
+    place(database, "beta", [], reason="suit 2", placed_by="legal")
+    for refs in (person.refs[:1], ()):
+        hold = place(database, "acme", refs, reason="suit 3", placed_by="legal")
+        with pytest.raises(Held, match=hold.hold_id):
+            erase(database, person, reason="", erased_by="ops")
+        assert told(texts(database)) == list(CANARIES)
+        assert database.query("SELECT count() FROM erased").result_rows == [(0,)]
+        release(database, hold.hold_id, reason="settled", released_by="legal")
+    erase(database, person, reason="", erased_by="ops")
+    assert told(texts(database)) == []
+
+
+def test_no_file_of_the_engine_holds_a_name(
+    database: Client, clickhouse_server: LocalClickHouse, is_containers: bool
+) -> None:
+    """The parts on disk, those that were replaced among them, the texts of mutations, and the engine's logs."""
+    if is_containers:
+        pytest.skip("the files lie in the container")
+    mark = uuid.uuid4().hex[:8]
+    keep_in_plain_text(database)
+    insert_lines(database, "landing", marked(mark))
+    canaries = {each.replace("anna", f"anna{mark}").encode() for each in CANARIES}
+    assert names_in(clickhouse_server.data, canaries) == canaries
+    person = find_person(database, PSEUDONYMS, "acme", [f"anna{mark}-7"])
+    done = erase(database, person, reason="", erased_by="ops")
+    assert not done.has_old_files
+    assert names_in(clickhouse_server.data, canaries) == set()
+
+
+def names_in(folder: Path, names: set[bytes]) -> set[bytes]:
+    """Which of `names`, in lower case, the files of a folder hold."""
+    found = set()
+    for path in folder.rglob("*"):
+        try:
+            text = path.read_bytes().lower() if path.is_file() else b""
+        except FileNotFoundError:  # a running engine renames and removes
+            continue
+        found |= {each for each in names if each in text}
+    return found
