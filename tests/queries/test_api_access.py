@@ -17,8 +17,8 @@ from tests.queries.recording import Recorded
 from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA, WINDOW, problem, serving
 
 from trailhouse.queries.api_access import credentials
-from trailhouse.queries.key import Scope
-from trailhouse.queries.key_table import revoke_keys
+from trailhouse.queries.key import Scope, new_key
+from trailhouse.queries.key_table import add_keys, revoke_keys
 from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.queries.settings import ApiSettings
 
@@ -223,9 +223,35 @@ def test_every_refusal_is_recorded_where_it_concerns_somebody(world: World) -> N
     assert wrong not in str(events)
 
 
+def test_a_key_of_several_organisations_has_a_default_one(world: World) -> None:
+    """It is meant where a request names none, and gives no right to another."""
+    key, text = new_key("ann", ["acme", "beta"], READ, now=datetime.now(UTC), default_org="beta")
+    add_keys(world.client, [key])
+    period = {name: value for name, value in WINDOW.items() if name != "org"}
+    with serving(ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA)) as client:
+        headers = bearer(text.reveal())
+        for named, meant in ((period, "beta"), (WINDOW, "acme")):
+            answer = client.get(PATH, params=named, headers=headers)
+            assert answer.json()["params"]["org"] == meant
+        assert client.get(PATH, params=WINDOW | {"org": "zeta"}, headers=headers).status_code == 403
+
+
+def test_a_key_that_asks_too_often_has_to_wait(world: World) -> None:
+    """429 with Retry-After, for this key and no other."""
+    _, text = give(world.client, ["acme"], READ)
+    _, other = give(world.client, ["acme"], READ)
+    settings = ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA, key_rate=0.2)
+    with serving(settings) as client:
+        listed = [client.get("/api/v1/reports", headers=bearer(text)) for _ in range(3)]
+        assert [answer.status_code for answer in listed] == [200, 200, 429]
+        assert problem(listed[-1], 429)["title"] == "Too many requests"
+        assert 0 < int(listed[-1].headers["retry-after"]) <= 5
+        assert client.get("/api/v1/reports", headers=bearer(other)).status_code == 200
+
+
 def test_it_takes_as_long_whatever_is_wrong(world: World) -> None:
     """An unknown key and a wrong secret of a known one cannot be told apart by time."""
-    from trailhouse.queries.key import is_match, new_key
+    from trailhouse.queries.key import is_match
 
     key, text = new_key("demo", ["acme"], READ, now=datetime.now(UTC))
     wrong = text.reveal()[:-1] + "x"

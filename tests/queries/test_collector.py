@@ -71,6 +71,14 @@ def test_nobody_speaks_for_trailhouse() -> None:
     assert len(batch.values) == 1
 
 
+def test_a_default_organisation_is_meant_where_none_is_named() -> None:
+    """And another one of the key's is still that one's."""
+    key, _ = new_key("svc", ["acme", "beta"], [Scope.EVENTS_WRITE], now=NOW, default_org="beta")
+    batch = take(GOOD, GOOD | {"org_id": "acme"}, GOOD | {"org_id": "zeta"}, key=key)
+    assert [event["org_id"] for event in sent(batch)] == ["beta", "acme"]
+    assert [each.status for each in batch.refusals] == [403]
+
+
 def test_a_key_of_several_organisations_names_one() -> None:
     """One of its own; left out is a mistake, and so it is with a key of every organisation."""
     batch = take(GOOD, GOOD | {"org_id": "beta"}, GOOD | {"org_id": "zeta"}, key=key_of("acme", "beta"))

@@ -26,6 +26,16 @@ def test_a_key_is_256_random_bits_and_kept_as_its_hash() -> None:
         assert plain.rpartition("_")[2] not in repr(key) + repr(text) + str(text)
 
 
+def test_a_default_organisation_is_one_of_the_keys() -> None:
+    """Any, for a key of every organisation; another is a mistake."""
+    for orgs in (["acme", "beta"], ["*"]):
+        key, _ = new_key("demo", orgs, [Scope.AUDIT_READ], now=NOW, default_org="beta")
+        assert key.default_org == key.caller.default_org == "beta"
+    for orgs, chosen in ((["acme"], "beta"), (["*"], "*"), (["*"], "b c")):
+        with pytest.raises(BadParameter, match="default"):
+            new_key("demo", orgs, [Scope.AUDIT_READ], now=NOW, default_org=chosen)
+
+
 def test_only_the_very_text_matches() -> None:
     """A changed character, another key, a key with the same id, nothing, and no key at all."""
     key, text = new_key("demo", ["acme"], [Scope.ADMIN], now=NOW)

@@ -18,8 +18,9 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from trailhouse.producers.kafka import KafkaTransport
-from trailhouse.queries import api_access, api_events, api_problems, api_reports
+from trailhouse.queries import api_access, api_audit, api_events, api_problems, api_reports
 from trailhouse.queries.api_access import Access, Reading
+from trailhouse.queries.api_audit import AuditLog
 from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import HostGuard, RequestMeter
 from trailhouse.queries.key import Key, Scope
@@ -27,6 +28,7 @@ from trailhouse.queries.key_ring import KeyRing
 from trailhouse.queries.key_table import load_keys
 from trailhouse.queries.lockout import Lockout
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.rate import Rates
 from trailhouse.queries.reports import load
 from trailhouse.queries.self_audit import SelfAudit, open_self_audit
 from trailhouse.queries.settings import ApiSettings
@@ -38,6 +40,7 @@ READY_TIMEOUT_S: Final = 3.0
 STOP_GRACE_S: Final = 3
 EXIT_NOT_STARTED: Final = 3
 KEYS_TIMEOUT_S: Final = 5.0
+STREAM_WAIT_S: Final = 2.0
 # An address that a header claims would let whoever guesses keys change it at will.
 SERVER: Final[dict[str, Any]] = {"server_header": False, "proxy_headers": False}
 log = logging.getLogger(__name__)
@@ -51,9 +54,10 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True, audit: SelfAudi
     """
     pool = Pool(settings.clickhouse, size=settings.pool_size)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
+    streams = Pool(settings.clickhouse, size=settings.audit_streams, wait_s=STREAM_WAIT_S)
     metrics = ApiMetrics()
     audit = audit or open_self_audit(settings.kafka, os.environ)
-    access = Access(_ring(settings, keys), Lockout(), metrics)
+    access = Access(_ring(settings, keys), Lockout(), Rates(settings.key_rate), metrics)
     collector = Collector(settings, access, KafkaTransport(settings.kafka), metrics, audit)
 
     @contextlib.asynccontextmanager
@@ -68,6 +72,7 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True, audit: SelfAudi
         await asyncio.to_thread(audit.close)
         collector.close()
         pool.close()
+        streams.close()
         keys.close()
 
     app = FastAPI(
@@ -80,11 +85,12 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True, audit: SelfAudi
     )
     api_problems.install(app, audit)
     api_access.describe(app)
-    anonymous = settings.caller if settings.anonymous else None
+    anonymous = settings.caller if settings.is_open else None
     app.include_router(
         api_reports.routes(load(), pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics, audit)
     )
     app.include_router(api_events.routes(collector))
+    app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
     @app.get("/metrics", tags=["operations"], summary="Metrics for Prometheus", response_class=Response)

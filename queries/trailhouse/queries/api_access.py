@@ -16,11 +16,12 @@ from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.errors import LockedOut, MissingScope, NotAuthenticated
+from trailhouse.queries.errors import LockedOut, MissingScope, NotAuthenticated, TooOften
 from trailhouse.queries.key import Key, Scope, id_of, is_match, is_of
 from trailhouse.queries.key_ring import KeyRing
 from trailhouse.queries.lockout import Lockout
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.rate import Rates
 from trailhouse.queries.self_audit import Who
 
 SCHEMES: Final = {
@@ -47,14 +48,15 @@ class Access:
         self,
         ring: KeyRing,
         lockout: Lockout,
+        rates: Rates,
         metrics: ApiMetrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._ring, self._lockout, self._metrics, self._now = ring, lockout, metrics, now
+        self._ring, self._lockout, self._rates, self._metrics, self._now = ring, lockout, rates, metrics, now
         self._refresh: asyncio.Future[None] | None = None
 
     async def key(self, request: Request, scope: Scope) -> Key:
-        """The request's key; raises `NotAuthenticated`, `LockedOut`, `MissingScope`, `StorageUnavailable`."""
+        """The request's key; raises `NotAuthenticated`, `LockedOut`, `MissingScope`, `TooOften`, `StorageUnavailable`."""
         header = authorization(request)
         if header is None:
             raise NotAuthenticated("this needs an API key")
@@ -68,6 +70,9 @@ class Access:
         if not key.allows(scope):
             self._metrics.key_checks.labels("scope").inc()
             raise MissingScope(scope)
+        if (wait_s := self._rates.take(key.key_id)) > 0:
+            self._metrics.key_checks.labels("limited").inc()
+            raise TooOften(wait_s)
         self._metrics.key_checks.labels("ok").inc()
         return key
 

@@ -13,12 +13,14 @@ class Caller:
     """Rights of one caller. `orgs` None = every organisation; the defaults allow nothing.
 
     `read_pii`: names and addresses are shown, else `u_` and a hash stand for a person.
+    `default_org`: meant where none is named; '' = there is none.
     `is_instance`: operates the installation, so may see records that name no readable organisation.
     """
 
     orgs: frozenset[str] | None = frozenset()
     read_pii: bool = False
     is_instance: bool = False
+    default_org: str = ""
 
     @classmethod
     def operator(cls) -> Self:

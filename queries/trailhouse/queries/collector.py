@@ -109,7 +109,9 @@ def _event(item: Any, key: Key, idempotency_key: str | None, index: int) -> tupl
 
 
 def _org(named: Any, key: Key) -> str:
-    """The organisation an item belongs to: the key's, or the one it names among the key's."""
+    """The organisation an item belongs to: the one it names among the key's, the key's default, or its only one."""
+    if named is None and key.default_org:
+        return key.default_org
     if named is None:
         if key.orgs is None or len(key.orgs) != 1:
             raise InvalidEvent("org_id", None, "is required: the key has several organisations")

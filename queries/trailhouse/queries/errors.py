@@ -7,11 +7,14 @@ QueryError
 │   ├── UnknownParameter the report takes no parameter of that name
 │   └── OrgNeeded        no organisation is named, and there is not exactly one
 ├── NotAllowed           the caller may not see that organisation
+├── NoDefaultOrg         the audit log was asked for without saying of which organisation
+├── NoAuditLog           the deployment gives the caller no audit log
 ├── StorageUnavailable   ClickHouse does not answer, or not in time
 ├── UnknownKey           no API key has that id
 ├── NotAuthenticated     the key that came along is not valid
 ├── MissingScope         the key is valid, but not for this
 ├── LockedOut            too many wrong keys came from there
+├── TooOften             the key sends more requests than it may
 ├── NotRecorded          what is read or done cannot be recorded, so it is not
 ├── CollectorBusy        the collector holds as much as it may
 ├── KafkaUnavailable     Kafka did not confirm in time
@@ -132,6 +135,29 @@ class NotAllowed(QueryError):
         self.org = org
 
 
+class NoDefaultOrg(QueryError):
+    """The caller may read several organisations and has no default one; the words are W&B's own (WA6)."""
+
+    status = 400
+    title = "No organisation"
+    exit_code = 2
+
+    def __init__(self) -> None:
+        super().__init__(
+            "user is associated with multiple organizations but no valid org ID found in user info",
+            "name one with org=…, or use a key with a default organisation: trailhouse keys create --default-org",
+        )
+
+
+class NoAuditLog(QueryError):
+    """The deployment gives the caller no audit log: by its plan, or because it always shows people."""
+
+    status = 403
+    title = "No audit log"
+    exit_code = 4
+    refusal = "audit_log"
+
+
 class StorageUnavailable(QueryError):
     """ClickHouse does not answer; the same call may succeed later."""
 
@@ -188,6 +214,17 @@ class LockedOut(QueryError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__("too many wrong keys", "wait as long as Retry-After says, and check the key")
+        self.headers = {"Retry-After": str(math.ceil(seconds))}
+
+
+class TooOften(QueryError):
+    """The key sends more requests than it may."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("this key sends too many requests", "wait as long as Retry-After says")
         self.headers = {"Retry-After": str(math.ceil(seconds))}
 
 

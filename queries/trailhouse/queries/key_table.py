@@ -17,7 +17,7 @@ from trailhouse.sinks.clickhouse import Client, insert_lines
 TABLE: Final = "api_keys"
 _COLUMNS: Final = (
     "key_id, digest, username, orgs, scopes, is_service_account, "
-    "toUnixTimestamp64Milli(created_at), toUnixTimestamp64Milli(expires_at), toUnixTimestamp64Milli(revoked_at)"
+    "toUnixTimestamp64Milli(created_at), toUnixTimestamp64Milli(expires_at), toUnixTimestamp64Milli(revoked_at), default_org"
 )
 
 
@@ -55,7 +55,7 @@ def revoke_keys(client: Client, key_ids: Iterable[str], now: datetime) -> list[K
 
 
 def _key(row: Any) -> Key:
-    key_id, digest, username, orgs, scopes, is_service_account, created, expires, revoked = row
+    key_id, digest, username, orgs, scopes, is_service_account, created, expires, revoked, default_org = row
     return Key(
         str(key_id),
         bytes.fromhex(digest),
@@ -67,6 +67,7 @@ def _key(row: Any) -> Key:
         _moment(expires),
         _moment(revoked),
         bool(is_service_account),
+        str(default_org),
     )
 
 
@@ -81,6 +82,7 @@ def _row(key: Key) -> Mapping[str, object]:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "default_org": key.default_org,
         "is_revoked": int(key.revoked_at is not None),
     }
 

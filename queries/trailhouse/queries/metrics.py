@@ -17,9 +17,7 @@ REQUEST_SECONDS: Final = "trailhouse_api_request_seconds"  # Histogram: time to 
 REPORT_SECONDS: Final = (
     "trailhouse_api_report_seconds"  # Histogram: time ClickHouse took for a report, by report
 )
-KEY_CHECKS: Final = (
-    "trailhouse_api_key_checks"  # Counter: API keys checked, by outcome (ok, wrong, stale, scope, locked)
-)
+KEY_CHECKS: Final = "trailhouse_api_key_checks"  # Counter: API keys checked, by outcome (ok, wrong, stale, scope, locked, limited)
 EVENTS_ACCEPTED: Final = "trailhouse_api_events_accepted"  # Counter: events the collector has answered for
 EVENTS_REFUSED: Final = "trailhouse_api_events_refused"  # Counter: events the collector refused, by reason
 EVENTS_HELD: Final = "trailhouse_api_events_held_bytes"  # Gauge: bytes of events under way to Kafka
@@ -94,7 +92,7 @@ class ApiMetrics:
             "key_checks",
             Counter(
                 KEY_CHECKS,
-                "API keys checked, by outcome: ok, wrong (no such key), stale (revoked, expired, another's user name), scope, locked",
+                "API keys checked, by outcome: ok, wrong (no such key), stale (revoked, expired, another's user name), scope, locked, limited",
                 ["outcome"],
                 registry=own,
             ),

@@ -46,6 +46,10 @@ def create(  # noqa: PLR0913 - each argument is an option
     expires: Annotated[
         str | None, typer.Option(metavar="90d", help="How long it is good for: 12h, 90d, 52w; else for ever.")
     ] = None,
+    default_org: Annotated[
+        str,
+        typer.Option(metavar="ORG", help="Which of its organisations is meant where a request names none."),
+    ] = "",
     service_account: Annotated[
         bool, typer.Option("--service-account", help="For a program, bound to one organisation.")
     ] = False,
@@ -70,6 +74,7 @@ def create(  # noqa: PLR0913 - each argument is an option
         now=datetime.now(UTC),
         life=parse_life(expires) if expires else None,
         is_service_account=service_account,
+        default_org=default_org,
     )
     stack = _stack(data)
     client = _admin(stack)
@@ -151,6 +156,7 @@ def described(key: Key, now: datetime) -> dict[str, object]:
         "id": key.key_id,
         "username": key.username,
         "orgs": ["*"] if key.orgs is None else sorted(key.orgs),
+        "default_org": key.default_org or None,
         "scopes": sorted(key.scopes),
         "service_account": key.is_service_account,
         "created": _time(key.created_at),
