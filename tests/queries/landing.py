@@ -71,6 +71,7 @@ def row(event: Mapping[str, Any], offset: int) -> dict[str, Any]:
         "actor_type": event.get("actor_type", "user") if who else "anonymous",
         "user_ref": user_ref(event["org_id"], who),
         "identity": who,
+        **{name: event[name] for name in ("source", "outcome", "attributes") if name in event},
     }
 
 

@@ -66,6 +66,23 @@ def company() -> list[dict[str, Any]]:
             "action": "user:create",
         }
     )
+    own = {"org_id": "acme", "source": "trailhouse", "is_activity": False, "outcome": "success"}
+    report = {"key_id": "1f2e3d4c5b6a", "report": "active_users"}
+    events += [
+        own | {"actor_user_id": who, "occurred_at": at, "action": action, **more}
+        for who, at, action, more in (
+            ("ann", "2026-01-13T10:01:00Z", "analytics:read", {"attributes": report}),
+            ("ann", "2026-01-13T10:02:00Z", "analytics:read", {"attributes": report}),
+            ("=HYPERLINK(1)", "2026-01-13T10:03:00Z", "export:create", {"attributes": report}),
+            (
+                "",
+                "2026-01-13T10:04:00Z",
+                "access:denied",
+                {"outcome": "denied", "attributes": {"path": "/api/v1/events"}},
+            ),
+            ("ann", "2026-01-15T10:00:00Z", "analytics:read", {"attributes": report}),  # after the period
+        )
+    ]
     return [
         event | {"event_id": f"00000000-0000-4000-8000-{number:012}"} for number, event in enumerate(events)
     ]
