@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Any
@@ -35,7 +35,9 @@ class Org:
     def tell(self, *events: Mapping[str, Any] | AuditEvent) -> None:
         told = [each.to_dict() if isinstance(each, AuditEvent) else dict(each) for each in events]
         lines = enriched(
-            [each | {"org_id": self.name} for each in told], received=NOW, start=next(_numbers) * 1000
+            [each | {"org_id": self.name} for each in told],
+            received=max(NOW, datetime.now(UTC)),
+            start=next(_numbers) * 1000,
         )
         insert_lines(self.client, "landing", lines)
 
@@ -44,7 +46,7 @@ class Org:
         told = list(events)
         told = random.sample(told, len(told)) + random.choices(told, k=len(told) // 2)
         while told:
-            size = random.randint(1, 4)
+            size = random.randint(2, 9)
             self.tell(*told[:size])
             del told[:size]
 
@@ -52,12 +54,17 @@ class Org:
         caller = Caller(frozenset({self.name}), read_pii=not masked)
         return read_directory(self.client, caller, Wanted(**wanted), now=now)
 
-    def people(self, **wanted: str) -> dict[str, Person]:
+    def people(self, **wanted: Any) -> dict[str, Person]:
         return {each.user: each for each in self.directory(**wanted).people}
 
-    def person(self, **wanted: str) -> Person:
+    def person(self, **wanted: Any) -> Person:
         (found,) = self.directory(**wanted).people
         return found
+
+
+def days_ago(days: int, clock: str = "09:00") -> str:
+    """A time of day some days before the real today, for those who ask by the real clock."""
+    return f"{datetime.now(UTC).date() - timedelta(days=days)}T{clock}"
 
 
 def said(action: str, at: str, **fields: Any) -> dict[str, Any]:

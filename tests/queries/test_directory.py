@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
 
 import pytest
+from tests.queries.conftest import Town
 from tests.queries.directory_events import NOW, Org, invite, said, view
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers.importers.roster import Entry, roster_events
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.directory import SORTS, Wanted, read_directory
 from trailhouse.queries.directory_export import csv, document
 from trailhouse.queries.errors import BadParameter, MissingScope, NotAllowed
 from trailhouse.queries.standing import SEMANTICS, Status
-from trailhouse.sinks.clickhouse import Client, connect
+from trailhouse.sinks.clickhouse import connect
 from trailhouse.sinks.migrate import load, migrate
 from trailhouse.sinks.settings import ClickHouseSettings
 
 
-@pytest.fixture(scope="module")
-def client(clickhouse_server: LocalClickHouse) -> Iterator[Client]:
-    """A database for all tests here; each takes an organisation of its own."""
-    name = f"people_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    client = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name)))
-    migrate(client)
-    yield client
-    client.close()
-    server.command(f"DROP DATABASE {name}")
-    server.close()
-
-
 @pytest.fixture
-def org(client: Client) -> Org:
-    return Org.new(client)
+def org(town: Town) -> Org:
+    return Org.new(town.client)
 
 
 def roster(at: str, *entries: Entry, org: Org) -> list[Any]:

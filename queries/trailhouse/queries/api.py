@@ -18,7 +18,14 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from trailhouse.producers.kafka import KafkaTransport
-from trailhouse.queries import api_access, api_audit, api_events, api_problems, api_reports
+from trailhouse.queries import (
+    api_access,
+    api_audit,
+    api_directory,
+    api_events,
+    api_problems,
+    api_reports,
+)
 from trailhouse.queries.api_access import Access, Reading
 from trailhouse.queries.api_audit import AuditLog
 from trailhouse.queries.api_events import Collector
@@ -32,6 +39,7 @@ from trailhouse.queries.rate import Rates
 from trailhouse.queries.reports import load
 from trailhouse.queries.self_audit import SelfAudit, open_self_audit
 from trailhouse.queries.settings import ApiSettings
+from trailhouse.queries.standing import SEMANTICS
 from trailhouse.queries.store import Pool
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
 from trailhouse.stream.logs import log_to_stderr
@@ -88,6 +96,9 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True, audit: SelfAudi
     anonymous = settings.caller if settings.is_open else None
     app.include_router(
         api_reports.routes(load(), pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics, audit)
+    )
+    app.include_router(
+        api_directory.routes(pool, Reading(access, Scope.AUDIT_READ), audit, SEMANTICS[settings.profile])
     )
     app.include_router(api_events.routes(collector))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))

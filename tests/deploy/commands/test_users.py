@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
-from tests.queries.directory_events import Org, invite, view
+from tests.queries.directory_events import Org, days_ago, invite, view
 from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
@@ -31,10 +31,10 @@ def stack(database: Client, clickhouse_settings: ClickHouseSettings, monkeypatch
     monkeypatch.setenv("TRAILHOUSE_CLICKHOUSE_DSN", clickhouse_settings.dsn.reveal())
     org = Org(database, "acme")
     org.tell(
-        view("2026-03-01T09:00", "ann", actor_name="Ann Abel", actor_email="ann@example.org"),
-        view("2026-03-02T09:00", "boss", actor_name="Bo Ssman", actor_role="admin"),
-        view("2026-03-02T09:00", "bot", actor_type="service_account"),
-        invite("2026-03-03T09:00", user_email="mia@example.org"),
+        view(days_ago(4), "ann", actor_name="Ann Abel", actor_email="ann@example.org"),
+        view(days_ago(3), "boss", actor_name="Bo Ssman", actor_role="admin"),
+        view(days_ago(3), "bot", actor_type="service_account"),
+        invite(days_ago(2), user_email="mia@example.org"),
     )
     return org
 
