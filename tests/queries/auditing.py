@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
+import orjson
 from tests.sinks.lines import enriched, text_of
 
 from trailhouse.sinks.clickhouse import Client, connect, insert_lines
@@ -110,6 +111,18 @@ def store(
     lines = enriched(events, start=start, partition=partition, received=datetime.now(UTC))
     insert_lines(client, "landing", lines)
     return lines
+
+
+def settle(client: Client, last: int, *, partition: int = 0, epoch: str = "epoch-a") -> None:
+    """Say, as a sink does once it has stored a batch, that everything of a partition up to `last` is there."""
+    row = {
+        "epoch": epoch,
+        "partition": partition,
+        "first": 0,
+        "last": last,
+        "received_at": "2026-03-02T09:00:00Z",
+    }
+    insert_lines(client, "batches", [orjson.dumps(row)])
 
 
 def entry(event: Mapping[str, Any], *, read_pii: bool = True) -> dict[str, Any]:

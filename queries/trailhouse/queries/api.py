@@ -18,16 +18,19 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from trailhouse.producers.kafka import KafkaTransport
+from trailhouse.producers.transport import Transport
 from trailhouse.queries import (
     api_access,
     api_audit,
     api_directory,
+    api_event_log,
     api_events,
     api_problems,
     api_reports,
 )
 from trailhouse.queries.api_access import Access, Reading
 from trailhouse.queries.api_audit import AuditLog
+from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import HostGuard, RequestMeter
 from trailhouse.queries.key import Key, Scope
@@ -54,11 +57,17 @@ SERVER: Final[dict[str, Any]] = {"server_header": False, "proxy_headers": False}
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: ApiSettings, *, has_watch: bool = True, audit: SelfAudit | None = None) -> FastAPI:
+def create_app(
+    settings: ApiSettings,
+    *,
+    has_watch: bool = True,
+    audit: SelfAudit | None = None,
+    transport: Transport | None = None,
+) -> FastAPI:
     """The application; nothing is opened before it is started or asked.
 
     `has_watch` False leaves out the background look at books and freshness (tests, further processes of one API);
-    `audit` takes the place of the self-audit that sends to Kafka.
+    `audit` takes the place of the self-audit, `transport` that of the collector's way to Kafka.
     """
     pool = Pool(settings.clickhouse, size=settings.pool_size)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
@@ -66,7 +75,7 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True, audit: SelfAudi
     metrics = ApiMetrics()
     audit = audit or open_self_audit(settings.kafka, os.environ)
     access = Access(_ring(settings, keys), Lockout(), Rates(settings.key_rate), metrics)
-    collector = Collector(settings, access, KafkaTransport(settings.kafka), metrics, audit)
+    collector = Collector(settings, access, transport or KafkaTransport(settings.kafka), metrics, audit)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -101,6 +110,7 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True, audit: SelfAudi
         api_directory.routes(pool, Reading(access, Scope.AUDIT_READ), audit, SEMANTICS[settings.profile])
     )
     app.include_router(api_events.routes(collector))
+    app.include_router(api_event_log.routes(EventLog(settings, access, pool, audit)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
@@ -128,7 +138,12 @@ def _add_health(app: FastAPI, checks: dict[str, Callable[[], None]]) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["operations"], summary="Whether ClickHouse and Kafka answer")
+    @app.get(
+        "/readyz",
+        tags=["operations"],
+        summary="Whether ClickHouse and Kafka answer",
+        responses={503: {"description": "one of them does not; the body says which, and why"}},
+    )
     async def readyz() -> Response:
         answers = await asyncio.gather(
             *(asyncio.to_thread(probe.ask, READY_TIMEOUT_S) for probe in probes.values())
