@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.sinks.lines import enriched, event
-from tests.sinks.people import ANNA, ANNA_ID, OLD_ANNA, PSEUDONYMS, store
+from tests.sinks.people import ANNA, ANNA_ID, BOB, OLD_ANNA, PSEUDONYMS, store
 
 from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.errors import AmbiguousPerson, PersonUnknown, WrongPepper
@@ -16,17 +16,16 @@ def found(client: Client, *names: str, org: str = "acme", is_exact: bool = False
     return find_person(client, PSEUDONYMS, org, names, is_exact=is_exact)
 
 
-@pytest.mark.parametrize("name", [ANNA_ID, ANNA, ANNA.upper(), f" {OLD_ANNA} ", OLD_ANNA])
-def test_one_person_by_any_of_their_names(database: Client, name: str) -> None:
+def test_one_person_by_any_of_their_names(database: Client) -> None:
     """By id, by address in any case, by an address of long ago: the same refs, and those of all of them."""
     store(database)
-    person = found(database, name)
     wanted = {PSEUDONYMS.ref("acme", each) for each in (ANNA_ID, ANNA.lower(), OLD_ANNA)}
-    assert wanted <= set(person.refs)
-    assert {ANNA_ID, ANNA.lower(), OLD_ANNA} <= set(person.identities)
-    assert not {PSEUDONYMS.ref("acme", each) for each in ("bob", "bob@example.org", "carl")} & set(
-        person.refs
-    )
+    others = {PSEUDONYMS.ref("acme", each) for each in ("bob", "bob@example.org", "carl")}
+    for name in (ANNA_ID, ANNA, ANNA.upper(), f" {OLD_ANNA} "):
+        person = found(database, name)
+        assert wanted <= set(person.refs)
+        assert {ANNA_ID, ANNA.lower(), OLD_ANNA} <= set(person.identities)
+        assert not others & set(person.refs)
 
 
 def test_exactly_as_named(database: Client) -> None:
@@ -42,6 +41,17 @@ def test_one_who_never_acted(database: Client) -> None:
     assert set(found(database, "dora@example.org").identities) == {"dora", "dora@example.org"}
     insert_lines(database, "landing", enriched([event(20, attributes={"note": "eve@example.org"})], start=50))
     assert found(database, "eve@example.org").identities == ("eve@example.org",)
+
+
+def test_an_alias_of_the_roster_is_the_same_person(database: Client) -> None:
+    """Somebody said so: from either id the other is found, and their addresses; it needs no naming."""
+    store(database)
+    alias = event(
+        20, **BOB, action="roster:alias", user_asset="anna-old", attributes={"alias_of_user": ANNA_ID}
+    )
+    insert_lines(database, "landing", enriched([alias], start=50))
+    for name in ("anna-old", ANNA):
+        assert {"anna-old", ANNA_ID, ANNA.lower()} <= set(found(database, name).identities)
 
 
 def test_nobody(database: Client) -> None:

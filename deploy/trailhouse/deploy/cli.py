@@ -58,6 +58,7 @@ COMMANDS: Final = (
     ),
     Command("person", "person:app", "Export everything held about a person."),
     Command("hold", "hold:app", "Forbid erasing and expiry, list or release such holds."),
+    Command("retention", "retention:app", "Say how long data is kept, show what would go, let it go."),
     Command(
         "trace",
         "trace:trace",

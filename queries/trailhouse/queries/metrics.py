@@ -36,7 +36,7 @@ FRESHNESS: Final = (
     "trailhouse_freshness_seconds"  # Gauge: seconds since the broker received the newest stored record
 )
 
-BALANCE_FIELDS: Final = ("stored", "rejected", "repeats", "lost", "in_flight")
+BALANCE_FIELDS: Final = ("stored", "rejected", "repeats", "lost", "expired", "in_flight")
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 

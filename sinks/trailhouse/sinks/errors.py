@@ -10,6 +10,7 @@ SinkError
 ├── Held               a legal hold covers what was to be deleted
 ├── HoldUnknown        no such hold stands
 ├── ErasureIncomplete  a person is not erased yet
+├── RetentionRefused   a class or a number of days there is not
 └── StorageRefused     ClickHouse refused an insert because of a row in it
 """
 
@@ -96,6 +97,12 @@ class ErasureIncomplete(SinkError):
 
     def __init__(self, left: str) -> None:
         super().__init__(f"not erased yet: {left}", "run it again: it goes on where it was cut off")
+
+
+class RetentionRefused(SinkError):
+    """A class of data there is not, or a number of days out of range."""
+
+    exit_code = 2
 
 
 class StorageRefused(SinkError):

@@ -54,6 +54,7 @@ def erase(  # noqa: PLR0913 - each argument is an option
     from trailhouse.sinks.erasure import erase as run  # noqa: PLC0415
     from trailhouse.sinks.erasure import plan_erasure  # noqa: PLC0415
     from trailhouse.sinks.remains import remainders  # noqa: PLC0415
+    from trailhouse.sinks.retention import BACKUPS, days_kept, policies  # noqa: PLC0415
     from trailhouse.stream.topics import read_keeping  # noqa: PLC0415
 
     with operator_session(data) as session:
@@ -65,7 +66,12 @@ def erase(  # noqa: PLR0913 - each argument is an option
                 "person:erase", org, person=shown_ref(person.refs[0]), rows=sum(done.rows.values())
             )
             done = run(session.client, person, reason=reason.strip(), erased_by=session.operator)
-        copies = remainders(session.stack.kafka, keeping, datetime.now(UTC), None)
+        copies = remainders(
+            session.stack.kafka,
+            keeping,
+            datetime.now(UTC),
+            days_kept(policies(session.client), org, BACKUPS),
+        )
     if format is Format.JSON:
         print_json(described(person, done, copies))
     else:
