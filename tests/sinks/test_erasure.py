@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -22,11 +24,12 @@ from tests.sinks.people import (
 )
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
-from trailhouse.sinks.clickhouse import Client, insert_lines
+from trailhouse.sinks.clickhouse import Client, connect, insert_lines
 from trailhouse.sinks.erasure import erase, plan_erasure
 from trailhouse.sinks.errors import Held
 from trailhouse.sinks.hold import place, release
 from trailhouse.sinks.person import find_person
+from trailhouse.sinks.settings import ClickHouseSettings
 
 
 def told(text: str) -> list[str]:
@@ -63,6 +66,56 @@ def test_nothing_is_left_and_nothing_comes_back(database: Client) -> None:
         row[0] for row in database.query("SELECT identity FROM people WHERE org_id = 'acme'").result_rows
     }
     assert people == {"bob", ""}  # Carl's only event names her: what it called him is not kept
+
+
+def test_an_insert_under_way_is_waited_for(database: Client, clickhouse_settings: ClickHouseSettings) -> None:
+    """It looked for tombstones before hers was there, and ends after everything was deleted: nothing of it stays."""
+    store(database)
+    person = anna(database)
+    started = threading.Event()
+
+    def insert_slowly() -> None:
+        client = connect(clickhouse_settings)
+        started.set()
+        client.command(
+            "INSERT INTO landing (epoch, partition, `from`, offset, org_id, event_id, user_ref, subject_refs, identity, pii) "
+            "SELECT 'x', 0, number, number, 'acme', generateUUIDv4(), {ref:UInt64}, [{ref:UInt64}], 'anna-7', map('actor_name', 'Anna Canary') "
+            "FROM numbers(6) WHERE sleepEachRow(0.2) = 0 SETTINGS max_block_size = 1",
+            parameters={"ref": person.refs[0]},
+        )
+        client.close()
+
+    thread = threading.Thread(target=insert_slowly)
+    thread.start()
+    try:
+        started.wait(10)
+        running = "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow(0.2)%' AND query_kind = 'Insert' AND current_database = currentDatabase()"
+        deadline = time.monotonic() + 20
+        while database.query(running).result_rows == [(0,)]:
+            assert time.monotonic() < deadline, "the insert never began"
+        erase(database, person, reason="", erased_by="ops")
+        assert database.query(running).result_rows == [(0,)]
+    finally:
+        thread.join()
+    assert database.query("SELECT count() FROM events WHERE epoch = 'x'").result_rows == [(6,)]
+    assert told(texts(database)) == []
+
+
+def test_views_leave_her_out_at_once(database: Client) -> None:
+    """From the tombstone on, before any row is deleted."""
+    store(database)
+    refs = list(anna(database).refs)
+    views = (
+        "SELECT count() FROM people WHERE org_id = 'acme' AND has({refs:Array(UInt64)}, user_ref)",
+        "SELECT count() FROM directory_facts(org = 'acme') WHERE has({refs:Array(UInt64)}, user_ref)",
+    )
+
+    def shown() -> list[int]:
+        return [int(database.query(view, parameters={"refs": refs}).result_rows[0][0]) for view in views]
+
+    assert all(shown())
+    database.insert("erased", [["acme", ref] for ref in refs], column_names=["org_id", "user_ref"])
+    assert shown() == [0, 0]
 
 
 def test_erasing_again_changes_nothing(database: Client) -> None:

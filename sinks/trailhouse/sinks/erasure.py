@@ -74,18 +74,19 @@ def erase(
     Raises `Held` before anything is changed, and `ErasureIncomplete` when rows are left or inserts that began before
     hang for longer than `patience_s`: what was done stays done, erase again.
     """
-    planned = plan_erasure(client, person)
+    refuse_if_held(client, person.org, person.refs)
     rows = [[person.org, ref, erased_by, reason] for ref in person.refs]
     client.insert("erased", rows, column_names=["org_id", "user_ref", "erased_by", "reason"])
     deadline = time.monotonic() + patience_s
     _await_older_inserts(client, deadline)
+    found = _count(client, person)
     _delete(client, person)
     if left := {table: count for table, count in _count(client, person).items() if count}:
         raise ErasureIncomplete(", ".join(f"{count} rows of {table}" for table, count in left.items()))
     return Erasure(
         person.org,
         person.refs,
-        planned.rows,
+        found,
         _erased_at(client, person),
         has_old_files=not clear_old_files(client, TABLES, deadline),
     )
