@@ -202,6 +202,19 @@ def test_service_accounts_are_listed_apart(org: Org) -> None:
     assert org.people(kind="all")["made"].teams == ("team-1",)
 
 
+def test_whoever_only_reads_with_a_key_is_nobody_of_the_organisation(org: Org) -> None:
+    """What Trailhouse records of itself makes no users; the same person at work, or listed, is one."""
+    org.tell(
+        view("2026-02-01T09:00", "ann"),
+        *(
+            said("directory:read", f"2026-02-02T09:0{number}", actor_user_id=who, source="trailhouse")
+            for number, who in enumerate(("ann", "auditor", "listed", "operator:root"))
+        ),
+        *roster("2026-01-01T00:00", Entry(user_id="listed", name="Listed"), org=org),
+    )
+    assert set(org.people(kind="all")) == {"ann", "listed"}
+
+
 def test_search_finds_a_part_of_a_name_or_address_in_any_case(org: Org) -> None:
     """Names and e-mails only, whatever the case (K6); the others stay counted."""
     org.tell(
