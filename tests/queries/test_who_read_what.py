@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
+from tests.queries.landing import land_raw
 from tests.queries.recording import Recorded
 from tests.stream import factories
-from tests.stream.factories import RawRecord
 
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.key import Key, Scope, new_key
 from trailhouse.queries.reports import load
 from trailhouse.queries.runner import run
 from trailhouse.queries.self_audit import INSTALLATION, Who
-from trailhouse.sinks.clickhouse import Client, insert_lines
-from trailhouse.stream.bundle import enrich_bundle
+from trailhouse.sinks.clickhouse import Client
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 REPORT = load()["who_read_what"]
@@ -31,14 +29,7 @@ def land(client: Client, recorded: Recorded, at: datetime) -> None:
     events = recorded.take()
     for number, event in enumerate(events):
         event["occurred_at"] = (at + timedelta(minutes=number)).isoformat(timespec="milliseconds")
-    land_events(client, [*events, *events])
-
-
-def land_events(client: Client, events: list[dict[str, Any]]) -> None:
-    records = [RawRecord(orjson.dumps(event), offset) for offset, event in enumerate(events)]
-    bundle = enrich_bundle(records, epoch="e", partition=0, from_offset=0, rules=factories.RULES)
-    assert not bundle.dead_letters
-    insert_lines(client, "landing", bundle.lines)
+    land_raw(client, [*events, *events])
 
 
 def ask(client: Client, caller: Caller, org: str = "acme", **params: str) -> list[tuple[Any, ...]]:
@@ -61,7 +52,7 @@ def test_the_log_of_the_log(database: Client) -> None:
     audit.record("analytics:read", "beta", Who.of_key(bob), details={"report": "active_users"})
     audit.record("key:create", None, Who.operator(), target="ann@example.org", details={"made_key": "1f2e"})
     land(database, recorded, day)
-    land_events(
+    land_raw(
         database,
         [factories.event(event_id="01920f0e-7c5a-7b3e-8f43-0123456789ac", action="audit:read", source="api")],
     )

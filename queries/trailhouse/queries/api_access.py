@@ -30,6 +30,15 @@ SCHEMES: Final = {
 }
 # What OpenAPI says of a route that takes keys.
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"basic": []}]
+# What any request may be answered with, and what one that takes a key may be: every one a problem document.
+ANSWERS: Final = {"421": "the Host header does not name this machine"}
+KEYED_ANSWERS: Final = {
+    "400": "a parameter cannot be used",
+    "401": "no key, or one that is not valid",
+    "403": "the key lacks the scope, or the organisation is not the key's",
+    "429": "too many wrong keys, or too many requests with this one; see Retry-After",
+    "503": "the store does not answer, or what is read cannot be recorded; see Retry-After",
+}
 # A key nobody knows may have been made a moment ago: the table is looked at again, so often at most.
 NEW_KEY_S: Final = 1.0
 _HEADER_LENGTH_MAX: Final = 1024
@@ -183,12 +192,18 @@ def _client(request: Request) -> str:
 
 
 def describe(app: FastAPI) -> None:
-    """Say in OpenAPI how keys are sent."""
+    """Say in OpenAPI how keys are sent, and how requests are refused."""
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = make()
         document.setdefault("components", {})["securitySchemes"] = SCHEMES
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                known = ANSWERS | (KEYED_ANSWERS if "security" in operation else {})
+                for status, text in known.items():
+                    answer = {"description": text, "content": {"application/problem+json": {}}}
+                    operation["responses"].setdefault(status, answer)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # the way FastAPI's docs say
