@@ -14,6 +14,8 @@ from tests.sinks.people import ANNA, ANNA_ID, CANARIES, PSEUDONYMS, store, texts
 
 from trailhouse.deploy.cli import run
 from trailhouse.producers.settings import KafkaSettings
+from trailhouse.queries.key import Scope, new_key
+from trailhouse.queries.key_table import add_keys
 from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.hold import place, release
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -66,10 +68,13 @@ def test_erasing_says_who_what_and_until_when(
     assert (told["action"], told["org_id"]) == ("person:erase", "acme")
     assert not any(each in str(told).lower() for each in CANARIES)
 
+    key, _ = new_key(ANNA, ["acme"], [Scope.AUDIT_READ], now=datetime.now(UTC))
+    add_keys(database, [key])
     assert run(ERASE, os.environ) == 0
-    shown = capsys.readouterr().out
-    assert "topic " in shown
-    assert ANNA.lower() in shown
+    shown = capsys.readouterr()
+    assert "topic " in shown.out
+    assert ANNA.lower() in shown.out
+    assert f"trailhouse keys revoke {key.key_id}" in shown.err
 
 
 def test_what_cannot_be_is_refused(database: Client, capsys: pytest.CaptureFixture[str]) -> None:

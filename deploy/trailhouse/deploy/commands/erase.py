@@ -10,6 +10,7 @@ import typer
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
 
 if TYPE_CHECKING:
+    from trailhouse.deploy.session import Session
     from trailhouse.sinks.erasure import Erasure
     from trailhouse.sinks.person import Person
     from trailhouse.sinks.remains import Remainder
@@ -72,6 +73,7 @@ def erase(  # noqa: PLR0913 - each argument is an option
             datetime.now(UTC),
             days_kept(policies(session.client), org, BACKUPS),
         )
+        keys = keys_of(session, person)
     if format is Format.JSON:
         print_json(described(person, done, copies))
     else:
@@ -80,6 +82,22 @@ def erase(  # noqa: PLR0913 - each argument is an option
         say("nothing was deleted: this was a dry run")
     elif done.has_old_files:
         say("note: ClickHouse still has files of deleted rows open; it removes them once no query reads them")
+    if keys:
+        say(f"note: API keys that carry that name go on: trailhouse keys revoke {' '.join(keys)}")
+
+
+def keys_of(session: Session, person: Person) -> list[str]:
+    """Ids of the keys that are good for the organisation and whose user name is one of the person's identities."""
+    from trailhouse.queries.key_table import load_keys  # noqa: PLC0415 - keeps the command line quick
+
+    names = {each.lower() for each in person.identities}
+    return [
+        key.key_id
+        for key in load_keys(session.client).values()
+        if key.username.lower() in names
+        and key.revoked_at is None
+        and (key.orgs is None or person.org in key.orgs)
+    ]
 
 
 def print_erasure(person: Person, done: Erasure, copies: list[Remainder]) -> None:
