@@ -229,7 +229,7 @@ def test_another_organisation_by_its_name_is_refused_and_recorded(house: House) 
     """In the query of every operation that takes one, in the collector's body, in a cursor: 403, and an event about it."""
 
     async def knock() -> list[str]:
-        knocked = []
+        knocked: list[str] = []
         recorded = Recorded()
         async with running(house, recorded, MemoryTransport()) as app:
             for method, path, operation in operations(app):
