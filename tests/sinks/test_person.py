@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.sinks.lines import enriched, event
-from tests.sinks.people import ANNA, ANNA_ID, BOB, OLD_ANNA, PSEUDONYMS, store
+from tests.sinks.people import ANNA, ANNA_ACTS, ANNA_ID, BOB, OLD_ANNA, PSEUDONYMS, store
 
 from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.errors import AmbiguousPerson, PersonUnknown, WrongPepper
@@ -52,6 +52,16 @@ def test_an_alias_of_the_roster_is_the_same_person(database: Client) -> None:
     insert_lines(database, "landing", enriched([alias], start=50))
     for name in ("anna-old", ANNA):
         assert {"anna-old", ANNA_ID, ANNA.lower()} <= set(found(database, name).identities)
+
+
+def test_one_who_acted_upon_thousands(database: Client) -> None:
+    """Those others are nobody of hers, however many there are."""
+    store(database)
+    acts = [
+        event(n, **ANNA_ACTS, user_asset=f"0-{n}", user_email=f"{n}@example.org") for n in range(20, 1400)
+    ]
+    insert_lines(database, "landing", enriched(acts, start=50))
+    assert set(found(database, OLD_ANNA).identities) == {OLD_ANNA, ANNA_ID, ANNA, ANNA.lower(), ANNA.upper()}
 
 
 def test_nobody(database: Client) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import AmbiguousPerson, PersonUnknown, WrongPepper
 from trailhouse.stream.persons import Pseudonyms, email_identity
 
-#: Pairs of id and address that one round of looking reads at most; a person has a handful.
+#: Pairs of id and address that one person may have; who has more is several.
 PAIRS_MAX: Final = 1000
 ROUNDS_MAX: Final = 8
 
@@ -38,26 +38,27 @@ class Person:
         return tuple(each for each in self.identities if "@" in each)
 
 
-# Which address came with which id, in the directory and in what events say of actors and of those acted upon.
+# Which address came with which id, in the directory and in what events say of actors and of those acted upon; only pairs
+# of which the id or the address is known already, or that came with a known ref.
 _PAIRS: Final = f"""
+WITH lowerUTF8(normalizeUTF8NFC(trimBoth(address))) AS plain_address, lowerUTF8(normalizeUTF8NFC(trimBoth(id))) AS plain_id
 SELECT DISTINCT id, address FROM (
   SELECT max(identity) AS id, argMaxIfMerge(email) AS address, user_ref AS ref FROM users
   WHERE org_id = {{org:String}} GROUP BY user_ref
-  HAVING has({{refs:Array(UInt64)}}, ref) OR has({{texts:Array(String)}}, id)
-    OR has({{texts:Array(String)}}, lowerUTF8(normalizeUTF8NFC(trimBoth(address))))
   UNION ALL
-  SELECT argMaxIf(said.3, said, fact = 'identity') AS id, argMaxIf(said.3, said, fact = 'email') AS address, user_ref AS ref FROM directory
-  WHERE org_id = {{org:String}} AND user_ref != 0 GROUP BY user_ref
-  HAVING has({{refs:Array(UInt64)}}, ref) OR has({{texts:Array(String)}}, id)
-    OR has({{texts:Array(String)}}, lowerUTF8(normalizeUTF8NFC(trimBoth(address))))
+  SELECT argMaxIf(said.3, said, fact = 'identity') AS id, argMaxIf(said.3, said, fact = 'email') AS address, user_ref AS ref
+  FROM directory WHERE org_id = {{org:String}} AND user_ref != 0 GROUP BY user_ref
   UNION ALL
-  SELECT pii['actor_user_id'] AS id, pii['actor_email'] AS address, 0 AS ref FROM event_pii
-  WHERE org_id = {{org:String}} AND hasAny(subject_refs, {{refs:Array(UInt64)}})
-  UNION ALL
-  SELECT pii['user_asset'] AS id, pii['user_email'] AS address, 0 AS ref FROM event_pii
-  WHERE org_id = {{org:String}} AND hasAny(subject_refs, {{refs:Array(UInt64)}})
+  SELECT pair.1 AS id, pair.2 AS address, pair.3 AS ref FROM (
+    SELECT DISTINCT arrayJoin([
+      (pii['actor_user_id'], pii['actor_email'], user_ref), (pii['user_asset'], pii['user_email'], toUInt64(0))
+    ]) AS pair
+    FROM event_pii WHERE org_id = {{org:String}} AND hasAny(subject_refs, {{refs:Array(UInt64)}})
+  )
 )
-WHERE id != '' OR address != '' ORDER BY id, address LIMIT {PAIRS_MAX}
+WHERE has({{refs:Array(UInt64)}}, ref) OR has({{texts:Array(String)}}, id) OR has({{texts:Array(String)}}, plain_address)
+  OR (position(id, '@') > 0 AND has({{texts:Array(String)}}, plain_id))
+ORDER BY id, address LIMIT {PAIRS_MAX}
 """
 
 # Whom a roster calls another identity of somebody (an alias): the same person, because somebody said so.
@@ -114,23 +115,16 @@ def _follow(client: Client, pseudonyms: Pseudonyms, org: str, names: set[str]) -
         aliases = {str(each) for row in client.query(_ALIASES, parameters=asked).result_rows for each in row}
         named |= _forms(aliases)
         rows = client.query(_PAIRS, parameters=asked)
-        pairs = {
-            (str(row[0]), str(row[1])) for row in rows.result_rows if _is_of(row, pseudonyms, org, set(refs))
-        }
+        pairs = {(str(row[0]), str(row[1])) for row in rows.result_rows} - {("", "")}
         ids = {id_ for id_, _ in pairs if id_} - _forms(address for _, address in pairs)
         strangers = ids - named
-        if len(strangers) > (0 if ids & named else 1):
+        if len(strangers) > (0 if ids & named else 1) or len(rows.result_rows) == PAIRS_MAX:
             raise AmbiguousPerson(org, sorted(ids))
         found = identities | _forms(aliases) | _forms(text for pair in pairs for text in pair)
         if found == identities:
             break
         identities = found
     return identities
-
-
-def _is_of(row: Sequence[Any], pseudonyms: Pseudonyms, org: str, refs: set[int]) -> bool:
-    """Whether a pair speaks of the person: the other one an event names does not."""
-    return any(ref in refs for ref in _refs(pseudonyms, org, _forms(map(str, row[:2]))))
 
 
 def _forms(texts: Iterable[str]) -> set[str]:
