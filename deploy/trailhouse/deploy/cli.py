@@ -50,6 +50,7 @@ COMMANDS: Final = (
         "balance", "balance:balance", "Account for every raw record: stored, rejected, repeated, or missing."
     ),
     Command("rejected", "rejected:app", "List, show and replay records that could not become events."),
+    Command("audit", "audit:app", "Fetch the audit log over HTTP."),
     Command("keys", "keys:app", "Make, list and revoke API keys."),
     Command(
         "erase",
