@@ -41,7 +41,8 @@ def test_nothing_is_left_and_nothing_comes_back(database: Client) -> None:
     store(database)
     before = totals(database)
     assert told(texts(database)) == list(CANARIES)
-    done = erase(database, anna(database), reason="ticket 12", erased_by="ops")
+    person = anna(database)
+    done = erase(database, person, reason="ticket 12", erased_by="ops")
     assert done.rows["event_pii"] == 7
     assert done.erased_at is not None
     assert told(texts(database)) == []
@@ -62,6 +63,7 @@ def test_nothing_is_left_and_nothing_comes_back(database: Client) -> None:
     assert database.query("SELECT uniqExact(event_id) FROM events WHERE org_id = 'acme'").result_rows == [
         (11,)
     ]
+    assert set(plan_erasure(database, person).rows.values()) == {0}  # nor is there a row without a name
     people = {
         row[0] for row in database.query("SELECT identity FROM people WHERE org_id = 'acme'").result_rows
     }
