@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 from tests.queries.auditing import HARD, KEYS, PERSONAL, entry, imagine, new_database, order, store
 
-from trailhouse.queries.audit_read import END, START, Selection, read_days, slices, stream
+from trailhouse.queries.audit_read import END, START, Selection, grouped, read_days, slices, stream
 from trailhouse.queries.audit_window import Window
 from trailhouse.queries.errors import QueryError, StorageUnavailable
 from trailhouse.queries.render import FORMULA_STARTS
@@ -74,6 +74,25 @@ def test_lines_are_lines(log: Log) -> None:
 def test_slices_change_nothing(log: Log, rows: int) -> None:
     """A day read in parts is the same bytes, whatever the size of a part."""
     assert fetch(log.client, FULL, slice_rows=rows) == fetch(log.client, FULL)
+
+
+@pytest.mark.parametrize(
+    ("counts", "groups"),
+    [
+        ([], []),
+        ([5], [(0, 0, 5)]),
+        ([5, 5, 1], [(0, 1, 10), (2, 2, 1)]),
+        ([99, 5, 5], [(0, 0, 99), (1, 2, 10)]),
+        ([1, 99, 1, 1], [(0, 0, 1), (1, 1, 99), (2, 3, 2)]),
+        ([10, 10], [(0, 0, 10), (1, 1, 10)]),
+    ],
+)
+def test_small_days_are_read_together(counts: list[int], groups: list[tuple[int, int, int]]) -> None:
+    """In order, none left out; a day that is too large is by itself."""
+    start = date(2026, 1, 1)
+    days = [(start + timedelta(days=number), count) for number, count in enumerate(counts)]
+    found = [((first - start).days, (last - start).days, count) for first, last, count in grouped(days, 10)]
+    assert found == groups
 
 
 def test_slices_are_small_where_all_happened_at_once(database: Client) -> None:

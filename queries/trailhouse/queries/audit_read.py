@@ -7,7 +7,7 @@ Bounds are (millisecond, event id): an importer may give a million events one an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -34,9 +34,10 @@ class Bound(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """The entries of `day` after `after`, up to and with `until`."""
+    """The entries of the days `first` to `last` after `after`, up to and with `until`."""
 
-    day: date
+    first: date
+    last: date
     after: Bound
     until: Bound
 
@@ -81,20 +82,34 @@ def read_days(
 
 
 def slices(client: Client, selection: Selection, slice_rows: int) -> Iterator[Slice]:
-    """The selection's days that have events, each in slices of about `slice_rows` entries, in order."""
+    """What the selection's days hold in parts of about `slice_rows` entries, in order: some days, or a part of one."""
     bound = {"org": selection.org, "first": str(selection.window.first), "last": str(selection.window.last)}
     with our_errors():
-        days = client.query(_COUNTS, parameters=bound).result_rows
-    for day, count in days:
+        rows = client.query(_COUNTS, parameters=bound).result_rows
+    days = [(day, int(count)) for day, count in rows]
+    for first, last, count in grouped(days, slice_rows):
         inner: list[Bound] = []
         if count > slice_rows:
+            asked = {"org": selection.org, "day": str(first), "rows": slice_rows}
             with our_errors():
-                rows = client.query(
-                    _BOUNDS, parameters={"org": selection.org, "day": str(day), "rows": slice_rows}
-                ).result_rows
+                rows = client.query(_BOUNDS, parameters=asked).result_rows
             inner = [Bound(int(ms), str(event_id)) for ms, event_id in rows]
         for after, until in pairwise([START, *inner, END]):
-            yield Slice(day, after, until)
+            yield Slice(first, last, after, until)
+
+
+def grouped(days: Iterable[tuple[date, int]], most: int) -> Iterator[tuple[date, date, int]]:
+    """(first day, last day, entries) of neighbouring days that have at most `most` together; a larger day is alone."""
+    group: tuple[date, date, int] | None = None
+    for day, count in days:
+        if group is not None and group[2] + count <= most:
+            group = group[0], day, group[2] + count
+        else:
+            if group is not None:
+                yield group
+            group = day, day, count
+    if group is not None:
+        yield group
 
 
 def stream(client: Client, sql: str, bound: Mapping[str, Any], form: str) -> Generator[bytes]:
@@ -132,7 +147,8 @@ def _read(response: Any) -> bytes:
 def _bindings(org: str, part: Slice) -> dict[str, Any]:
     return {
         "org": org,
-        "day": str(part.day),
+        "first": str(part.first),
+        "last": str(part.last),
         "after_ms": part.after.ms,
         "after_id": part.after.event_id,
         "until_ms": part.until.ms,
@@ -164,8 +180,7 @@ _DAYS: Final = (
 )
 _PLACE: Final = "(toUnixTimestamp64Milli(occurred_at), event_id)"
 _SLICE: Final = (
-    "org_id = {org:String} AND toDate(occurred_at) = {day:Date}"
-    f" AND {_PLACE} > ({{after_ms:Int64}}, {{after_id:UUID}})"
+    f"{_DAYS} AND {_PLACE} > ({{after_ms:Int64}}, {{after_id:UUID}})"
     f" AND {_PLACE} <= ({{until_ms:Int64}}, {{until_id:UUID}})"
 )
 _COUNTS: Final = (
