@@ -49,7 +49,9 @@ def test_data_goes_as_it_was_said_and_planned(
     ]
     assert told("plan", "--org", "beta") == []
     assert database.query("SELECT count() FROM events").result_rows == [(10,)]
-    assert told("apply") == plan
+    applied = told("apply")
+    assert applied[0] == plan[0]
+    assert (applied[1]["class"], applied[1]["rows"]) == ("pii", 0)  # that of the events went with them
     assert database.query("SELECT org_id FROM events").result_rows == [("beta",)]
     assert database.query("SELECT DISTINCT org_id FROM event_pii").result_rows == [("beta",)]
     assert told("apply") == []

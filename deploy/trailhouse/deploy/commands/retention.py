@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,6 +99,7 @@ def apply(
         for due in plan_expiry(session.client, datetime.now(UTC).date()):
             if org not in {None, due.org_id}:
                 continue
+            gone = 0
             if due.rows:
                 told: dict[str, str | int] = {
                     "data_class": due.data_class,
@@ -105,8 +107,8 @@ def apply(
                     "rows": due.rows,
                 }
                 session.record("retention:apply", due.org_id or "*", **told)
-                expire(session.client, due, expired_by=session.operator)
-            rows.append(described(due))
+                gone = expire(session.client, due, expired_by=session.operator)
+            rows.append(described(replace(due, rows=gone)))
     _print(rows, format, "nothing is due")
 
 
