@@ -21,6 +21,7 @@ from tests.queries.recording import Recorded
 from tests.queries.serving import NO_KAFKA
 from tests.stream import factories
 
+from trailhouse.deploy.clickhouse.identities import PERSONAL
 from trailhouse.producers import AuditEvent, InvalidEvent, MemoryTransport
 from trailhouse.producers.event import FIELDS
 from trailhouse.queries.api import create_app
@@ -36,8 +37,6 @@ from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.letter import Letter
 
 CANARY: Final = "canary"
-#: Where personal data is meant to be: `event_pii`, and the directory in its parts and views.
-PERSONAL: Final = {"event_pii", "users", "people", "actors", "directory", "deeds"}
 DAY: Final = factories.RECEIVED.date().isoformat()
 #: Personal by their field, so that a plain name is found, too; anything else only where it looks like personal data.
 NAMED: Final = tuple(field.name for field in FIELDS if field.is_pii and field.kind == "text")

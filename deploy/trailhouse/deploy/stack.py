@@ -22,7 +22,7 @@ from trailhouse.producers.settings import KafkaSettings
 if TYPE_CHECKING:
     from trailhouse.sinks.settings import ClickHouseSettings
 
-IdentityName = Literal["admin", "ingest", "reader", "api"]
+IdentityName = Literal["admin", "ingest", "reader", "analyst", "api"]
 
 
 @dataclass(frozen=True, slots=True)

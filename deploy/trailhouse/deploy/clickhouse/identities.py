@@ -24,6 +24,8 @@ DATABASE: Final = "trailhouse"
 MEMORY_SHARE: Final = 0.5
 KEYS: Final = "api_keys"
 #: Tombstones, holds and retention: whoever could write them could hide people, keep them for ever, or have them deleted.
+#: Plaintext personal data: what happened with it, and the directory. Views on them ask for the rights of whoever reads.
+PERSONAL: Final = ("event_pii", "users", "people", "actors", "directory", "deeds")
 DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries")
 
 
@@ -53,7 +55,21 @@ IDENTITIES: Final = {
         ),
         Identity(
             "reader",
-            (f"GRANT SELECT, SHOW ON {DATABASE}.*", f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}"),
+            (
+                f"GRANT SELECT, SHOW ON {DATABASE}.*",
+                f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
+                f"REVOKE SELECT ON {DATABASE}.event_pii",
+            ),
+            is_readonly=True,
+            caps=_CAPS,
+        ),
+        Identity(
+            "analyst",
+            (
+                f"GRANT SELECT, SHOW ON {DATABASE}.*",
+                f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in PERSONAL),
+            ),
             is_readonly=True,
             caps=_CAPS,
         ),
