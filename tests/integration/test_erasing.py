@@ -37,21 +37,21 @@ def test_a_replay_of_the_whole_log_brings_nobody_back(
     half = len(EVENTS)
     with sinking(rig) as (sink, _):
         rig.produce(lines[:half])
-        drive(sink, lambda: rig.landed() == half, "the first half lands")
+        drive(sink, lambda: rig.landed() == half, "the first half lands", 90)
         before = totals(database)
         assert all(each in texts(database) for each in CANARIES)
         assert run(["erase", "--org", "acme", "--user", ANNA], os.environ) == 0
         assert not any(each in texts(database) for each in CANARIES)
         assert totals(database) == before
         rig.produce(lines[half:])
-        drive(sink, lambda: rig.landed() == len(lines), "the rest lands")
+        drive(sink, lambda: rig.landed() == len(lines), "the rest lands", 90)
     assert not any(each in texts(database) for each in CANARIES)
     assert rig.balance().is_closed
 
     before = totals(database)
     again = dataclasses.replace(rig, group=f"again-{uuid.uuid4().hex[:8]}")
     with sinking(again) as (sink, _):
-        drive(sink, lambda: again.committed()[0] == len(lines), "the replay is committed")
+        drive(sink, lambda: again.committed()[0] == len(lines), "the replay is committed", 90)
     database.command("OPTIMIZE TABLE event_pii FINAL")
     assert any(ANNA.encode() in record.value for record in rig.read_all(kafka_settings.enriched_topic))
     assert not any(each in texts(database) for each in CANARIES)

@@ -51,7 +51,7 @@ def test_everything_about_the_person_and_nothing_about_others(database: Client) 
 def test_of_one_who_was_erased_only_hashes_are_held(database: Client) -> None:
     """Events by their refs, when it was asked, and no plain text but what was asked with."""
     store(database)
-    erase(database, anna(database), reason="ticket", erased_by="ops")
+    erase(database, anna(database), reason="ticket", erased_by="ops", patience_s=0)
     found = list(dossier(database, find_person(database, PSEUDONYMS, "acme", [ANNA_ID])))
     kinds = [each["kind"] for each in found]
     assert set(kinds) == {"person", "active_day", "erased", "event"}

@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+
 import pytest
+from tests.containers import ContainerClickHouse
 from tests.sinks.lines import enriched, event
 from tests.sinks.people import ANNA, ANNA_ACTS, ANNA_ID, BOB, OLD_ANNA, PSEUDONYMS, store
 
-from trailhouse.sinks.clickhouse import Client, insert_lines
+from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.sinks.clickhouse import Client, connect, insert_lines
 from trailhouse.sinks.errors import AmbiguousPerson, PersonUnknown, WrongPepper
+from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.person import Person, find_person
+from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.persons import Pseudonyms
+
+
+@pytest.fixture(scope="module")
+def people(clickhouse_server: LocalClickHouse | ContainerClickHouse) -> Iterator[Client]:
+    """Anna and the others, in a database that tests add to and change nothing in."""
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
+    server.command(f"CREATE DATABASE {name}")
+    client = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name)))
+    migrate(client)
+    store(client)
+    yield client
+    client.close()
+    server.command(f"DROP DATABASE {name}")
+    server.close()
 
 
 def found(client: Client, *names: str, org: str = "acme", is_exact: bool = False) -> Person:
     return find_person(client, PSEUDONYMS, org, names, is_exact=is_exact)
 
 
-def test_one_person_by_any_of_their_names(database: Client) -> None:
+def test_one_person_by_any_of_their_names(people: Client) -> None:
     """By id, by address in any case, by an address of long ago: the same refs, and those of all of them."""
-    store(database)
     wanted = {PSEUDONYMS.ref("acme", each) for each in (ANNA_ID, ANNA.lower(), OLD_ANNA)}
     others = {PSEUDONYMS.ref("acme", each) for each in ("bob", "bob@example.org", "carl")}
     for name in (ANNA_ID, ANNA, ANNA.upper(), f" {OLD_ANNA} "):
-        person = found(database, name)
+        person = found(people, name)
         assert wanted <= set(person.refs)
         assert {ANNA_ID, ANNA.lower(), OLD_ANNA} <= set(person.identities)
         assert not others & set(person.refs)
 
 
-def test_exactly_as_named(database: Client) -> None:
+def test_exactly_as_named(people: Client) -> None:
     """Nothing is followed: an id without its addresses."""
-    store(database)
-    person = found(database, ANNA_ID, is_exact=True)
+    person = found(people, ANNA_ID, is_exact=True)
     assert (person.identities, person.refs) == ((ANNA_ID,), (PSEUDONYMS.ref("acme", ANNA_ID),))
 
 
-def test_one_who_never_acted(database: Client) -> None:
+def test_one_who_never_acted(people: Client) -> None:
     """Known as somebody acted upon, by id and address; or by an address inside a value alone."""
-    store(database)
-    assert set(found(database, "dora@example.org").identities) == {"dora", "dora@example.org"}
-    insert_lines(database, "landing", enriched([event(20, attributes={"note": "eve@example.org"})], start=50))
-    assert found(database, "eve@example.org").identities == ("eve@example.org",)
+    assert set(found(people, "dora@example.org").identities) == {"dora", "dora@example.org"}
+    insert_lines(people, "landing", enriched([event(20, attributes={"note": "eve@example.org"})], start=50))
+    assert found(people, "eve@example.org").identities == ("eve@example.org",)
 
 
 def test_an_alias_of_the_roster_is_the_same_person(database: Client) -> None:
@@ -64,31 +83,29 @@ def test_one_who_acted_upon_thousands(database: Client) -> None:
     assert set(found(database, OLD_ANNA).identities) == {OLD_ANNA, ANNA_ID, ANNA, ANNA.lower(), ANNA.upper()}
 
 
-def test_nobody(database: Client) -> None:
+def test_nobody(people: Client) -> None:
     """Neither a name nobody has, nor one of another organisation; the error does not repeat the name."""
-    store(database)
     for name, org in (("zoe@example.org", "acme"), ("bob", "beta"), ("Bob", "acme")):
         with pytest.raises(PersonUnknown) as error:
-            found(database, name, org=org)
+            found(people, name, org=org)
         assert name not in str(error.value)
 
 
-def test_an_address_of_several_is_nobodys(database: Client) -> None:
+def test_an_address_of_several_is_nobodys(people: Client) -> None:
     """A shared address leads to ids nobody named: refused, without their names in the error; named all, it is one."""
     shared = "desk@example.org"
     lines = enriched([event(n, actor_user_id=f"desk-{n % 3}", actor_email=shared) for n in range(9)])
-    insert_lines(database, "landing", lines)
+    insert_lines(people, "landing", lines)
     for names in ([shared], ["desk-1"], ["desk-1", "desk-2"]):
         with pytest.raises(AmbiguousPerson) as error:
-            found(database, *names)
+            found(people, *names)
         assert error.value.ids == ("desk-0", "desk-1", "desk-2")
         assert "desk" not in str(error.value)
-    assert len(found(database, "desk-0", "desk-1", "desk-2").refs) == 4
-    assert found(database, "desk-1", is_exact=True).identities == ("desk-1",)
+    assert len(found(people, "desk-0", "desk-1", "desk-2").refs) == 4
+    assert found(people, "desk-1", is_exact=True).identities == ("desk-1",)
 
 
-def test_another_pepper_is_noticed(database: Client) -> None:
+def test_another_pepper_is_noticed(people: Client) -> None:
     """It would find nobody and hide nobody, silently."""
-    store(database)
     with pytest.raises(WrongPepper):
-        find_person(database, Pseudonyms(b"not the pepper of these lines"), "acme", [ANNA])
+        find_person(people, Pseudonyms(b"not the pepper of these lines"), "acme", [ANNA])

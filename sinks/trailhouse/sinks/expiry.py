@@ -72,7 +72,10 @@ _TABLES: Final[Mapping[str, _Table]] = {
 
 
 def plan_expiry(client: Client, today: date) -> list[Due]:
-    """Everything that is due on the UTC day `today`, by organisation and class; what a hold keeps is in it, with 0 rows."""
+    """Everything that is due on the UTC day `today`, by organisation and class; what a hold keeps is in it, with 0 rows.
+
+    Events come before their personal data, which says whom a person's hold covers.
+    """
     settings, standing = policies(client), [each for each in holds(client) if each.is_standing]
     due = []
     for org in _orgs(client):
@@ -134,8 +137,6 @@ def _expire_month(client: Client, data_class: str, asked: Mapping[str, Any]) -> 
         "AND toYYYYMM(slot) = {month:UInt32} AND toDate(slot) < {before:Date})"
     )
     named = {**asked, "class": data_class}
-    if data_class == EVENTS:  # first, so that a run cut off here finds the events again
-        _delete(client, "event_pii", f"{is_old} AND {table.id} IN {written}", named)
     _delete(client, table.name, f"{is_old} AND {table.id} IN {written}", named)
 
 

@@ -49,9 +49,7 @@ def test_data_goes_as_it_was_said_and_planned(
     ]
     assert told("plan", "--org", "beta") == []
     assert database.query("SELECT count() FROM events").result_rows == [(10,)]
-    applied = told("apply")
-    assert applied[0] == plan[0]
-    assert (applied[1]["class"], applied[1]["rows"]) == ("pii", 0)  # that of the events went with them
+    assert told("apply") == plan
     assert database.query("SELECT org_id FROM events").result_rows == [("beta",)]
     assert database.query("SELECT DISTINCT org_id FROM event_pii").result_rows == [("beta",)]
     assert told("apply") == []
@@ -69,17 +67,15 @@ def test_data_goes_as_it_was_said_and_planned(
     assert ("retention:apply", "beta") not in actions
 
 
-@pytest.mark.parametrize("words", [("logs", "1"), ("pii", "-1")])
 def test_what_cannot_be_is_refused(
     clickhouse_settings: ClickHouseSettings,
     database: Client,
     recorded: Recorded,
-    words: tuple[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Exit code 2, nothing set, nothing recorded."""
     point_at(monkeypatch, clickhouse_settings)
-    name, days = words
-    assert run(["retention", "set", "--org", "acme", "--class", name, "--days", days], os.environ) == 2
+    for name, days in (("logs", "1"), ("pii", "-1")):
+        assert run(["retention", "set", "--org", "acme", "--class", name, "--days", days], os.environ) == 2
     assert database.query("SELECT count() FROM retention").result_rows == [(0,)]
     assert recorded.take() == []
