@@ -1,24 +1,40 @@
 -- Everybody of one organisation with what they did: `trailhouse.queries.directory` reads it, and masks it.
--- Somebody with several identities is counted once: days and creations are put together per person, not added up.
+-- Somebody with several identities is counted once: days and creations are put together per person, not added up. They
+-- are gathered per `user_ref` first, so that who is who (`directory_people`) is worked out a single time.
 SELECT
-  people.person_ref AS person_ref,
-  identity, email, name, kind, role, seat, invitation, is_revoked, added_on, added_at, first_seen, last_login, teams, workspaces,
-  last_active, active_days, reports, runs
-FROM directory_people(org = {org:String}) AS people
+  person_ref,
+  any(people.identity) AS identity,
+  any(people.email) AS email,
+  any(people.name) AS name,
+  any(people.kind) AS kind,
+  any(people.role) AS role,
+  any(people.seat) AS seat,
+  any(people.invitation) AS invitation,
+  any(people.is_revoked) AS is_revoked,
+  any(people.added_on) AS added_on,
+  any(people.added_at) AS added_at,
+  any(people.first_seen) AS first_seen,
+  any(people.last_login) AS last_login,
+  any(people.teams) AS teams,
+  any(people.workspaces) AS workspaces,
+  max(done.last_active) AS last_active,
+  uniqExactArray(done.days) AS active_days,
+  uniqExactIfMerge(made.reports) AS reports,
+  uniqExactIfMerge(made.runs) AS runs
+FROM (SELECT *, arrayJoin(user_refs) AS user_ref FROM directory_people(org = {org:String})) AS people
 LEFT JOIN (
-  SELECT refs.person_ref AS person_ref, uniqExact(local_day) AS active_days, max(last) AS last_active
+  SELECT user_ref, groupUniqArray(local_day) AS days, max(last) AS last_active
   FROM activity(
     org = {org:String},
     spans = {spans:Array(Tuple(Int64, Int64, Int32))},
     cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
-  ) AS days
-  INNER JOIN directory_refs(org = {org:String}) AS refs ON days.user_ref = refs.user_ref
-  GROUP BY person_ref
-) AS done ON people.person_ref = done.person_ref
+  )
+  GROUP BY user_ref
+) AS done ON people.user_ref = done.user_ref
 LEFT JOIN (
-  SELECT refs.person_ref AS person_ref, uniqExactIfMerge(actors.reports) AS reports, uniqExactIfMerge(actors.runs) AS runs
+  SELECT user_ref, uniqExactIfMergeState(actors.reports) AS reports, uniqExactIfMergeState(actors.runs) AS runs
   FROM actors
-  INNER JOIN directory_refs(org = {org:String}) AS refs ON actors.user_ref = refs.user_ref
-  WHERE actors.org_id = {org:String}
-  GROUP BY person_ref
-) AS made ON people.person_ref = made.person_ref
+  WHERE org_id = {org:String}
+  GROUP BY user_ref
+) AS made ON people.user_ref = made.user_ref
+GROUP BY person_ref
