@@ -46,7 +46,7 @@ def test_the_log_of_the_log(database: Client) -> None:
         audit.record(
             "analytics:read", "acme", Who.of_key(ann), details={"report": "active_users", "rows": rows}
         )
-    audit.record("export:create", "acme", Who.of_key(ann), details={"report": "active_users"})
+    audit.record("export:create", "acme", Who.of_key(ann), details={"log": "audit_logs"})
     audit.refuse(Who.of_key(bob), "org", {"path": "/api/v1/events", "asked_org": "beta"})
     audit.refuse(Who.guessing(bob, "192.0.2.7"), "key", {"path": "/api/v1/events"})
     audit.record("analytics:read", "beta", Who.of_key(bob), details={"report": "active_users"})
@@ -64,7 +64,7 @@ def test_the_log_of_the_log(database: Client) -> None:
     assert ask(database, shown) == [
         ("", bob.key_id, "access:denied", "/api/v1/events", "denied", 1, minute(4)),
         ("bob", bob.key_id, "access:denied", "/api/v1/events", "denied", 1, minute(3)),
-        ("ann@example.org", ann.key_id, "export:create", "active_users", "success", 1, minute(2)),
+        ("ann@example.org", ann.key_id, "export:create", "audit_logs", "success", 1, minute(2)),
         ("ann@example.org", ann.key_id, "analytics:read", "active_users", "success", 2, minute(1)),
     ]
     masked = ask(database, Caller(orgs=frozenset({"acme"})))

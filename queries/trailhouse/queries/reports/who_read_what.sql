@@ -13,7 +13,7 @@ columns:
   who: {type: text, unit: identity, text: 'user name of the key, `operator:` and user name of the machine; `u_` and 16 hex digits for callers who may not read personal data; empty for nobody known'}
   key: {type: text, unit: key, text: 'id of the API key that was used or guessed at; empty without one'}
   action: {type: text, unit: action, text: 'what was done'}
-  what: {type: text, unit: name, text: 'the report, path, key, place, event or person it was done to, where the record has one'}
+  what: {type: text, unit: name, text: 'the report, log, path, key, place, event, person or hold it was about, where the record has one'}
   outcome: {type: text, unit: outcome, text: '`success`, or `denied`'}
   times: {type: integer, unit: events, text: 'how often it was recorded'}
   last: {type: time, unit: RFC 3339 in the time zone asked for, text: 'when last'}
@@ -34,7 +34,7 @@ FROM (
     action,
     arrayFirst(
       name -> name != '',
-      [attributes['report'], attributes['path'], attributes['made_key'], attributes['place'], attributes['event'], attributes['person']]
+      [attributes['report'], attributes['log'], attributes['path'], attributes['made_key'], attributes['place'], attributes['event'], attributes['person'], attributes['hold']]
     ) AS what,
     outcome,
     count() AS times,
