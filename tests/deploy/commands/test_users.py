@@ -7,6 +7,8 @@ import io
 import json
 import os
 import stat
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,27 +18,45 @@ from tests.queries.directory_events import Org, days_ago, invite, view
 from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
+from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers.event import AuditEvent
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.queries.directory_export import COLUMNS
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, connect
+from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.topics import create_topics
 
 
-@pytest.fixture
-def stack(database: Client, clickhouse_settings: ClickHouseSettings, monkeypatch: pytest.MonkeyPatch) -> Org:
-    """A stack known by the environment, with one organisation of two people, an invited one and a bot."""
-    monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
-    monkeypatch.setenv("TRAILHOUSE_CLICKHOUSE_DSN", clickhouse_settings.dsn.reveal())
-    org = Org(database, "acme")
-    org.tell(
+@pytest.fixture(scope="module")
+def settings(clickhouse_server: LocalClickHouse) -> Iterator[ClickHouseSettings]:
+    """A database with one organisation of two people, an invited one and a bot; dropped afterwards."""
+    name = f"users_{uuid.uuid4().hex[:8]}"
+    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
+    server.command(f"CREATE DATABASE {name}")
+    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
+    client = connect(settings)
+    migrate(client)
+    Org(client, "acme").tell(
         view(days_ago(4), "ann", actor_name="Ann Abel", actor_email="ann@example.org"),
         view(days_ago(3), "boss", actor_name="Bo Ssman", actor_role="admin"),
         view(days_ago(3), "bot", actor_type="service_account"),
         invite(days_ago(2), user_email="mia@example.org"),
     )
-    return org
+    client.close()
+    yield settings
+    server.command(f"DROP DATABASE {name}")
+    server.close()
+
+
+@pytest.fixture
+def stack(settings: ClickHouseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A stack known by the environment, on that database."""
+    monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
+    monkeypatch.setenv("TRAILHOUSE_CLICKHOUSE_DSN", settings.dsn.reveal())
+    client = connect(settings)
+    yield client
+    client.close()
 
 
 def call(capsysbinary: pytest.CaptureFixture[bytes], *words: str) -> tuple[int, str, str]:
@@ -46,7 +66,7 @@ def call(capsysbinary: pytest.CaptureFixture[bytes], *words: str) -> tuple[int, 
 
 
 def test_everybody_is_listed(
-    stack: Org, recorded: Recorded, capsysbinary: pytest.CaptureFixture[bytes]
+    stack: Client, recorded: Recorded, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """A table with a line below that counts them; the same as JSON and CSV; each reading is recorded."""
     code, out, err = call(capsysbinary, "list")
@@ -66,7 +86,7 @@ def test_everybody_is_listed(
 
 
 def test_search_takes_names_and_addresses(
-    stack: Org, recorded: Recorded, capsysbinary: pytest.CaptureFixture[bytes]
+    stack: Client, recorded: Recorded, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """In any case; nobody found is exit code 1; what was searched for is not recorded."""
     code, out, err = call(capsysbinary, "search", "aBEL")
@@ -78,7 +98,7 @@ def test_search_takes_names_and_addresses(
 
 
 def test_the_export_has_the_eleven_columns(
-    stack: Org, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+    stack: Client, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """To stdout, or into a file that is its owner's alone; masked there is no name in it."""
     code, out, _ = call(capsysbinary, "export")
@@ -95,7 +115,7 @@ def test_the_export_has_the_eleven_columns(
     assert masked.count('"u_') == 3
 
 
-def test_mistakes_are_told(stack: Org, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_mistakes_are_told(stack: Client, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     """With the option and what it takes; exit code 2."""
     assert "--sort" in call(capsysbinary, "list", "--sort", "size")[2]
     assert "--profile" in call(capsysbinary, "list", "--profile", "cloud")[2]
@@ -109,7 +129,7 @@ def test_mistakes_are_told(stack: Org, tmp_path: Path, capsysbinary: pytest.Capt
 
 
 def test_a_roster_is_imported_twice_and_counts_once(  # noqa: PLR0917 - fixtures
-    stack: Org,
+    stack: Client,
     kafka_settings: KafkaSettings,
     recorded: Recorded,
     tmp_path: Path,
@@ -126,7 +146,7 @@ def test_a_roster_is_imported_twice_and_counts_once(  # noqa: PLR0917 - fixtures
     )
     os.utime(roster, (1_772_000_000, 1_772_000_000))  # 2026-02-25
     for _ in range(2):
-        code, out, err = call(capsysbinary, "import", str(roster), "--org", "acme")
+        code, out, err = call(capsysbinary, "import", str(roster), "--org", "other")
         assert (code, out) == (0, "")
         assert "columns not used: shoes" in err
         assert "sent 4 events" in err
@@ -134,9 +154,10 @@ def test_a_roster_is_imported_twice_and_counts_once(  # noqa: PLR0917 - fixtures
     assert [event["action"] for event in recorded.take()] == ["directory:import"] * 2
     sent = raw_events(kafka_settings, 8)
     assert sent[:4] == sent[4:]
-    stack.tell(*sent)
-    people = stack.people()
-    assert set(people) == {"ann", "boss", "mia@example.org", "new"}
+    other = Org(stack, "other")
+    other.tell(*sent, view("2026-01-01T09:00", "ann", actor_name="Ann Abel"))
+    people = other.people()
+    assert set(people) == {"ann", "new"}
     assert (people["ann"].name, people["ann"].teams) == ("Ann Abel", ("One",))
     assert (people["new"].name, people["new"].status.value) == ("New One", "never_active")
 
