@@ -19,6 +19,7 @@ from tests.queries.test_api_audit import ADMINS, Served, served
 
 from trailhouse.queries.audit_cursor import Cursor
 from trailhouse.queries.key import Scope
+from trailhouse.queries.self_audit import INSTALLATION
 
 PATH = "/api/v1/events"
 
@@ -159,3 +160,35 @@ def test_a_key_and_its_scope_are_needed(log: Any) -> None:
     problem(api.http.get(PATH), 401)
     _, writer = give(api.client, [api.org], (Scope.EVENTS_WRITE,))
     problem(read(api, writer), 403)
+
+
+def test_a_cursor_made_up_is_400(log: Any) -> None:
+    """A lone surrogate is valid JSON, and nothing that a store could be asked for."""
+    api, _, key = log
+    assert (
+        problem(read(api, key, cursor="WzEsImFjbWUiLFtbIlx1ZDgwMCIsMCwwXV1d"), 400)["parameter"] == "cursor"
+    )
+
+
+@pytest.mark.parametrize("path", [PATH, "/admin/audit_logs"])
+def test_an_organisation_that_can_be_none(shared: Served, path: str) -> None:
+    """Refused for who may read all, whatever bytes they send."""
+    _, key = give(shared.client, ["*"], ADMINS)
+    for org in ("%E2%82%AC", "%ed%a0%80", "a%0d%0aX-Evil:1", "%00"):
+        answer = shared.http.get(f"{path}?org={org}", headers=bearer(key))
+        assert problem(answer, 400)["parameter"] == "org"
+        assert "x-evil" not in answer.headers
+
+
+@pytest.mark.parametrize("path", [PATH, "/admin/audit_logs"])
+def test_asking_for_an_organisation_makes_none(log: Any, path: str) -> None:
+    """One that nobody has heard of is recorded in the installation's log, as a word; one that is there in its own."""
+    api, _, _ = log
+    _, key = give(api.client, ["*"], ADMINS)
+    api.recorded.take()
+    for org in ("ghost", api.org):
+        assert api.http.get(path, params={"org": org}, headers=bearer(key)).status_code == 200
+    _, own = give(api.client, ["newborn"], ADMINS)
+    assert api.http.get(path, headers=bearer(own)).status_code == 200
+    told = [(each["org_id"], each["attributes"].get("asked_org")) for each in api.recorded.take()]
+    assert told == [(INSTALLATION, "ghost"), (api.org, None), ("newborn", None)]

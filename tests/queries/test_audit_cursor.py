@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trailhouse.queries.audit_cursor import Cursor, Place, Stretch
 from trailhouse.queries.errors import BadParameter
 
-KEYS = st.tuples(st.sampled_from(["epoch-a", "epoch-b", "é"]), st.integers(0, 65535))
+KEYS = st.tuples(st.sampled_from(["epoch-a", "epoch-b", "e/+"]), st.integers(0, 65535))
 MARKS = st.dictionaries(KEYS, st.integers(0, 30), max_size=6)
 
 
@@ -88,6 +88,12 @@ def packed(value: object) -> str:
         packed([1, "acme", [[["e"], 0, 1]]]),
         packed([1, "acme", {"e": 1}]),
         packed([1, "acme", None]),
+        packed([1, "acme", {}]),
+        packed([1, "acme", ""]),
+        packed([True, "acme", []]),
+        packed([1.0, "acme", []]),
+        packed([1, "acme", [["\ud800", 0, 0]]]),
+        packed([1, "acme", [["e\n", 0, 0]]]),
     ],
 )
 def test_what_is_no_cursor_is_refused(text: str) -> None:

@@ -142,6 +142,15 @@ def test_a_foreign_organisation_is_refused(named: str | None, default: str) -> N
         org_of(named, ADMIN, default, list)
 
 
+@pytest.mark.parametrize("org", ["€", "\ud800", "a\r\nX-Evil:1", "\x00", "a b", "o" * 129])
+@pytest.mark.parametrize("caller", [ADMIN, EVERYONE])
+def test_what_is_no_organisations_id_is_refused_first(org: str, caller: Caller) -> None:
+    """Before it is looked up, stands in a header or is recorded; also for who may read all."""
+    with pytest.raises(BadParameter) as refused:
+        org_of(org, caller, "", list)
+    assert refused.value.name == "org"
+
+
 def test_refusals_are_recorded_by_a_word() -> None:
     """The self-audit tells which rule it was."""
     errors: list[type[QueryError]] = [NoAuditLog, NotAllowed]

@@ -16,6 +16,7 @@ from trailhouse.queries.api_access import SECURITY, Access, who_asks
 from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.audit_read import read_days
 from trailhouse.queries.audit_request import PARAMETERS, Asked, read_request
+from trailhouse.queries.caller import Caller
 from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.read_ahead import ReadAhead
 from trailhouse.queries.self_audit import SelfAudit, Who
@@ -51,7 +52,7 @@ class AuditLog:
         key = await self.access.key(request, Scope.AUDIT_READ)
         asked = await run_in_threadpool(self._read, request, key)
         is_packed = accepts_gzip(request.headers.get("accept-encoding", ""))
-        chunks = await run_in_threadpool(self._open, asked, who_asks(request))
+        chunks = await run_in_threadpool(self._open, asked, key.caller, who_asks(request))
         return streamed(chunks, asked, is_packed=is_packed)
 
     def _read(self, request: Request, key: Key) -> Asked:
@@ -69,15 +70,23 @@ class AuditLog:
         with self.pool.client() as client:
             return ClickHouseStore(client).orgs()
 
-    def _open(self, asked: Asked, who: Who) -> ReadAhead:
+    def _is_real(self, org: str, caller: Caller) -> bool:
+        if org in (caller.orgs or ()):
+            return True
+        with self.pool.client() as client:
+            return ClickHouseStore(client).knows(org)
+
+    def _open(self, asked: Asked, caller: Caller, who: Who) -> ReadAhead:
         """The entries, of which the first are there: what fails at the beginning still has a status."""
         selection = asked.selection
+        is_real = self._is_real(selection.org, caller)
         self.audit.record(
             "audit:read" if asked.format == "ndjson" else "export:create",
-            selection.org,
+            selection.org if is_real else None,
             who,
             details={
                 "log": "audit_logs",
+                "asked_org": "" if is_real else selection.org,
                 "format": asked.format,
                 "first_day": selection.window.first.isoformat(),
                 "last_day": selection.window.last.isoformat(),

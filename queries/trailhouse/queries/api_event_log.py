@@ -93,16 +93,21 @@ class EventLog:
                     is_csv=form == "csv",
                     collected=profile.collected,
                 )
-        self._record(who, page, wanted, form, read_pii=read_pii)
+            is_real = cursor.org in (caller.orgs or ()) or store.knows(cursor.org)
+        self._record(who, page, wanted, form, read_pii=read_pii, is_real=is_real)
         return answer(page, form, given, read_pii=read_pii)
 
-    def _record(self, who: Who, page: Page, wanted: Filter, form: str, *, read_pii: bool) -> None:
+    def _record(  # noqa: PLR0913 - each is something that is recorded
+        self, who: Who, page: Page, wanted: Filter, form: str, *, read_pii: bool, is_real: bool
+    ) -> None:
+        org = page.cursor.org
         self.audit.record(
             "export:create" if form == "csv" else "audit:read",
-            page.cursor.org,
+            org if is_real else None,
             who,
             details={
                 "log": "events",
+                "asked_org": "" if is_real else org,
                 "format": form,
                 "filters": " ".join(wanted.bound),  # their names; what somebody looked for is not told
                 "rows": len(page.lines),

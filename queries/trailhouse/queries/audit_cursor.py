@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -22,6 +23,7 @@ PARTITIONS_END: Final = 2**16
 #: Not a cursor: where the log ends now.
 NOW: Final = "now"
 _VERSION: Final = 1
+_EPOCH: Final = re.compile(r"[!-~]{0,64}")
 
 #: (topic id, partition)
 Key = tuple[str, int]
@@ -100,10 +102,11 @@ class Cursor:
             raise ValueError(text)
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         version, org, places = json.loads(data)
+        if type(version) is not int or version != _VERSION or type(places) is not list:
+            raise ValueError(text)
         read = {(epoch, partition): offset for epoch, partition, offset in places}
         if (
-            version != _VERSION
-            or not ORG_ID.fullmatch(org)
+            not ORG_ID.fullmatch(org)
             or len(read) != len(places)
             or not all(_is_place(*key, offset) for key, offset in read.items())
         ):
@@ -114,7 +117,7 @@ class Cursor:
 def _is_place(epoch: Any, partition: Any, offset: Any) -> bool:
     return (
         type(epoch) is str
-        and len(epoch) <= 64
+        and _EPOCH.fullmatch(epoch) is not None
         and type(partition) is int
         and 0 <= partition < PARTITIONS_END
         and type(offset) is int

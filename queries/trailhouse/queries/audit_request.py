@@ -12,6 +12,7 @@ from trailhouse.queries.audit_read import FORMATS, Selection
 from trailhouse.queries.audit_window import window_of
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, NoAuditLog, NoDefaultOrg, UnknownParameter
+from trailhouse.queries.question import check_org
 
 #: W&B's parameters in its spelling, and ours; the case of a name does not matter, because W&B itself writes two.
 PARAMETERS: Final[Mapping[str, str]] = {
@@ -75,10 +76,11 @@ def org_of(
 ) -> str:
     """The organisation a request is about: the one it names, else the key's default, else the only one there is.
 
-    Raises `NotAllowed`, and `NoDefaultOrg` with W&B's own words.
+    Raises `BadParameter`, `NotAllowed`, and `NoDefaultOrg` with W&B's own words.
     """
-    if named or default_org:
-        org = named or default_org
+    if named:
+        check_org(named)
+    if org := named or default_org:
         caller.check(org)
         return org
     orgs = stored_orgs() if caller.orgs is None else sorted(caller.orgs)

@@ -98,8 +98,7 @@ def ask(
 def org_of(asked: str | None, caller: Caller, store: Store) -> str:
     """The organisation asked for, or the only one the caller may read; raises `BadParameter` and `NotAllowed`."""
     if asked is not None:
-        if not ORG_ID.fullmatch(asked):
-            raise BadParameter("org", asked, "an organisation's id: 1-128 of A-Z a-z 0-9 . _ : -")
+        check_org(asked)
         caller.check(asked)
         return asked
     if caller.default_org:
@@ -109,6 +108,12 @@ def org_of(asked: str | None, caller: Caller, store: Store) -> str:
     if len(orgs) != 1:
         raise OrgNeeded(orgs)
     return orgs[0]
+
+
+def check_org(text: str) -> None:
+    """Raise `BadParameter` for what is no organisation's id: such text gets into no query, header or record."""
+    if not ORG_ID.fullmatch(text):
+        raise BadParameter("org", text, "an organisation's id: 1-128 of A-Z a-z 0-9 . _ : -")
 
 
 def _period(report: Report, params: Mapping[str, str], *, org: str, store: Store, now: datetime) -> Period:

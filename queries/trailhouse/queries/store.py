@@ -81,6 +81,10 @@ class ClickHouseStore:
         """
         return _moment(self._scalar(text, {"org": org}))
 
+    def knows(self, org: str) -> bool:
+        """Whether that is an organisation: one that no event names is not made one by being asked for."""
+        return self.first_event(org) is not None
+
     def first_reject(self, org: str) -> datetime | None:
         """When the organisation's first rejected record arrived, "" = anybody's; None when there is none."""
         text = """
