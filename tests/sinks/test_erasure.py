@@ -146,11 +146,11 @@ def test_a_plan_deletes_nothing(database: Client) -> None:
 
 
 def test_a_hold_forbids_it(database: Client) -> None:
-    """One on her, or on all of the organisation, and no other; once released it may go on."""
+    """One on her, or on all of the organisation, and none on strangers; once released it may go on."""
     store(database)
     person = anna(database)
-    bob = find_person(database, PSEUDONYMS, "acme", ["bob"])
-    place(database, "acme", bob.refs, reason="suit 1", placed_by="legal")
+    dora = find_person(database, PSEUDONYMS, "acme", ["dora"])
+    place(database, "acme", dora.refs, reason="suit 1", placed_by="legal")
     place(database, "beta", [], reason="suit 2", placed_by="legal")
     for refs in (person.refs[:1], ()):
         hold = place(database, "acme", refs, reason="suit 3", placed_by="legal")
@@ -161,6 +161,30 @@ def test_a_hold_forbids_it(database: Client) -> None:
         release(database, hold.hold_id, reason="settled", released_by="legal")
     erase(database, person, reason="", erased_by="ops", patience_s=NO_WAIT)
     assert told(texts(database)) == []
+
+
+def test_a_hold_keeps_what_speaks_of_its_person_and_of_others(database: Client) -> None:
+    """Bob's hold covers the events he and Anna share: she is not erased, and nothing of anybody is changed."""
+    store(database)
+    person, before = anna(database), texts(database)
+    bob = find_person(database, PSEUDONYMS, "acme", ["bob"])
+    hold = place(database, "acme", bob.refs, reason="suit 1", placed_by="legal")
+    for attempt in (
+        lambda: plan_erasure(database, person),
+        lambda: erase(database, person, reason="", erased_by="ops"),
+    ):
+        with pytest.raises(Held, match=f"{hold.hold_id}.* somebody it covers"):
+            attempt()
+    assert texts(database) == before
+    assert database.query("SELECT count() FROM erased").result_rows == [(0,)]
+    # The id of one who is held may hold her address: their row of the directory would go.
+    release(database, hold.hold_id, reason="settled", released_by="legal")
+    insert_lines(database, "landing", enriched([event(40, actor_user_id=f"bot of {ANNA}")], start=90))
+    hold = place(
+        database, "acme", [PSEUDONYMS.ref("acme", f"bot of {ANNA}")], reason="suit 2", placed_by="legal"
+    )
+    with pytest.raises(Held, match=hold.hold_id):
+        erase(database, person, reason="", erased_by="ops")
 
 
 def test_no_file_of_the_engine_holds_a_name(

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from trailhouse.sinks.clickhouse import Client
-from trailhouse.sinks.errors import ErasureIncomplete
-from trailhouse.sinks.hold import refuse_if_held
+from trailhouse.sinks.errors import ErasureIncomplete, Held
+from trailhouse.sinks.hold import Hold, holds, refuse_if_held
 from trailhouse.sinks.person import Person
 
 #: A partition no table has: dropping it makes the engine clear its old files now instead of within half a minute.
@@ -25,6 +25,13 @@ TABLES: Final[Mapping[str, str]] = {
     "event_pii": "org_id = {org:String} AND (hasAny(subject_refs, {refs:Array(UInt64)}) OR has({refs:Array(UInt64)}, user_ref))",
     "users": "org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref)",
     "directory": "org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref)",
+}
+
+# Of which persons the rows of a table speak.
+_SUBJECTS: Final[Mapping[str, str]] = {
+    "event_pii": "arrayPushBack(subject_refs, user_ref)",
+    "users": "[user_ref]",
+    "directory": "[user_ref]",
 }
 
 # Others whose name or id holds an address of the person: their row goes too, and comes back without it.
@@ -62,7 +69,7 @@ class Erasure:
 
 def plan_erasure(client: Client, person: Person) -> Erasure:
     """What `erase` would delete now; raises `Held` as it would."""
-    refuse_if_held(client, person.org, person.refs)
+    _refuse_if_held(client, person)
     return Erasure(person.org, person.refs, _count(client, person), _erased_at(client, person))
 
 
@@ -74,7 +81,7 @@ def erase(
     Raises `Held` before anything is changed, and `ErasureIncomplete` when rows are left or inserts that began before
     hang for longer than `patience_s`: what was done stays done, erase again.
     """
-    refuse_if_held(client, person.org, person.refs)
+    _refuse_if_held(client, person)
     rows = [[person.org, ref, erased_by, reason] for ref in person.refs]
     client.insert("erased", rows, column_names=["org_id", "user_ref", "erased_by", "reason"])
     deadline = time.monotonic() + patience_s
@@ -90,6 +97,29 @@ def erase(
         _erased_at(client, person),
         has_old_files=not clear_old_files(client, TABLES, deadline),
     )
+
+
+def _refuse_if_held(client: Client, person: Person) -> None:
+    """Raises `Held` when a hold covers the person, or anybody of whom a row that would go speaks as well."""
+    refuse_if_held(client, person.org, person.refs)
+    standing = [each for each in holds(client, person.org) if each.is_standing]
+    spoken_of = _held_beside(client, person, standing) if standing else set()
+    for each in standing:
+        if each.covers(person.org, spoken_of):
+            raise Held(each.hold_id, each.reason, is_beside=True)
+
+
+def _held_beside(client: Client, person: Person, standing: Iterable[Hold]) -> set[int]:
+    """Refs that are held and of which rows speak that erasing the person would delete."""
+    held = sorted({ref for each in standing for ref in each.user_refs})
+    found: set[int] = set()
+    for table, condition in TABLES.items():
+        rows = client.query(
+            f"SELECT groupUniqArrayArray(arrayIntersect({_SUBJECTS[table]}, {{held:Array(UInt64)}})) FROM {table} WHERE {condition}",
+            parameters={"org": person.org, "refs": _refs_in(client, table, person), "held": held},
+        ).result_rows
+        found.update(int(ref) for ref in rows[0][0])
+    return found
 
 
 def clear_old_files(client: Client, tables: Iterable[str], deadline: float) -> bool:

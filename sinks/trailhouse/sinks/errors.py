@@ -73,13 +73,17 @@ class WrongPepper(SinkError):
 
 
 class Held(SinkError):
-    """The legal hold `hold_id` covers what was to be deleted; nothing was changed."""
+    """The legal hold `hold_id` covers what was to be deleted; nothing was changed.
+
+    `is_beside`: it covers somebody else, of whom the same rows speak.
+    """
 
     exit_code = 4
 
-    def __init__(self, hold_id: str, reason: str) -> None:
+    def __init__(self, hold_id: str, reason: str, *, is_beside: bool = False) -> None:
+        also = ", for the same rows speak of somebody it covers" if is_beside else ""
         super().__init__(
-            f"legal hold {hold_id} forbids it: {reason}",
+            f"legal hold {hold_id} forbids it{also}: {reason}",
             f"once it may end: trailhouse hold release {hold_id} --reason '…'",
         )
         self.hold_id = hold_id
