@@ -154,9 +154,11 @@ def test_a_search_that_finds_nothing_ends(settled: tuple[Client, list[Any]]) -> 
     """A page may be empty and not the last; the cursor has moved on."""
     client, _ = settled
     asked = filter_of({"action": "nothing"}, read_pii=True)
-    page = read_page(client, START, asked, limit=10, read_pii=True, places_at_once=5)
+    page = read_page(client, START, asked, limit=10, read_pii=True, places_at_once=5, patience_s=float("inf"))
     assert (list(page.lines), page.has_more) == ([], True)
     assert page.cursor.read == {("epoch-a", 0): 39}
+    page = read_page(client, START, asked, limit=10, read_pii=True, places_at_once=5, patience_s=0.0)
+    assert (page.has_more, page.cursor.read) == (True, {("epoch-a", 0): 4})
 
 
 def test_masked_pages_hold_no_people(settled: tuple[Client, list[Any]]) -> None:

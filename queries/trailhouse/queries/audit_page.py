@@ -6,6 +6,7 @@ a gap. So everything up to the last offset of a partition's batches is in `event
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,9 +19,11 @@ from trailhouse.queries.audit_read import source
 from trailhouse.queries.store import our_errors
 from trailhouse.sinks.clickhouse import Client
 
-#: Places looked at in one go where a filter may let few of them through, and how often before a page ends unfilled.
+#: Places looked at in one go where a filter may let few of them through, and how often and how long
+#: before a page ends unfilled.
 PLACES_AT_ONCE: Final = 50_000
 ROUNDS: Final = 8
+PATIENCE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ def read_page(  # noqa: PLR0913 - each is part of the question
     is_csv: bool = False,
     collected: str = "1",
     places_at_once: int = PLACES_AT_ONCE,
+    patience_s: float = PATIENCE_S,
 ) -> Page:
     """At most `limit` events after `cursor`. A page may hold fewer, even none, and still have more after it.
 
@@ -58,9 +62,10 @@ def read_page(  # noqa: PLR0913 - each is part of the question
     """
     line = (csv_line if is_csv else json_line)(EVENT, read_pii=read_pii)
     marks, lines = read_marks(client), list[str]()
-    for _ in range(ROUNDS):
+    deadline = time.monotonic() + patience_s
+    for number in range(ROUNDS):
         left = cursor.left(marks)
-        if not left or len(lines) == limit:
+        if not left or len(lines) == limit or (number and time.monotonic() > deadline):
             break
         room = limit - len(lines)
         last = _nth_place(client, cursor.org, left, room if wanted.is_open else places_at_once)
@@ -112,7 +117,7 @@ def _rows(  # noqa: PLR0913 - as `read_page`
     at_place, _ = _within(left, last, "event.")
     sql = (
         f"SELECT event.epoch, event.partition, event.offset, {line}"
-        f" FROM {source(rows, read_pii=read_pii)}"
+        f" FROM {source(rows, read_pii=read_pii, is_key=True)}"
         f" WHERE ({at_place}) AND {collected} AND {wanted.sql}"
         " ORDER BY event.epoch, event.partition, event.offset LIMIT {limit:UInt32}"
     )

@@ -163,15 +163,18 @@ def _sql(values: str, selection: Selection, rows: str) -> str:
     )
 
 
-def source(rows: str, *, read_pii: bool) -> str:
+def source(rows: str, *, read_pii: bool, is_key: bool = False) -> str:
     """The rows of `events` (`event`) that meet the condition `rows`, each with its `pii` for those who may see people.
 
-    Personal data belong to one record, not to an event id: of two records in conflict each has its own.
+    Personal data belong to one record, not to an event id: of two records in conflict each has its own. `is_key`: the
+    condition is about the table's key alone, so all copies of an event meet it or none; then it is checked before the
+    copies are compared, and only what meets it is read whole.
     """
-    events = f"(SELECT * FROM events FINAL WHERE {rows}) AS event"
+    when = "PREWHERE" if is_key else "WHERE"
+    events = f"(SELECT * FROM events FINAL {when} {rows}) AS event"
     if not read_pii:
         return events
-    people = f"(SELECT event_id, ver, pii FROM event_pii FINAL WHERE {rows}) AS person"
+    people = f"(SELECT event_id, ver, pii FROM event_pii FINAL {when} {rows}) AS person"
     return f"{events} LEFT JOIN {people} ON person.event_id = event.event_id AND person.ver = event.ver"
 
 
