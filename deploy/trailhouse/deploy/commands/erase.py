@@ -77,7 +77,7 @@ def erase(  # noqa: PLR0913 - each argument is an option
     if format is Format.JSON:
         print_json(described(person, done, copies))
     else:
-        print_erasure(person, done, copies)
+        print_erasure(person, done, copies, is_dry_run=dry_run)
     if dry_run:
         say("nothing was deleted: this was a dry run")
     elif done.has_old_files:
@@ -100,11 +100,14 @@ def keys_of(session: Session, person: Person) -> list[str]:
     ]
 
 
-def print_erasure(person: Person, done: Erasure, copies: list[Remainder]) -> None:
+def print_erasure(person: Person, done: Erasure, copies: list[Remainder], *, is_dry_run: bool) -> None:
     """Identities, rows by table, copies with their ends."""
     print_table(("identity",), [[each] for each in person.identities])
     print()
-    print_table(("table", "rows"), [[table, f"{rows:,}"] for table, rows in done.rows.items()])
+    print_table(
+        ("table", "rows to delete" if is_dry_run else "rows deleted"),
+        [[table, f"{rows:,}"] for table, rows in done.rows.items()],
+    )
     print()
     print_table(
         ("copies in", "gone by", "what"),

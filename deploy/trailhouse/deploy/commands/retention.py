@@ -38,7 +38,9 @@ def set_days(
         policy = check_policy(Policy(org, data_class, days, session.operator))
         session.record("retention:update", org, data_class=data_class, days=days)
         set_policy(session.client, policy)
-    say("set; see what goes: trailhouse retention plan")
+    whose = "every organisation without days of its own" if org == "*" else org
+    kept = f"{days} full days" if days else "for ever"
+    say(f"{data_class} of {whose}: kept {kept}; see what goes: trailhouse retention plan")
 
 
 @app.command()
