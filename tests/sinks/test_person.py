@@ -12,7 +12,7 @@ from tests.sinks.people import ANNA, ANNA_ACTS, ANNA_ID, BOB, OLD_ANNA, PSEUDONY
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.sinks.clickhouse import Client, connect, insert_lines
-from trailhouse.sinks.errors import AmbiguousPerson, PersonUnknown, WrongPepper
+from trailhouse.sinks.errors import AliasFound, AmbiguousPerson, PersonUnknown, WrongPepper
 from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.person import Person, find_person
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -34,8 +34,10 @@ def people(clickhouse_server: LocalClickHouse | ContainerClickHouse) -> Iterator
     server.close()
 
 
-def found(client: Client, *names: str, org: str = "acme", is_exact: bool = False) -> Person:
-    return find_person(client, PSEUDONYMS, org, names, is_exact=is_exact)
+def found(
+    client: Client, *names: str, org: str = "acme", is_exact: bool = False, with_aliases: bool = False
+) -> Person:
+    return find_person(client, PSEUDONYMS, org, names, is_exact=is_exact, with_aliases=with_aliases)
 
 
 def test_one_person_by_any_of_their_names(people: Client) -> None:
@@ -62,15 +64,22 @@ def test_one_who_never_acted(people: Client) -> None:
     assert found(people, "eve@example.org").identities == ("eve@example.org",)
 
 
-def test_an_alias_of_the_roster_is_the_same_person(database: Client) -> None:
-    """Somebody said so: from either id the other is found, and their addresses; it needs no naming."""
+def test_an_alias_of_the_roster_is_the_same_person_where_whoever_asks_says_so(database: Client) -> None:
+    """From either id the other is found, and their addresses: told and refused, unless it is named or wanted."""
     store(database)
     alias = event(
         20, **BOB, action="roster:alias", user_asset="anna-old", attributes={"alias_of_user": ANNA_ID}
     )
     insert_lines(database, "landing", enriched([alias], start=50))
-    for name in ("anna-old", ANNA):
-        assert {"anna-old", ANNA_ID, ANNA.lower()} <= set(found(database, name).identities)
+    everything = {"anna-old", ANNA_ID, ANNA.lower()}
+    for name, other in (("anna-old", ANNA_ID), (ANNA, "anna-old")):
+        with pytest.raises(AliasFound, match="a roster calls 1 ids the same person") as error:
+            found(database, name)
+        assert error.value.ids == (other,)
+        assert "--with-aliases" in error.value.hint
+        assert everything <= set(found(database, name, with_aliases=True).identities)
+    assert everything <= set(found(database, "anna-old", ANNA_ID).identities)
+    assert found(database, "anna-old", is_exact=True).identities == ("anna-old",)
 
 
 def test_one_who_acted_upon_thousands(database: Client) -> None:

@@ -35,14 +35,18 @@ class Session:
 
         return Pseudonyms(pepper_of(self.stack, os.environ))
 
-    def find(self, org: str, names: list[str], *, is_exact: bool = False) -> Person:
-        """The person meant; where the names lead to several ids, says them to the operator, and raises."""
+    def find(
+        self, org: str, names: list[str], *, is_exact: bool = False, with_aliases: bool = False
+    ) -> Person:
+        """The person meant; where the names lead to ids nobody named, says them to the operator, and raises."""
         from trailhouse.deploy.options import say  # noqa: PLC0415 - keeps the command line quick
         from trailhouse.sinks.errors import AmbiguousPerson  # noqa: PLC0415
         from trailhouse.sinks.person import find_person  # noqa: PLC0415
 
         try:
-            return find_person(self.client, self.pseudonyms(), org, names, is_exact=is_exact)
+            return find_person(
+                self.client, self.pseudonyms(), org, names, is_exact=is_exact, with_aliases=with_aliases
+            )
         except AmbiguousPerson as error:
             for each in error.ids:
                 say(each)

@@ -5,6 +5,7 @@ SinkError
 ├── ConflictRefused    an event is in no conflict that could be settled
 ├── RangeRefused       a range of raw offsets cannot be accepted as lost
 ├── PersonUnknown      no table has a row of that person
+├── AliasFound         a roster calls ids that nobody named the same person
 ├── AmbiguousPerson    the names lead to ids that nobody named
 ├── WrongPepper        the pepper at hand is not the one the stream uses
 ├── Held               a legal hold covers what was to be deleted
@@ -61,6 +62,15 @@ class AmbiguousPerson(SinkError):
             "name every id that is this person (--user once each), or take only what is named with --exact",
         )
         self.ids = tuple(ids)
+
+
+class AliasFound(AmbiguousPerson):
+    """A roster says that `ids`, which nobody named, are the same person; whoever writes events may have said it."""
+
+    def __init__(self, org: str, ids: Sequence[str]) -> None:
+        super().__init__(org, ids)
+        self.args = (f"in {org} a roster calls {len(ids)} ids the same person that were not named",)
+        self.hint = "where they are: take them, too, with --with-aliases, or name each with --user; where not: --exact"
 
 
 class WrongPepper(SinkError):

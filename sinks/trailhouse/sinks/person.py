@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from trailhouse.sinks.clickhouse import Client
-from trailhouse.sinks.errors import AmbiguousPerson, PersonUnknown, WrongPepper
+from trailhouse.sinks.errors import AliasFound, AmbiguousPerson, PersonUnknown, WrongPepper
 from trailhouse.stream.persons import Pseudonyms, email_identity
 
 #: Pairs of id and address that one person may have; who has more is several.
@@ -78,18 +78,24 @@ SELECT
 """
 
 
-def find_person(
-    client: Client, pseudonyms: Pseudonyms, org: str, names: Sequence[str], *, is_exact: bool = False
+def find_person(  # noqa: PLR0913 - who asks, of whom, and how far to follow
+    client: Client,
+    pseudonyms: Pseudonyms,
+    org: str,
+    names: Sequence[str],
+    *,
+    is_exact: bool = False,
+    with_aliases: bool = False,
 ) -> Person:
     """The person called each of `names` (ids or addresses) in `org`; `is_exact` = under these names and no others.
 
     Raises `WrongPepper` when the directory was made with another, `AmbiguousPerson` when the names lead to ids nobody
-    named, `PersonUnknown` when no table has a row of theirs.
+    named, `AliasFound` when a roster's alias does (`with_aliases` takes those as named), `PersonUnknown` when no table has a row of theirs.
     """
     check_pepper(client, pseudonyms, org)
     identities = _forms(names)
     if not is_exact:
-        identities = _follow(client, pseudonyms, org, identities)
+        identities = _follow(client, pseudonyms, org, identities, with_aliases=with_aliases)
     refs = _refs(pseudonyms, org, identities)
     if not int(client.query(_KNOWN, parameters={"org": org, "refs": refs}).result_rows[0][0]):
         raise PersonUnknown(org, len(names))
@@ -106,13 +112,17 @@ def check_pepper(client: Client, pseudonyms: Pseudonyms, org: str) -> None:
         raise WrongPepper
 
 
-def _follow(client: Client, pseudonyms: Pseudonyms, org: str, names: set[str]) -> set[str]:
+def _follow(
+    client: Client, pseudonyms: Pseudonyms, org: str, names: set[str], *, with_aliases: bool
+) -> set[str]:
     """Everything the names lead to: from an address to its one id, from an id to all its addresses and aliases."""
     named, identities = set(names), set(names)
     for _ in range(ROUNDS_MAX):
         refs = _refs(pseudonyms, org, identities)
         asked = {"org": org, "refs": refs, "texts": sorted(identities)}
         aliases = {str(each) for row in client.query(_ALIASES, parameters=asked).result_rows for each in row}
+        if (others := aliases - identities - {""}) and not with_aliases:
+            raise AliasFound(org, sorted(others))
         named |= _forms(aliases)
         rows = client.query(_PAIRS, parameters=asked)
         pairs = {(str(row[0]), str(row[1])) for row in rows.result_rows} - {("", "")}

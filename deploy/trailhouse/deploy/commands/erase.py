@@ -29,6 +29,14 @@ ExactOption = Annotated[
     ),
 ]
 
+AliasesOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-aliases",
+        help="Also under the ids that a roster calls the same person; without, they stop it.",
+    ),
+]
+
 
 def erase(  # noqa: PLR0913 - each argument is an option
     *,
@@ -38,6 +46,7 @@ def erase(  # noqa: PLR0913 - each argument is an option
         str, typer.Option(help="Why; kept with the erasure for ever. A ticket, not a name.")
     ] = "",
     exact: ExactOption = False,
+    with_aliases: AliasesOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")
     ] = False,
@@ -60,7 +69,7 @@ def erase(  # noqa: PLR0913 - each argument is an option
 
     with operator_session(data) as session:
         keeping = read_keeping(session.stack.kafka)
-        person = session.find(org, user, is_exact=exact)
+        person = session.find(org, user, is_exact=exact, with_aliases=with_aliases)
         done = plan_erasure(session.client, person)
         if not dry_run:
             session.record(

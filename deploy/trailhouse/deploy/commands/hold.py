@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trailhouse.deploy.commands.erase import ExactOption, OrgOption
+from trailhouse.deploy.commands.erase import AliasesOption, ExactOption, OrgOption
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; kept for ever. A cas
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913 - each argument is an option
     *,
     org: OrgOption,
     user: Annotated[
@@ -28,6 +28,7 @@ def add(
     ] = None,
     reason: Reason,
     exact: ExactOption = False,
+    with_aliases: AliasesOption = False,
     data: Data = None,
 ) -> None:
     """Place a legal hold on an organisation, or on one person in it; prints its id.
@@ -39,7 +40,7 @@ def add(
 
     _demand(reason)
     with operator_session(data) as session:
-        refs = session.find(org, user, is_exact=exact).refs if user else ()
+        refs = session.find(org, user, is_exact=exact, with_aliases=with_aliases).refs if user else ()
         session.record("hold:create", org, persons=len(refs), reason=reason.strip())
         hold = place(session.client, org, refs, reason=reason.strip(), placed_by=session.operator)
     print(hold.hold_id)
