@@ -62,6 +62,21 @@ def test_pages_follow_one_another(log: Any) -> None:
     assert (again["events"], again["cursor"], again["has_more"]) == ([], answer["cursor"], False)
 
 
+def test_no_two_events_have_one_place(log: Any) -> None:
+    """Two events of different days may have come with one id; by their places both are there, each once."""
+    api, events, key = log
+    forged = events[0] | {"occurred_at": "2026-01-01T00:00:00.000Z"}
+    partition = uuid.uuid4().int % 60_000
+    store(api.client, [forged], partition=partition)
+    settle(api.client, 0, partition=partition)
+    for form, named in (("json", {}), ("csv", {"format": "csv"})):
+        answer = read(api, key, **named)
+        rows = answer.json()["events"] if form == "json" else list(csv.DictReader(io.StringIO(answer.text)))
+        assert len({row["place"] for row in rows}) == len(rows) == len(events) + 1
+        assert len({row["event_id"] for row in rows}) == len(events)
+    assert f"epoch-a:{partition}:0" in {row["place"] for row in rows}
+
+
 def test_now_begins_behind_what_there_is(log: Any) -> None:
     """For whoever wants no history."""
     api, _, key = log

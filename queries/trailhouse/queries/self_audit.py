@@ -5,6 +5,7 @@ They are ordinary events on the raw topic, with `source` "trailhouse", in the or
 them; where nothing can keep one, what it would tell of does not happen (`NotRecorded`). They cannot loop: recording
 reads nothing, each request is one event, whatever it reads, and sending events to the collector is none.
 
+Their ids are UUIDs of version 8, which the collector takes from nobody, so no sender can claim one for another event.
 Who writes to the raw topic by himself could write such events too; the collector takes none that say they are ours.
 """
 
@@ -22,7 +23,7 @@ from typing import Final, Self
 
 from trailhouse.producers.client import AuditProducer
 from trailhouse.producers.errors import AuditError, DeliveryFailed, SettingsError
-from trailhouse.producers.event import ORG_ID, ActorType, Outcome, Scalar
+from trailhouse.producers.event import ORG_ID, ActorType, Outcome, Scalar, mint_id
 from trailhouse.producers.settings import BufferSettings, KafkaSettings, SendingSettings
 from trailhouse.queries.errors import NotRecorded
 from trailhouse.queries.key import Key
@@ -36,6 +37,8 @@ CLOSE_S: Final = 2.0
 REFUSALS_IN_FULL: Final = 10
 REFUSALS_WINDOW_S: Final = 600.0
 REFUSED_ORGS_MAX: Final = 16
+_VERSION_AT: Final = 14  # of a UUID as text
+_OWN_VERSION: Final = "8"
 log = logging.getLogger(__name__)
 
 
@@ -114,6 +117,7 @@ class SelfAudit:
         try:
             return self.open().emit(
                 action,
+                event_id=own_id(),
                 org_id=org if org and ORG_ID.fullmatch(org) else INSTALLATION,
                 actor_type=who.actor_type,
                 actor_user_id=who.username or None,
@@ -178,6 +182,17 @@ class Refusals:
         times, rest = divmod(count, REFUSALS_IN_FULL)
         is_told = count <= REFUSALS_IN_FULL or (not rest and times & (times - 1) == 0)
         return count if is_told else 0
+
+
+def own_id() -> str:
+    """An id for a record of ours: as any new event's, with version 8 (RFC 9562: of one's own making) in place of 7."""
+    minted = mint_id()
+    return minted[:_VERSION_AT] + _OWN_VERSION + minted[_VERSION_AT + 1 :]
+
+
+def is_own(event_id: str) -> bool:
+    """Whether an id, in the contract's spelling, is of the kind that is kept for our records."""
+    return event_id[_VERSION_AT] == _OWN_VERSION
 
 
 def open_self_audit(
