@@ -49,8 +49,9 @@ class Access:
     """Finds the key of a request. For the event loop's thread; only reading the keys anew takes another.
 
     A wrong secret for a key that exists counts against that key and the sender's address together, anything else
-    against the address. So whoever guesses is locked out, and good keys that come from the same address, a proxy's
-    for instance, go on being good. Keys that are revoked or expired are refused, but nobody guessed them.
+    against the address. Locking out saves the work of answering guesses; it never keeps out a right secret, or anybody
+    behind the same proxy could lock out a key whose id they know. Nobody guesses 256 random bits meanwhile. Keys that
+    are revoked or expired are refused, but nobody guessed them.
     """
 
     def __init__(
@@ -100,11 +101,11 @@ class Access:
         return key
 
     def _check(self, key: Key | None, username: str | None, text: str, address: str) -> Key:
-        subject = address if key is None else (address, key.key_id)
-        if (wait_s := self._lockout.locked_for(subject)) > 0:
-            self._metrics.key_checks.labels("locked").inc()
-            raise LockedOut(wait_s)
         if not is_match(key, text):
+            subject = address if key is None else (address, key.key_id)
+            if (wait_s := self._lockout.locked_for(subject)) > 0:
+                self._metrics.key_checks.labels("locked").inc()
+                raise LockedOut(wait_s)
             self._metrics.key_checks.labels("wrong").inc()
             if self._lockout.fail(subject):
                 # No address: it may be a person's.
