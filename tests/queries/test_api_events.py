@@ -185,6 +185,13 @@ def test_what_cannot_be_read_is_refused_whole(
     assert topic.read() == []
 
 
+def test_a_query_parameter_is_refused(client: httpx.Client, topic: Topic) -> None:
+    """`?org=globex` passed over would put events where nobody meant them."""
+    body = problem(client.post(PATH, params={"org": "globex"}, json=GOOD), 400)
+    assert (body["parameter"], body["hint"]) == ("org", "it takes none")
+    assert topic.read() == []
+
+
 def test_a_body_without_a_length_has_the_same_limit(client: httpx.Client) -> None:
     """It is counted as it comes: a stream of valid JSON is refused where it passes the limit."""
     chunks = iter([*[b" " * (1 << 16)] * 32, json.dumps(GOOD).encode()])

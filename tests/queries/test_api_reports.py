@@ -122,10 +122,11 @@ def test_a_parameter_the_report_does_not_take_is_named(api: httpx.Client, name: 
 
 
 def test_the_organisation_is_needed_where_there_are_several(api: httpx.Client) -> None:
-    """And they are named, to those who may read them."""
+    """Which there are is told to who brings a key, not to anybody who asks."""
     body = problem(api.get("/api/v1/reports/active_users?last=30d"), 400)
     assert body["parameter"] == "org"
-    assert str(body["detail"]).startswith("org is needed: there are several: acme, beta")
+    assert body["detail"] == "org is needed"
+    assert "acme" not in str(body)
 
 
 def test_zero_comes_with_a_note(api: httpx.Client) -> None:
@@ -134,9 +135,7 @@ def test_zero_comes_with_a_note(api: httpx.Client) -> None:
     assert api.get(path, params=WINDOW).json()["note"] is None
     answer = api.get(path, params=WINDOW | {"org": "nosuch"}).json()
     assert answer["rows"] == [{"active_users": 0}]
-    assert answer["note"].startswith(
-        "no event of organisation 'nosuch' is stored; organisations with events: acme"
-    )
+    assert answer["note"] == "no event of organisation 'nosuch' is stored"
 
 
 def test_openapi_describes_each_report(api: httpx.Client) -> None:

@@ -86,13 +86,15 @@ def test_scopes_allow_what_they_say_and_admin_all() -> None:
 def test_a_caller_has_the_rights_of_the_key() -> None:
     """Its organisations, persons only with read_pii, the installation only as admin of every organisation."""
     key, _ = new_key("demo", ["acme", "beta"], [Scope.REPORTS_READ], now=NOW)
-    assert key.caller == Caller(orgs=frozenset({"acme", "beta"}), read_pii=False, is_instance=False)
+    assert key.caller == Caller(
+        orgs=frozenset({"acme", "beta"}), read_pii=False, is_instance=False, is_known=True
+    )
     key, _ = new_key("demo", ["acme"], [Scope.REPORTS_READ, Scope.AUDIT_READ_PII], now=NOW)
-    assert key.caller == Caller(orgs=frozenset({"acme"}), read_pii=True, is_instance=False)
+    assert key.caller == Caller(orgs=frozenset({"acme"}), read_pii=True, is_instance=False, is_known=True)
     key, _ = new_key("demo", ["acme"], [Scope.ADMIN], now=NOW)
     assert not key.caller.is_instance
     key, _ = new_key("demo", ["*"], [Scope.REPORTS_READ], now=NOW)
-    assert key.caller == Caller(orgs=None, read_pii=False, is_instance=False)
+    assert key.caller == Caller(orgs=None, read_pii=False, is_instance=False, is_known=True)
     key, _ = new_key("demo", ["*"], [Scope.ADMIN], now=NOW)
     assert key.caller == Caller.operator()
 

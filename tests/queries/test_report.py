@@ -94,7 +94,7 @@ def test_the_packaged_reports() -> None:
         "rejected_by_reason": "reason,records,org",
         "users_active_over_time": "day,active_users",
         "weekly_active_users": "week,active_users",
-        "who_read_what": "who,key,action,what,outcome,times,last",
+        "who_read_what": "who,key,action,what,persons_shown,outcome,times,last",
     }
 
 

@@ -46,7 +46,8 @@ def test_the_log_of_the_log(database: Client) -> None:
         audit.record(
             "analytics:read", "acme", Who.of_key(ann), details={"report": "active_users", "rows": rows}
         )
-    audit.record("export:create", "acme", Who.of_key(ann), details={"log": "audit_logs"})
+    audit.record("export:create", "acme", Who.of_key(ann), details={"log": "audit_logs", "pii_shown": True})
+    audit.record("audit:read", "acme", Who.of_key(ann), details={"log": "events", "pii_shown": False})
     audit.refuse(Who.of_key(bob), "org", {"path": "/api/v1/events", "asked_org": "beta"})
     audit.refuse(Who.guessing(bob, "192.0.2.7"), "key", {"path": "/api/v1/events"})
     audit.record("analytics:read", "beta", Who.of_key(bob), details={"report": "active_users"})
@@ -60,20 +61,27 @@ def test_the_log_of_the_log(database: Client) -> None:
     def minute(number: int) -> datetime:
         return day + timedelta(minutes=number)
 
-    shown = Caller(orgs=frozenset({"acme"}), read_pii=True)
+    shown = Caller(orgs=frozenset({"acme"}), read_pii=True, is_known=True)
     assert ask(database, shown) == [
-        ("", bob.key_id, "access:denied", "/api/v1/events", "denied", 1, minute(4)),
-        ("bob", bob.key_id, "access:denied", "/api/v1/events", "denied", 1, minute(3)),
-        ("ann@example.org", ann.key_id, "export:create", "audit_logs", "success", 1, minute(2)),
-        ("ann@example.org", ann.key_id, "analytics:read", "active_users", "success", 2, minute(1)),
+        ("", bob.key_id, "access:denied", "/api/v1/events", "", "denied", 1, minute(5)),
+        ("bob", bob.key_id, "access:denied", "/api/v1/events", "", "denied", 1, minute(4)),
+        ("ann@example.org", ann.key_id, "audit:read", "events", "false", "success", 1, minute(3)),
+        ("ann@example.org", ann.key_id, "export:create", "audit_logs", "true", "success", 1, minute(2)),
+        ("ann@example.org", ann.key_id, "analytics:read", "active_users", "", "success", 2, minute(1)),
     ]
     masked = ask(database, Caller(orgs=frozenset({"acme"})))
-    assert [row[1:] for row in masked] == [row[1:] for row in ask(database, shown)]
-    assert [row[0][:2] for row in masked] == ["", "u_", "u_", "u_"]
+    assert [row[2:] for row in masked] == [row[2:] for row in ask(database, shown)]
+    assert [row[0][:2] for row in masked] == ["", "u_", "u_", "u_", "u_"]
+    # Ids of keys are for guessing at: nobody sees them without a key of their own and the right to see people.
+    strangers = (Caller(frozenset({"acme"}), read_pii=True), Caller(frozenset({"acme"}), is_known=True))
+    for caller in strangers:
+        assert {row[1] for row in ask(database, caller)} == {""}
     assert ask(database, shown, limit="1") == ask(database, shown)[:1]
     ((who, *rest),) = ask(database, Caller.operator(), INSTALLATION)
     assert who.startswith("operator:")
-    assert rest == ["", "key:create", "1f2e", "success", 1, minute(6)]
+    assert rest == ["", "key:create", "1f2e", "", "success", 1, minute(7)]
+    ((_, *rest),) = ask(database, Caller(orgs=None), INSTALLATION)
+    assert rest == ["", "key:create", "", "", "success", 1, minute(7)]
 
 
 def test_being_recorded_makes_nobody_active(database: Client) -> None:

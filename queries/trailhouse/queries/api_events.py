@@ -24,7 +24,14 @@ from trailhouse.queries.api_events_openapi import DESCRIPTION, PARAMETERS, REQUE
 from trailhouse.queries.api_problems import problem
 from trailhouse.queries.batch_text import gunzip, items
 from trailhouse.queries.collector import EVENT, ORG, Batch, Refusal, collect, counts
-from trailhouse.queries.errors import BadBody, BodyTooLarge, BodyTooSlow, KafkaUnavailable, UnknownMedia
+from trailhouse.queries.errors import (
+    BadBody,
+    BodyTooLarge,
+    BodyTooSlow,
+    KafkaUnavailable,
+    UnknownMedia,
+    UnknownParameter,
+)
 from trailhouse.queries.intake import Intake
 from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.metrics import ApiMetrics
@@ -76,6 +83,9 @@ class Collector:
     async def post(self, request: Request) -> Response:
         """Answer one request; raises `QueryError`."""
         key = await self._access.key(request, Scope.EVENTS_WRITE)
+        for name in request.query_params:
+            # Who writes `?org=` means another organisation than the events would go to.
+            raise UnknownParameter("the collector", name, ())
         shape = shape_of(request, self._settings.events_body_bytes)
         with self._allowance.hold(key.key_id) as holding:
             try:

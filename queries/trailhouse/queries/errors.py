@@ -104,18 +104,23 @@ class UnknownParameter(BadParameter):
         super().__init__(name, None, "")
 
     def _words(self, prefix: str) -> tuple[str, str]:
-        taken = ", ".join(prefix + each for each in self.known)
+        taken = ", ".join(prefix + each for each in self.known) or "none"
         return f"{self.report} takes no parameter {prefix}{self.name}", f"it takes {taken}"
 
 
 class OrgNeeded(BadParameter):
-    """No organisation is named, and the caller may read `orgs`: none, or more than one; `or_else` = what else will do."""
+    """No organisation is named, and the caller may read `orgs`: none, or more than one; `or_else` = what else will do.
 
-    def __init__(self, orgs: Sequence[str], or_else: str = "") -> None:
-        self.orgs, self.or_else = tuple(orgs), or_else
+    `orgs` None = the caller is not told which there are.
+    """
+
+    def __init__(self, orgs: Sequence[str] | None, or_else: str = "") -> None:
+        self.orgs, self.or_else = None if orgs is None else tuple(orgs), or_else
         super().__init__("org", None, "")
 
     def _words(self, prefix: str) -> tuple[str, str]:
+        if self.orgs is None:
+            return f"{prefix}org is needed", "name one; with an API key you are told yours"
         if not self.orgs:
             return f"{prefix}org is needed: no organisation has a stored event yet", ""
         some = ", ".join(self.orgs[:10]) + (" …" if len(self.orgs) > 10 else "")

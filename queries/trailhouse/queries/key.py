@@ -80,6 +80,7 @@ class Key:
             read_pii=self.allows(Scope.AUDIT_READ_PII),
             is_instance=self.orgs is None and Scope.ADMIN in self.scopes,
             default_org=self.default_org,
+            is_known=True,
         )
 
 

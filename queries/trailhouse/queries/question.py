@@ -59,6 +59,7 @@ class Question:
             "ranges": list(self.period.ranges),
             "read_pii": self.caller.read_pii,
             "is_instance": self.org == INSTANCE,
+            "is_known": self.caller.is_known,
             **self.own,
         }
 
@@ -106,7 +107,7 @@ def org_of(asked: str | None, caller: Caller, store: Store) -> str:
         return caller.default_org
     orgs = sorted(caller.orgs) if caller.orgs is not None else store.orgs()
     if len(orgs) != 1:
-        raise OrgNeeded(orgs)
+        raise OrgNeeded(orgs if caller.is_known else None)
     return orgs[0]
 
 

@@ -11,9 +11,10 @@ parameters:
   limit: {type: UInt32, default: 100, minimum: 1, maximum: 100000, text: 'rows at most'}
 columns:
   who: {type: text, unit: identity, text: 'user name of the key, `operator:` and user name of the machine; `u_` and 16 hex digits for callers who may not read personal data; empty for nobody known'}
-  key: {type: text, unit: key, text: 'id of the API key that was used or guessed at; empty without one'}
+  key: {type: text, unit: key, text: 'id of the API key that was used or guessed at; empty without one, and for callers without a key or who may not read personal data'}
   action: {type: text, unit: action, text: 'what was done'}
   what: {type: text, unit: name, text: 'the report, log, path, key, place, event, person or hold it was about, where the record has one'}
+  persons_shown: {type: text, unit: word, text: '`true` or `false` where the record says whether persons were shown'}
   outcome: {type: text, unit: outcome, text: '`success`, or `denied`'}
   times: {type: integer, unit: events, text: 'how often it was recorded'}
   last: {type: time, unit: RFC 3339 in the time zone asked for, text: 'when last'}
@@ -23,6 +24,7 @@ SELECT
   key,
   action,
   what,
+  persons_shown,
   outcome,
   times,
   last
@@ -30,12 +32,14 @@ FROM (
   SELECT
     user_ref,
     concat('u_', lower(leftPad(hex(user_ref), 16, '0'))) AS masked,
-    attributes['key_id'] AS key,
+    {read_pii:Bool} AND {is_known:Bool} AS knows_keys,
+    if(knows_keys, attributes['key_id'], '') AS key,
     action,
     arrayFirst(
       name -> name != '',
-      [attributes['report'], attributes['log'], attributes['path'], attributes['made_key'], attributes['place'], attributes['event'], attributes['person'], attributes['hold']]
+      [attributes['report'], attributes['log'], attributes['path'], if(knows_keys, attributes['made_key'], ''), attributes['place'], attributes['event'], attributes['person'], attributes['hold']]
     ) AS what,
+    attributes['pii_shown'] AS persons_shown,
     outcome,
     count() AS times,
     max(occurred_at) AS last
@@ -49,10 +53,10 @@ FROM (
       instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
     )
-  GROUP BY user_ref, key, action, what, outcome
+  GROUP BY user_ref, key, action, what, persons_shown, outcome
 ) AS done
 LEFT JOIN (
   SELECT user_ref, max(identity) AS identity FROM users WHERE org_id = {org:String} GROUP BY user_ref
 ) AS directory USING (user_ref)
-ORDER BY last DESC, times DESC, if(identity = '', masked, identity) ASC, key ASC, action ASC, what ASC, outcome ASC
+ORDER BY last DESC, times DESC, if(identity = '', masked, identity) ASC, key ASC, action ASC, what ASC, persons_shown ASC, outcome ASC
 LIMIT {limit:UInt32}
