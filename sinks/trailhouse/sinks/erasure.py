@@ -16,7 +16,7 @@ from typing import Any, Final
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import ErasureIncomplete, Held
 from trailhouse.sinks.hold import Hold, holds, refuse_if_held
-from trailhouse.sinks.person import Person
+from trailhouse.sinks.person import PLAIN_AT, Person
 
 #: A partition no table has: dropping it makes the engine clear its old files now instead of within half a minute.
 NO_PARTITION: Final = "190001"
@@ -24,8 +24,13 @@ NO_PARTITION: Final = "190001"
 TABLES: Final[Mapping[str, str]] = {
     "event_pii": "org_id = {org:String} AND (hasAny(subject_refs, {refs:Array(UInt64)}) OR has({refs:Array(UInt64)}, user_ref))",
     "users": "org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref)",
-    "directory": "org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref)",
+    # Also what a roster said of others: that they are the same person as this one.
+    "directory": "org_id = {org:String} AND (has({refs:Array(UInt64)}, user_ref) OR (fact = 'alias' AND has({aliases:Array(UInt64)}, user_ref)))",
 }
+_ALIASES: Final = (
+    "SELECT DISTINCT user_ref FROM directory "
+    "WHERE org_id = {org:String} AND fact = 'alias' AND has({identities:Array(String)}, said.3)"
+)
 
 # Of which persons the rows of a table speak.
 _SUBJECTS: Final[Mapping[str, str]] = {
@@ -36,19 +41,19 @@ _SUBJECTS: Final[Mapping[str, str]] = {
 
 # Others whose name or id holds an address of the person: their row goes too, and comes back without it.
 _NAMESAKES: Final[Mapping[str, str]] = {
-    "users": """
+    "users": f"""
 SELECT DISTINCT user_ref FROM users
-WHERE org_id = {org:String} AND arrayExists(
-  address -> positionCaseInsensitiveUTF8(identity, address) > 0
-    OR positionCaseInsensitiveUTF8(finalizeAggregation(email), address) > 0
-    OR positionCaseInsensitiveUTF8(finalizeAggregation(name), address) > 0,
-  {addresses:Array(String)}
+WHERE org_id = {{org:String}} AND arrayExists(
+  address -> positionCaseInsensitiveUTF8({PLAIN_AT.format(text="identity")}, address) > 0
+    OR positionCaseInsensitiveUTF8({PLAIN_AT.format(text="finalizeAggregation(email)")}, address) > 0
+    OR positionCaseInsensitiveUTF8({PLAIN_AT.format(text="finalizeAggregation(name)")}, address) > 0,
+  {{addresses:Array(String)}}
 )
 """,
-    "directory": """
+    "directory": f"""
 SELECT DISTINCT user_ref FROM directory
-WHERE org_id = {org:String} AND user_ref != 0
-  AND arrayExists(address -> positionCaseInsensitiveUTF8(said.3, address) > 0, {addresses:Array(String)})
+WHERE org_id = {{org:String}} AND user_ref != 0
+  AND arrayExists(address -> positionCaseInsensitiveUTF8({PLAIN_AT.format(text="said.3")}, address) > 0, {{addresses:Array(String)}})
 """,
 }
 
@@ -116,7 +121,7 @@ def _held_beside(client: Client, person: Person, standing: Iterable[Hold]) -> se
     for table, condition in TABLES.items():
         rows = client.query(
             f"SELECT groupUniqArrayArray(arrayIntersect({_SUBJECTS[table]}, {{held:Array(UInt64)}})) FROM {table} WHERE {condition}",
-            parameters={"org": person.org, "refs": _refs_in(client, table, person), "held": held},
+            parameters=_asked(client, table, person) | {"held": held},
         ).result_rows
         found.update(int(ref) for ref in rows[0][0])
     return found
@@ -141,17 +146,26 @@ def _delete(client: Client, person: Person) -> None:
     for table, condition in TABLES.items():
         client.command(
             f"ALTER TABLE {table} DELETE WHERE {condition} SETTINGS mutations_sync = 2",
-            parameters={"org": person.org, "refs": _refs_in(client, table, person)},
+            parameters=_asked(client, table, person),
         )
 
 
 def _count(client: Client, person: Person) -> dict[str, int]:
     counts = {}
     for table, condition in TABLES.items():
-        asked = {"org": person.org, "refs": _refs_in(client, table, person)}
+        asked = _asked(client, table, person)
         rows = client.query(f"SELECT count() FROM {table} WHERE {condition}", parameters=asked).result_rows
         counts[table] = int(rows[0][0])
     return counts
+
+
+def _asked(client: Client, table: str, person: Person) -> dict[str, Any]:
+    """What the condition of `table` binds."""
+    aliases: list[int] = []
+    if table == "directory":
+        asked = {"org": person.org, "identities": list(person.identities)}
+        aliases = sorted(int(row[0]) for row in client.query(_ALIASES, parameters=asked).result_rows)
+    return {"org": person.org, "refs": _refs_in(client, table, person), "aliases": aliases}
 
 
 def _refs_in(client: Client, table: str, person: Person) -> list[int]:

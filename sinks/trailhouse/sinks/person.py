@@ -13,8 +13,16 @@ from typing import Final
 
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import AliasFound, AmbiguousPerson, PersonUnknown, WrongPepper
+from trailhouse.stream.addresses import AT
 from trailhouse.stream.persons import Pseudonyms, email_identity
 
+#: An SQL expression of a column's text with @ for whatever may stand for it (`trailhouse.stream.addresses`).
+PLAIN_AT: Final = "replaceRegexpAll({text}, '[@\uff20\ufe6b]|%(?:25)*40|&(?:#0*64|#[xX]0*40|commat);', '@')"
+# The address in a field that has a name, a scheme or a sign beside it.
+_INNER: Final = (
+    f"extract({PLAIN_AT.format(text='address')}, "
+    r"""'[^\s<>",;:()\[\]]+@[\pL\pN_.-]*[\pL\pN_-]')"""
+)
 #: Pairs of id and address that one person may have; who has more is several.
 PAIRS_MAX: Final = 1000
 ROUNDS_MAX: Final = 8
@@ -41,7 +49,11 @@ class Person:
 # Which address came with which id, in the directory and in what events say of actors and of those acted upon; only pairs
 # of which the id or the address is known already, or that came with a known ref.
 _PAIRS: Final = f"""
-WITH lowerUTF8(normalizeUTF8NFC(trimBoth(address))) AS plain_address, lowerUTF8(normalizeUTF8NFC(trimBoth(id))) AS plain_id
+WITH
+  lowerUTF8(normalizeUTF8NFC(trimBoth(address))) AS plain_address,
+  lowerUTF8(normalizeUTF8NFC({_INNER})) AS inner_address,
+  replaceRegexpOne(inner_address, '^[^\\pL\\pN]+', '') AS bare_address,
+  lowerUTF8(normalizeUTF8NFC(trimBoth(id))) AS plain_id
 SELECT DISTINCT id, address FROM (
   SELECT max(identity) AS id, argMaxIfMerge(email) AS address, user_ref AS ref FROM users
   WHERE org_id = {{org:String}} GROUP BY user_ref
@@ -57,6 +69,7 @@ SELECT DISTINCT id, address FROM (
   )
 )
 WHERE has({{refs:Array(UInt64)}}, ref) OR has({{texts:Array(String)}}, id) OR has({{texts:Array(String)}}, plain_address)
+  OR has({{texts:Array(String)}}, inner_address) OR has({{texts:Array(String)}}, bare_address)
   OR (position(id, '@') > 0 AND has({{texts:Array(String)}}, plain_id))
 ORDER BY id, address LIMIT {PAIRS_MAX}
 """
@@ -140,7 +153,7 @@ def _follow(
 def _forms(texts: Iterable[str]) -> set[str]:
     """Ids as they are; addresses also in the form in which they identify."""
     given = {each for each in texts if each}
-    return given | {email_identity(each) for each in given if "@" in each}
+    return given | {email_identity(each) for each in given if AT.search(each)}
 
 
 def _refs(pseudonyms: Pseudonyms, org: str, identities: Iterable[str]) -> list[int]:
