@@ -20,6 +20,7 @@ from tests.queries.test_api_audit import ADMINS, Served, served
 from trailhouse.queries.audit_cursor import Cursor
 from trailhouse.queries.key import Scope
 from trailhouse.queries.self_audit import INSTALLATION
+from trailhouse.sinks.conflicts import copies
 
 PATH = "/api/v1/events"
 
@@ -68,13 +69,19 @@ def test_no_two_events_have_one_place(log: Any) -> None:
     forged = events[0] | {"occurred_at": "2026-01-01T00:00:00.000Z"}
     partition = uuid.uuid4().int % 60_000
     store(api.client, [forged], partition=partition)
+    place = f"epoch-a/{partition}/0"
     settle(api.client, 0, partition=partition)
     for form, named in (("json", {}), ("csv", {"format": "csv"})):
         answer = read(api, key, **named)
         rows = answer.json()["events"] if form == "json" else list(csv.DictReader(io.StringIO(answer.text)))
         assert len({row["place"] for row in rows}) == len(rows) == len(events) + 1
         assert len({row["event_id"] for row in rows}) == len(events)
-    assert f"epoch-a:{partition}:0" in {row["place"] for row in rows}
+    (original,) = (
+        row["place"] for row in rows if row["event_id"] == forged["event_id"] and row["place"] != place
+    )
+    # What the sender made of one id shows, and which of the two was there first.
+    listed = [(each.place, each.kept) for each in copies(api.client) if each.org_id == api.org]
+    assert listed == [(original, True), (place, False)]
 
 
 def test_now_begins_behind_what_there_is(log: Any) -> None:

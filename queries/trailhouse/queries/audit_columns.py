@@ -153,5 +153,5 @@ EVENT: Final[tuple[Column, ...]] = (
     _as_is("tags", "toJSONString(event.tags)", "json"),
     _as_is("pii_tags", "toJSONString(event.pii_tags)", "json"),
     # The one name nobody can give twice: an id may come again with another event of another day.
-    _as_is("place", "concat(event.epoch, ':', toString(event.partition), ':', toString(event.offset))"),
+    _as_is("place", "concat(event.epoch, '/', toString(event.partition), '/', toString(event.offset))"),
 )
