@@ -66,6 +66,7 @@ def test_own_values() -> None:
         "user_email": "bob@example.org",
         "project_name": "moon",
         "attributes.note": "to ANN@example.org",
+        "attributes.link": "see **ann@example.org** or ?mail=ann%40example.org",
         "attributes.cc": "ann@example.org, bob@example.org",
         "changes": json.dumps({"mail": "bob@example.org"}),
     }
@@ -77,6 +78,7 @@ def test_own_values() -> None:
         "actor_email": "ann@example.org",
         "project_name": "moon",
         "attributes.note": "to ANN@example.org",
+        "attributes.link": pii["attributes.link"],
         "attributes.cc": OTHERS,
         "changes": OTHERS,
     }

@@ -82,6 +82,17 @@ def test_an_alias_of_the_roster_is_the_same_person_where_whoever_asks_says_so(da
     assert found(database, "anna-old", is_exact=True).identities == ("anna-old",)
 
 
+def test_an_address_with_a_name_beside_it_is_that_address(database: Client) -> None:
+    """From the id to the plain address that stands in its field, and back; a list of several is nobody's."""
+    odd = ["Olga Ott <Olga@acme.example>", "olga.ott\uff20acme.example", "x@acme.example, y@acme.example"]
+    events = [event(n, actor_user_id="o-17", actor_email=each) for n, each in enumerate(odd)]
+    insert_lines(database, "landing", enriched(events))
+    for name in ("o-17", "olga@acme.example", "olga.ott@acme.example"):
+        identities = set(found(database, name).identities)
+        assert identities >= {"o-17", "olga@acme.example", "olga.ott@acme.example"}
+        assert not identities & {"x@acme.example", "y@acme.example"}
+
+
 def test_one_who_acted_upon_thousands(database: Client) -> None:
     """Those others are nobody of hers, however many there are."""
     store(database)

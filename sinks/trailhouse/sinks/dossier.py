@@ -13,6 +13,7 @@ from typing import Any, Final
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.hold import holds
 from trailhouse.sinks.person import Person
+from trailhouse.stream.addresses import readings
 from trailhouse.stream.persons import email_identity
 from trailhouse.stream.pii import emails_in_json, find
 
@@ -123,8 +124,13 @@ def own_values(pii: Mapping[str, str], roles: Iterable[str], addresses: Iterable
         elif field in _ACTOR_FIELDS | _TARGET_FIELDS:
             shown |= {field: OTHERS} if named & mine else {}
         elif ACTOR in roles or named & mine:
-            shown[field] = OTHERS if named - mine else value
+            shown[field] = OTHERS if any(_is_other(each, mine) for each in named) else value
     return shown
+
+
+def _is_other(address: str, mine: set[str]) -> bool:
+    """Whether it is nobody's of `mine`, with or without the signs next to it."""
+    return mine.isdisjoint(map(email_identity, readings(address)))
 
 
 def _emails(field: str, value: str) -> tuple[str, ...]:

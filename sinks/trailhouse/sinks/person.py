@@ -7,13 +7,13 @@ reused: what would reach several ids that nobody named is refused instead of gue
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import AliasFound, AmbiguousPerson, PersonUnknown, WrongPepper
-from trailhouse.stream.addresses import AT
+from trailhouse.stream.addresses import AT, without_addresses
 from trailhouse.stream.persons import Pseudonyms, email_identity
 
 #: An SQL expression of a column's text with @ for whatever may stand for it (`trailhouse.stream.addresses`).
@@ -143,11 +143,20 @@ def _follow(
         strangers = ids - named
         if len(strangers) > (0 if ids & named else 1) or len(rows.result_rows) == PAIRS_MAX:
             raise AmbiguousPerson(org, sorted(ids))
-        found = identities | _forms(aliases) | _forms(text for pair in pairs for text in pair)
+        texts = {text for pair in pairs for text in pair} | set(_within(address for _, address in pairs))
+        found = identities | _forms(aliases | texts)
         if found == identities:
             break
         identities = found
     return identities
+
+
+def _within(fields: Iterable[str]) -> Iterator[str]:
+    """The plain address in a field for addresses that has a name, a scheme or another @; none where there are several."""
+    for each in fields:
+        _, found = without_addresses(each)
+        if len(found) == 1:
+            yield AT.sub("@", found[0])
 
 
 def _forms(texts: Iterable[str]) -> set[str]:

@@ -91,3 +91,22 @@ def test_what_cannot_be_is_refused(database: Client, capsys: pytest.CaptureFixtu
     assert run(["erase", "--org", "acme", "--user", "desk-1", "--exact"], os.environ) == 0
     assert "desk-1" not in texts(database)
     assert "desk-0" in texts(database)
+
+
+def test_an_alias_stops_it_unless_wanted(database: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever may write events may have said it: the id is told, and goes when the operator says so."""
+    fields = {"user_asset": "boss", "attributes": {"alias_of_user": ANNA_ID}}
+    insert_lines(database, "landing", enriched([event(40, action="roster:alias", **fields)], start=70))
+    for command in (
+        ERASE,
+        ["person", "export", *ERASE[1:]],
+        ["hold", "add", *ERASE[1:], "--reason", "case 1"],
+    ):
+        assert run(command, os.environ) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("boss\n")
+        assert "--with-aliases" in said.err
+    assert all(each in texts(database) for each in (*CANARIES, "boss"))
+    assert run([*ERASE, "--with-aliases"], os.environ) == 0
+    assert "boss" not in texts(database)
