@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench import audit
 from bench.emitter import EMITTER, IN_MEMORY, PLAIN
 from bench.figures import contenders, figure, ratio
 from bench.path import ROLES
@@ -58,6 +59,7 @@ def render(results: Mapping[str, Mapping[str, Any]]) -> str:
         "path": _path,
         "emitter": _emitter,
         "stack": _stack,
+        "audit": _audit,
         "soak": _soak,
     }
     parts += [table(rows[name]) for name, table in tables.items() if name in rows]
@@ -88,6 +90,20 @@ def _summary(rows: Mapping[str, Rows]) -> str:
             " x",
             0.5,
             is_least=True,
+        ),
+        Target(
+            "Audit log over HTTP against the same SELECT by the driver",
+            ratio(rows.get("audit", []), audit.OURS, audit.DRIVER),
+            " x",
+            0.5,
+            is_least=True,
+        ),
+        Target(
+            "Memory of the API while it streams the audit log",
+            _peak(rows.get("audit", [])),
+            " MB",
+            200,
+            is_least=False,
         ),
         Target("`emit` at level fast, median", _call(rows, "p50_us"), " µs", 10, is_least=False),
         Target("`emit` at level fast, 99th percentile", _call(rows, "p99_us"), " µs", 40, is_least=False),
@@ -208,6 +224,27 @@ def _stack(rows: Rows) -> str:
             commits = f"{row['commits']:,}".replace(",", " ")
             text += f"\n`trailhouse import git --wait` of a repository of {commits} commits: {row['seconds']:.1f} s until everything can be queried; the balance was 0.\n"
     return f"## What a newcomer waits for\n\n{text}"
+
+
+def _peak(rows: Rows) -> float | None:
+    return max((row["rss_peak_mb"] for row in rows if "rss_peak_mb" in row), default=None)
+
+
+def _audit(rows: Rows) -> str:
+    lines = []
+    for name in (audit.DRIVER, *audit.FORMS):
+        rate = figure(rows, name, "rate")
+        share = ratio(rows, name, audit.DRIVER)
+        peak = f"{figure(rows, name, 'rss_peak_mb').high:.0f}" if name != audit.DRIVER else ""
+        lines.append(
+            [name, f"{rate.median:,.0f}", rate.spread, "" if share is None else f"{share:.2f}", peak]
+        )
+    count = f"{rows[0]['rows']:,}".replace(",", " ")
+    head = ["contender", "entries/s, median", "spread", "of the driver's rate", "API, peak MB"]
+    return (
+        f"## Audit log\n\nAll {count} entries of one organisation, four weeks, in order of time. The driver gives Python"
+        f" values, the API bytes.\n\n{_table(head, lines)}"
+    )
 
 
 def _soak(rows: Rows) -> str:

@@ -31,7 +31,7 @@ def test_long_enough_and_all_different(tmp_path: Path) -> None:
     """Every identity has a password of its own; the pepper is long enough for the stream."""
     credentials = load_credentials(tmp_path / "secrets.json")
     texts = [credentials.clickhouse[name].reveal() for name in IDENTITIES] + [credentials.pepper.reveal()]
-    assert len(set(texts)) == 5
+    assert len(set(texts)) == 6
     assert min(map(len, texts)) >= 32
 
 
@@ -54,17 +54,18 @@ def test_a_file_others_can_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_the_first_version_gets_what_it_lacks(tmp_path: Path) -> None:
-    """The password of the API's own identity is added, once; whatever else is kept stays, the pepper above all."""
+    """The passwords of the identities that came later are added, once; whatever else is kept stays, the pepper above all."""
     file = tmp_path / "secrets.json"
     before = load_credentials(file)
     kept = json.loads(file.read_text())
-    del kept["clickhouse"]["api"]
+    del kept["clickhouse"]["api"], kept["clickhouse"]["analyst"]
     file.write_text(json.dumps(kept))
     after = load_credentials(file)
     assert after == load_credentials(file)
     assert after.pepper == before.pepper
     assert after.clickhouse["admin"] == before.clickhouse["admin"]
     assert len(after.clickhouse["api"].reveal()) >= 32
+    assert len(after.clickhouse["analyst"].reveal()) >= 32
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["secrets.json"]
 

@@ -59,6 +59,23 @@ def test_a_stopped_stack_is_passed_over(tmp_path: Path, environ: dict[str, str])
     assert f"trailhouse up --data {stopped}" in caught.value.hint
 
 
+def test_of_several_running_the_chosen_one_is_named(
+    tmp_path: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody erases in a stack they forgot; with one, or one named, there is nothing to say."""
+    first, last = pretend(tmp_path / "first", 100), pretend(tmp_path / "last", 200)
+    remember(first, environ)
+    find_stack(None, environ)
+    find_stack(first, environ)
+    assert capsys.readouterr().err == ""
+    remember(last, environ)
+    assert find_stack(None, environ).kafka.bootstrap == "127.0.0.1:200"
+    told = capsys.readouterr().err
+    assert "2 stacks run" in told
+    assert "--data" in told
+    assert "last" in told
+
+
 def test_the_default_folder_is_looked_into(tmp_path: Path, environ: dict[str, str]) -> None:
     """A stack in ./.trailhouse is found although the list of stacks was lost."""
     with pytest.raises(StackNotFound, match="no running stack found"):

@@ -49,7 +49,8 @@ class Machine:
     @property
     def environ(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("TRAILHOUSE_")}
-        return {**own, "TRAILHOUSE_STATE_HOME": str(self._home)}
+        # Without it the SDK would see that it runs under pytest, and send nothing.
+        return {**own, "TRAILHOUSE_STATE_HOME": str(self._home), "TRAILHOUSE_SEND": "always"}
 
     def status(self) -> dict[str, Any]:
         done = self("status", "--format", "json")
@@ -117,7 +118,13 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     assert httpx.get(f"{endpoints['api']}/healthz").status_code == 200
     assert (
         subprocess.run(
-            ["curl", "-K", machine.folder / "reader.curl", "-d", "SELECT count() FROM events"],
+            [
+                "curl",
+                "-K",
+                machine.folder / "reader.curl",
+                "-d",
+                "SELECT count() FROM events WHERE source != 'trailhouse'",
+            ],
             capture_output=True,
             text=True,
             check=True,
@@ -136,13 +143,24 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     )
     assert sent.status_code == 202, sent.text
 
+    # That the key was made is in the log, and so is whoever reads.
+    def actions() -> set[str]:
+        asked = [
+            *("curl", "-K", str(machine.folder / "analyst.curl"), "-d"),
+            "SELECT DISTINCT action FROM events",
+        ]
+        return set(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split())
+
+    assert httpx.get(f"{endpoints['api']}/api/v1/reports/active_users?org=acme").status_code == 200
+    wait_for(lambda: {"key:create", "analytics:read", "user:login"} <= actions())
+
     secrets = json.loads((machine.folder / "secrets.json").read_text())
     hidden = [secrets["pepper"], *secrets["clickhouse"].values()]
     for process in machine.processes:
         shown = [*process.cmdline(), *process.environ().values()]
         assert not any(secret in word for word in shown for secret in hidden)
     assert {address for process in machine.processes for address in listening(process)} <= LOOPBACKS
-    assert files_with(machine.folder, hidden) == {"secrets.json", "reader.curl"}
+    assert files_with(machine.folder, hidden) == {"secrets.json", "reader.curl", "analyst.curl"}
 
     again = machine("up", "--data", folder, "--detach")
     assert again.returncode == 0

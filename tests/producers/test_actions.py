@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trailhouse.producers.actions import CATALOGUE, OURS, VERBS, WANDB, Action, Category, Crud, classify
+from trailhouse.producers.actions import CATALOGUE, OURS, OWN, VERBS, WANDB, Action, Category, Crud, classify
 from trailhouse.producers.event import ACTION_LENGTH_MAX, is_printable
 
 # W&B's audit actions (requirements §5): action, one event for many objects, CRUD class, collected on SaaS in every case.
@@ -66,13 +66,15 @@ def test_an_entry_is_complete(action: Action) -> None:
 
 def test_names_are_unique() -> None:
     """No entry hides another."""
-    assert len(CATALOGUE) == len(WANDB) + len(OURS)
+    assert len(CATALOGUE) == len(WANDB) + len(OURS) + len(OWN)
 
 
 def test_only_a_login_is_a_login() -> None:
     """Asking for one is neither a login nor activity: anybody can do that with anybody's name."""
     assert [action.name for action in CATALOGUE.values() if action.is_login] == ["user:login"]
-    assert [action.name for action in CATALOGUE.values() if not action.is_activity] == ["user:initiate_login"]
+    passive = {action.name for action in CATALOGUE.values() if not action.is_activity}
+    roster = {name for name in CATALOGUE if name.startswith("roster:")}
+    assert passive == {"user:initiate_login", *roster, *(action.name for action in OWN)}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from kafka import KafkaConsumer, TopicPartition
 from tests.queries.keyring import give
+from tests.queries.recording import Recorded
 from tests.queries.serving import serving
 
 from trailhouse.producers.settings import KafkaSettings
@@ -68,10 +69,16 @@ def read_values(kafka: KafkaSettings, start: int = 0) -> list[bytes]:
 
 @contextmanager
 def collecting(
-    topic: Topic, clickhouse: ClickHouseSettings, database: Client, **settings: Any
+    topic: Topic,
+    clickhouse: ClickHouseSettings,
+    database: Client,
+    *,
+    recorded: Recorded | None = None,
+    **settings: Any,
 ) -> Iterator[httpx.Client]:
     """The API on that topic; the client has a key of `acme` that may send events."""
     _, text = give(database, ["acme"])
-    with serving(ApiSettings(kafka=topic.kafka, clickhouse=clickhouse, **settings)) as client:
+    api = ApiSettings(kafka=topic.kafka, clickhouse=clickhouse, **settings)
+    with serving(api, recorded=recorded) as client:
         client.headers["Authorization"] = f"Bearer {text}"
         yield client

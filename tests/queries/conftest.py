@@ -120,6 +120,29 @@ def world(clickhouse_server: LocalClickHouse) -> Iterator[World]:
     server.close()
 
 
+@dataclass(frozen=True)
+class Town:
+    """A database for tests about people, each of whom takes an organisation of its own."""
+
+    client: Client
+    settings: ClickHouseSettings
+
+
+@pytest.fixture(scope="session")
+def town(clickhouse_server: LocalClickHouse) -> Iterator[Town]:
+    """Empty at first; kept until the session ends."""
+    name = f"town_{uuid.uuid4().hex[:8]}"
+    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
+    server.command(f"CREATE DATABASE {name}")
+    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
+    client = connect(settings)
+    migrate(client)
+    yield Town(client, settings)
+    client.close()
+    server.command(f"DROP DATABASE {name}")
+    server.close()
+
+
 @pytest.fixture(scope="session")
 def api(world: World) -> Iterator[httpx.Client]:
     """The API over that history, for every organisation."""

@@ -20,9 +20,12 @@ def give(
     username: str = "demo",
     age: timedelta = timedelta(),
     life: timedelta | None = None,
+    default_org: str = "",
 ) -> tuple[Key, str]:
     """A key and its text, kept in the table; made `age` ago."""
-    key, text = new_key(username, orgs, scopes, now=datetime.now(UTC) - age, life=life)
+    key, text = new_key(
+        username, orgs, scopes, now=datetime.now(UTC) - age, life=life, default_org=default_org
+    )
     add_keys(client, [key])
     return key, text.reveal()
 

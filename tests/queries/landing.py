@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from tests import oracle
+from tests.stream import factories
 
 from trailhouse.sinks.clickhouse import Client, insert_lines
+from trailhouse.stream.bundle import Bundle, enrich_bundle
 
 
 def user_ref(org: str, identity: str) -> int:
@@ -33,6 +35,21 @@ def store(client: Client, events: Iterable[Mapping[str, Any]], *, repeats: int =
             batch.append(orjson.dumps(each))
         if batch:
             insert_lines(client, "landing", batch)
+
+
+def land_raw(
+    client: Client, events: Sequence[Mapping[str, Any]], *, at: datetime = factories.RECEIVED
+) -> Bundle:
+    """Run raw events, received at `at`, through the stream's functions and insert the lines they become."""
+    received = int(at.timestamp() * 1000)
+    records = [
+        factories.RawRecord(orjson.dumps(event), offset, received) for offset, event in enumerate(events)
+    ]
+    bundle = enrich_bundle(records, epoch="raw", partition=0, from_offset=0, rules=factories.RULES)
+    insert_lines(client, "landing", bundle.lines)
+    stored = {"epoch": "raw", "partition": 0, "first": 0, "last": len(events) - 1, "received_at": _text(at)}
+    insert_lines(client, "batches", [orjson.dumps(stored)])
+    return bundle
 
 
 def reject(client: Client, reasons: Iterable[tuple[str, str, datetime]], *, start: int = 0) -> None:
@@ -71,6 +88,7 @@ def row(event: Mapping[str, Any], offset: int) -> dict[str, Any]:
         "actor_type": event.get("actor_type", "user") if who else "anonymous",
         "user_ref": user_ref(event["org_id"], who),
         "identity": who,
+        **{name: event[name] for name in ("source", "outcome", "attributes") if name in event},
     }
 
 

@@ -13,11 +13,13 @@ import httpx
 import pytest
 from tests.queries.conftest import World
 from tests.queries.keyring import bearer, give
+from tests.queries.recording import Recorded
 from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA, WINDOW, problem, serving
 
 from trailhouse.queries.api_access import credentials
-from trailhouse.queries.key import Scope
-from trailhouse.queries.key_table import revoke_keys
+from trailhouse.queries.key import Scope, new_key
+from trailhouse.queries.key_table import add_keys, revoke_keys
+from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.queries.settings import ApiSettings
 
 PATH = "/api/v1/reports/most_active_users"
@@ -126,7 +128,7 @@ def test_expired_and_revoked_keys_open_nothing(world: World, client: httpx.Clien
 
 
 def test_guessing_locks_out(world: World, client: httpx.Client) -> None:
-    """A key that is guessed at is locked for that address, the right one too; other keys go on being good."""
+    """Guesses at a key are locked for that address; the right secret never is, or guessing would lock out its holder."""
     key, text = give(world.client, ["acme"], READ)
     _, other = give(world.client, ["acme"], READ)
     answers = [
@@ -134,10 +136,12 @@ def test_guessing_locks_out(world: World, client: httpx.Client) -> None:
         for _ in range(12)
     ]
     assert answers == [401] * 10 + [429] * 2
-    locked = client.get(PATH, params=WINDOW, headers=bearer(text))
+    locked = client.get(PATH, headers=bearer(f"thk_{key.key_id}_{secrets.token_hex(32)}"))
     problem(locked, 429)
     assert 0 < int(locked.headers["retry-after"]) <= 60
-    assert client.get(PATH, params=WINDOW, headers=bearer(other)).status_code == 200
+    for good in (text, other):
+        assert client.get(PATH, params=WINDOW, headers=bearer(good)).status_code == 200
+    assert client.get(PATH, headers=bearer(f"thk_{key.key_id}_{secrets.token_hex(32)}")).status_code == 429
     assert client.get(PATH, params=WINDOW).status_code == 200
 
 
@@ -173,9 +177,83 @@ def test_without_the_store_no_key_is_good() -> None:
         assert lost.get("/api/v1/reports").status_code == 200
 
 
+def test_every_refusal_is_recorded_where_it_concerns_somebody(world: World) -> None:
+    """A foreign organisation, a missing scope, a wrong secret, no such key: whose key it was, and no flood of them."""
+    key, text = give(world.client, ["acme"], READ, username="ann")
+    writer, writing = give(world.client, ["beta"], [Scope.EVENTS_WRITE])
+    recorded = Recorded()
+    settings = ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA, keys_ttl_s=TTL_S)
+    with serving(settings, recorded=recorded) as client:
+        assert client.get(PATH, params=BETA, headers=bearer(text)).status_code == 403
+        assert client.get(PATH, params=WINDOW, headers=bearer(writing)).status_code == 403
+        assert client.get(PATH, params=WINDOW, headers=bearer(text[:-1] + "x")).status_code == 401
+        wrong = f"thk_{key.key_id}_{secrets.token_hex(32)}"
+        for _ in range(3):
+            client.get(PATH, params=WINDOW, headers=bearer(wrong))
+        for _ in range(30):
+            client.get(PATH, headers=bearer("guess"))
+        events = recorded.take()
+    assert {event["action"] for event in events} == {"access:denied"}
+    told = [
+        (
+            event["org_id"],
+            event["attributes"]["rule"],
+            event.get("actor_user_id"),
+            event["attributes"].get("key_id"),
+        )
+        for event in events
+    ]
+    assert told[:2] == [
+        ("acme", "org", "ann", key.key_id),
+        ("beta", "scope", "demo", writer.key_id),
+    ]
+    assert events[0]["attributes"] == {
+        "key_id": key.key_id,
+        "rule": "org",
+        "attempts": 1,
+        "path": PATH,
+        "status": 403,
+        "asked_org": "beta",
+    }
+    # A key cut or changed at its end has no key's form, so it is nobody's.
+    assert told[2] == (INSTALLATION, "key", None, None)
+    assert told[3:6] == [("acme", "key", None, key.key_id)] * 3
+    assert {each[:2] for each in told[6:]} == {(INSTALLATION, "key"), (INSTALLATION, "locked")}
+    # With the one before it, the ninth of 30 guesses locks; of the 21 that follow the first ten and the 20th are told.
+    assert len(told[6:]) == 20
+    assert text not in str(events)
+    assert wrong not in str(events)
+
+
+def test_a_key_of_several_organisations_has_a_default_one(world: World) -> None:
+    """It is meant where a request names none, and gives no right to another."""
+    key, text = new_key("ann", ["acme", "beta"], READ, now=datetime.now(UTC), default_org="beta")
+    add_keys(world.client, [key])
+    period = {name: value for name, value in WINDOW.items() if name != "org"}
+    with serving(ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA)) as client:
+        headers = bearer(text.reveal())
+        for named, meant in ((period, "beta"), (WINDOW, "acme")):
+            answer = client.get(PATH, params=named, headers=headers)
+            assert answer.json()["params"]["org"] == meant
+        assert client.get(PATH, params=WINDOW | {"org": "zeta"}, headers=headers).status_code == 403
+
+
+def test_a_key_that_asks_too_often_has_to_wait(world: World) -> None:
+    """429 with Retry-After, for this key and no other."""
+    _, text = give(world.client, ["acme"], READ)
+    _, other = give(world.client, ["acme"], READ)
+    settings = ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA, key_rate=0.2)
+    with serving(settings) as client:
+        listed = [client.get("/api/v1/reports", headers=bearer(text)) for _ in range(3)]
+        assert [answer.status_code for answer in listed] == [200, 200, 429]
+        assert problem(listed[-1], 429)["title"] == "Too many requests"
+        assert 0 < int(listed[-1].headers["retry-after"]) <= 5
+        assert client.get("/api/v1/reports", headers=bearer(other)).status_code == 200
+
+
 def test_it_takes_as_long_whatever_is_wrong(world: World) -> None:
     """An unknown key and a wrong secret of a known one cannot be told apart by time."""
-    from trailhouse.queries.key import is_match, new_key
+    from trailhouse.queries.key import is_match
 
     key, text = new_key("demo", ["acme"], READ, now=datetime.now(UTC))
     wrong = text.reveal()[:-1] + "x"

@@ -20,6 +20,7 @@ import pytest
 from tests.queries.collecting import AT, PATH, Topic, collecting
 from tests.queries.conftest import World
 from tests.queries.keyring import bearer, give
+from tests.queries.recording import Recorded
 from tests.queries.serving import NO_KAFKA, problem, serving
 
 from trailhouse.deploy.kafka import LocalKafka
@@ -114,6 +115,18 @@ def test_bad_lines_leave_the_good_ones(client: httpx.Client, topic: Topic) -> No
     ]
 
 
+def test_a_foreign_organisation_is_recorded_and_a_good_event_is_not(topic: Topic, world: World) -> None:
+    """One record for a request, however many of its events were somebody else's; sending events is no reading."""
+    recorded = Recorded()
+    with collecting(topic, world.settings, world.client, recorded=recorded) as client:
+        assert client.post(PATH, json=[GOOD, *[GOOD | {"org_id": "beta"}] * 3]).status_code == 202
+        assert client.post(PATH, json=GOOD).status_code == 202
+    (event,) = recorded.take()
+    assert (event["action"], event["org_id"]) == ("access:denied", "acme")
+    assert (event["attributes"]["rule"], event["attributes"]["events"]) == ("org", 3)
+    assert {each["org_id"] for each in topic.read()} == {"acme"}
+
+
 def test_no_good_event_is_no_success(client: httpx.Client, topic: Topic) -> None:
     """422 with all of it in the problem; 403 where other organisations were the only trouble."""
     body = problem(client.post(PATH, json=[{}, GOOD | {"org_id": "beta"}]), 422)
@@ -172,6 +185,13 @@ def test_what_cannot_be_read_is_refused_whole(
     assert topic.read() == []
 
 
+def test_a_query_parameter_is_refused(client: httpx.Client, topic: Topic) -> None:
+    """`?org=globex` passed over would put events where nobody meant them."""
+    body = problem(client.post(PATH, params={"org": "globex"}, json=GOOD), 400)
+    assert (body["parameter"], body["hint"]) == ("org", "it takes none")
+    assert topic.read() == []
+
+
 def test_a_body_without_a_length_has_the_same_limit(client: httpx.Client) -> None:
     """It is counted as it comes: a stream of valid JSON is refused where it passes the limit."""
     chunks = iter([*[b" " * (1 << 16)] * 32, json.dumps(GOOD).encode()])
@@ -227,7 +247,8 @@ def test_a_key_is_needed_and_its_scope(world: World, client: httpx.Client, topic
         problem(bare.post(PATH, json=GOOD, headers=bearer("nonsense")), 401)
         for text in others:
             problem(bare.post(PATH, json=GOOD, headers=bearer(text)), 403)
-        assert bare.get(PATH).status_code == 405
+        problem(bare.get(PATH), 401)
+        assert bare.put(PATH).status_code == 405
     assert topic.read() == []
 
 

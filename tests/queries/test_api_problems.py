@@ -6,6 +6,7 @@ import asyncio
 
 import httpx
 from fastapi import FastAPI
+from tests.queries.recording import Recorded
 from tests.queries.serving import WINDOW, problem
 
 from trailhouse.queries import api_problems
@@ -31,7 +32,7 @@ def test_a_store_that_is_away_is_a_problem_to_retry(lost: httpx.Client) -> None:
 def failing(error: Exception) -> httpx.Response:
     """The answer of an application whose one route raises `error`."""
     app = FastAPI()
-    api_problems.install(app)
+    api_problems.install(app, Recorded().audit)
 
     @app.get("/")
     def fail() -> None:

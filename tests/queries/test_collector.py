@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.queries.recording import Recorded
 
 from trailhouse.producers import AuditEvent
 from trailhouse.producers.event import FIELD
 from trailhouse.queries.batch_text import Unreadable
 from trailhouse.queries.collector import Batch, collect, counts
 from trailhouse.queries.key import Key, Scope, new_key
+from trailhouse.queries.self_audit import Who
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 AT = "2026-01-31T12:34:56.789Z"
@@ -62,6 +65,47 @@ def test_another_organisation_is_refused_by_item(org: str) -> None:
         "rule": "is not an organisation of this key",
     }
     assert counts(batch) == {"org": 1}
+
+
+def test_nobody_speaks_for_trailhouse() -> None:
+    """An event that says it comes from the self-audit is refused; other sources are anybody's."""
+    batch = take(GOOD | {"source": "trailhouse"}, GOOD | {"source": "api"})
+    assert [(each.index, each.field) for each in batch.refusals] == [(0, "source")]
+    assert len(batch.values) == 1
+
+
+def test_who_is_who_is_not_for_any_sender_to_say() -> None:
+    """A roster's alias would make erasing and exporting follow it: only a key with `admin` sends one."""
+    alias = {"action": "roster:alias", "user_asset": "boss", "attributes": {"alias_of_user": "anna"}}
+    items = (alias, GOOD, alias | {"action": " Roster:user"}, GOOD | {"action": "rosters:read"})
+    batch = take(*items)
+    assert [(each.index, each.status, each.field) for each in batch.refusals] == [
+        (0, 422, "action"),
+        (2, 422, "action"),
+    ]
+    assert len(batch.values) == 2
+    admin, _ = new_key("svc", ["acme"], [Scope.ADMIN], now=NOW)
+    assert take(alias, key=admin).refusals == []
+
+
+@pytest.mark.parametrize("spell", [str.lower, str.upper])
+def test_nobody_claims_the_id_of_a_record_of_trailhouse(spell: Callable[[str], str]) -> None:
+    """An event of another day with that id would stand beside the record, and could be taken for it."""
+    recorded = Recorded()
+    event_id = recorded.audit.record("audit:read", "acme", Who.operator())
+    (told,) = recorded.take()
+    assert (told["event_id"], uuid.UUID(event_id).version) == (event_id, 8)
+    batch = take(GOOD | {"event_id": spell(event_id), "occurred_at": AT}, GOOD)
+    assert [(each.index, each.field) for each in batch.refusals] == [(0, "event_id")]
+    assert len(batch.values) == 1
+
+
+def test_a_default_organisation_is_meant_where_none_is_named() -> None:
+    """And another one of the key's is still that one's."""
+    key, _ = new_key("svc", ["acme", "beta"], [Scope.EVENTS_WRITE], now=NOW, default_org="beta")
+    batch = take(GOOD, GOOD | {"org_id": "acme"}, GOOD | {"org_id": "zeta"}, key=key)
+    assert [event["org_id"] for event in sent(batch)] == ["beta", "acme"]
+    assert [each.status for each in batch.refusals] == [403]
 
 
 def test_a_key_of_several_organisations_names_one() -> None:

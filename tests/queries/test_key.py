@@ -26,6 +26,16 @@ def test_a_key_is_256_random_bits_and_kept_as_its_hash() -> None:
         assert plain.rpartition("_")[2] not in repr(key) + repr(text) + str(text)
 
 
+def test_a_default_organisation_is_one_of_the_keys() -> None:
+    """Any, for a key of every organisation; another is a mistake."""
+    for orgs in (["acme", "beta"], ["*"]):
+        key, _ = new_key("demo", orgs, [Scope.AUDIT_READ], now=NOW, default_org="beta")
+        assert key.default_org == key.caller.default_org == "beta"
+    for orgs, chosen in ((["acme"], "beta"), (["*"], "*"), (["*"], "b c")):
+        with pytest.raises(BadParameter, match="default"):
+            new_key("demo", orgs, [Scope.AUDIT_READ], now=NOW, default_org=chosen)
+
+
 def test_only_the_very_text_matches() -> None:
     """A changed character, another key, a key with the same id, nothing, and no key at all."""
     key, text = new_key("demo", ["acme"], [Scope.ADMIN], now=NOW)
@@ -76,13 +86,15 @@ def test_scopes_allow_what_they_say_and_admin_all() -> None:
 def test_a_caller_has_the_rights_of_the_key() -> None:
     """Its organisations, persons only with read_pii, the installation only as admin of every organisation."""
     key, _ = new_key("demo", ["acme", "beta"], [Scope.REPORTS_READ], now=NOW)
-    assert key.caller == Caller(orgs=frozenset({"acme", "beta"}), read_pii=False, is_instance=False)
+    assert key.caller == Caller(
+        orgs=frozenset({"acme", "beta"}), read_pii=False, is_instance=False, is_known=True
+    )
     key, _ = new_key("demo", ["acme"], [Scope.REPORTS_READ, Scope.AUDIT_READ_PII], now=NOW)
-    assert key.caller == Caller(orgs=frozenset({"acme"}), read_pii=True, is_instance=False)
+    assert key.caller == Caller(orgs=frozenset({"acme"}), read_pii=True, is_instance=False, is_known=True)
     key, _ = new_key("demo", ["acme"], [Scope.ADMIN], now=NOW)
     assert not key.caller.is_instance
     key, _ = new_key("demo", ["*"], [Scope.REPORTS_READ], now=NOW)
-    assert key.caller == Caller(orgs=None, read_pii=False, is_instance=False)
+    assert key.caller == Caller(orgs=None, read_pii=False, is_instance=False, is_known=True)
     key, _ = new_key("demo", ["*"], [Scope.ADMIN], now=NOW)
     assert key.caller == Caller.operator()
 

@@ -21,7 +21,13 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def test_keys_come_back_as_they_went(database: Client) -> None:
     """Every field, every organisation too, oldest first."""
     made = [
-        new_key("démo 'x'", ["acme", "beta"], [Scope.AUDIT_READ, Scope.AUDIT_READ_PII], now=NOW)[0],
+        new_key(
+            "démo 'x'",
+            ["acme", "beta"],
+            [Scope.AUDIT_READ, Scope.AUDIT_READ_PII],
+            now=NOW,
+            default_org="beta",
+        )[0],
         new_key(
             "bot",
             ["acme"],

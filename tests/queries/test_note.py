@@ -49,8 +49,13 @@ def test_zero_and_never_any_data_are_told_apart() -> None:
 
 def test_no_organisation_of_others_is_named() -> None:
     """Who may read two of them, one without events, does not learn of a third."""
-    caller = Caller(orgs=frozenset({"acme", "gamma"}))
+    caller = Caller(orgs=frozenset({"acme", "gamma"}), is_known=True)
     assert note("active_users", Kept("acme", "beta"), caller, org="gamma").endswith("with events: acme")
+    stranger = Caller(orgs=None)
+    assert (
+        note("active_users", Kept("acme"), stranger, org="gamma")
+        == "no event of organisation 'gamma' is stored"
+    )
 
 
 def test_no_reject_is_good_news() -> None:

@@ -77,10 +77,14 @@ def test_the_organisation_may_be_left_out_where_there_is_one() -> None:
         put(store=Known("acme", "beta"))
     assert str(caught.value) == "org is needed: there are several: acme, beta"
     with pytest.raises(BadParameter) as caught:
-        put(caller=Caller(orgs=frozenset({"x", "y"})), store=Known("acme", "beta"))
+        put(caller=Caller(orgs=frozenset({"x", "y"}), is_known=True), store=Known("acme", "beta"))
     assert str(caught.value.spell("--")) == "--org is needed: there are several: x, y"
     with pytest.raises(BadParameter, match="org is needed: no organisation has a stored event yet"):
         put()
+    for orgs in (frozenset({"acme", "beta"}), None):
+        with pytest.raises(BadParameter) as caught:
+            put(caller=Caller(orgs=orgs), store=Known("acme", "beta"))
+        assert (str(caught.value), "acme" in str(caught.value.hint)) == ("org is needed", False)
 
 
 @pytest.mark.parametrize(

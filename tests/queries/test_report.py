@@ -88,12 +88,13 @@ def test_the_packaged_reports() -> None:
     columns = {name: ",".join(column.name for column in report.columns) for name, report in load().items()}
     assert columns == {
         "active_users": "active_users",
-        "balance_by_hour": "hour,org,landed,stored,repeats,conflicts,rejected,counted,difference",
+        "balance_by_hour": "hour,org,landed,stored,repeats,conflicts,rejected,expired,counted,difference",
         "events_by_action": "action,events",
         "most_active_users": "rank,user,active_days,last_active",
         "rejected_by_reason": "reason,records,org",
         "users_active_over_time": "day,active_users",
         "weekly_active_users": "week,active_users",
+        "who_read_what": "who,key,action,what,persons_shown,outcome,times,last",
     }
 
 

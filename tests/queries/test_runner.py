@@ -19,6 +19,8 @@ from trailhouse.queries.errors import NotAllowed, QueryError, ReportBroken, Stor
 from trailhouse.queries.report import load, parse
 from trailhouse.queries.runner import Result, run
 from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.expiry import expire, plan_expiry
+from trailhouse.sinks.retention import Policy, set_policy
 
 REPORTS = load()
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -66,6 +68,23 @@ def company() -> list[dict[str, Any]]:
             "action": "user:create",
         }
     )
+    own = {"org_id": "acme", "source": "trailhouse", "is_activity": False, "outcome": "success"}
+    report = {"key_id": "1f2e3d4c5b6a", "report": "active_users"}
+    events += [
+        own | {"actor_user_id": who, "occurred_at": at, "action": action, **more}
+        for who, at, action, more in (
+            ("ann", "2026-01-13T10:01:00Z", "analytics:read", {"attributes": report}),
+            ("ann", "2026-01-13T10:02:00Z", "analytics:read", {"attributes": report}),
+            ("=HYPERLINK(1)", "2026-01-13T10:03:00Z", "export:create", {"attributes": report}),
+            (
+                "",
+                "2026-01-13T10:04:00Z",
+                "access:denied",
+                {"outcome": "denied", "attributes": {"path": "/api/v1/events"}},
+            ),
+            ("ann", "2026-01-15T10:00:00Z", "analytics:read", {"attributes": report}),  # after the period
+        )
+    ]
     return [
         event | {"event_id": f"00000000-0000-4000-8000-{number:012}"} for number, event in enumerate(events)
     ]
@@ -180,7 +199,7 @@ def test_the_balance_by_hour_is_that_of_brute_force(world: World) -> None:
             if asked in {"", key[1]}:
                 events = len(distinct[key])
                 total = landed[key] + refused[key]
-                assert found.pop(key) == (total, events, landed[key] - events, 0, refused[key], events, 0)
+                assert found.pop(key) == (total, events, landed[key] - events, 0, refused[key], 0, events, 0)
         assert found == {}
 
 
@@ -224,6 +243,30 @@ def test_the_balance_by_hour_shows_what_differs(database: Client) -> None:
         f"ALTER TABLE events DELETE WHERE occurred_at = '{later:%F %T}' SETTINGS mutations_sync = 2"
     )
     assert differing()["2026-01-10T05"][-1] == 1
+
+
+def test_what_expired_is_in_the_balance_by_hour(database: Client) -> None:
+    """Events and rejected records that retention let go have a column, and nothing differs for it."""
+    fill(database)
+    asked = {"since": "2026-01-01", "until": "2026-01-14"}
+
+    def sums() -> dict[str, int]:
+        result = run(database, REPORTS["balance_by_hour"], Caller.operator(), asked, now=NOW)
+        names = [column.name for column in result.columns]
+        return {name: sum(int(str(row[names.index(name)])) for row in result.rows) for name in names[2:]}
+
+    before = sums()
+    for name in ("events", "rejected"):
+        set_policy(database, Policy("acme", name, 3))
+    for due in plan_expiry(database, date(2026, 1, 14)):
+        expire(database, due, expired_by="ops")
+    after = sums()
+    assert after["expired"] > 3
+    assert after["rejected"] == before["rejected"] - 3
+    assert after["stored"] + after["rejected"] + after["expired"] == before["stored"] + before["rejected"]
+    same = ("landed", "repeats", "counted", "difference")
+    assert [after[name] for name in same] == [before[name] for name in same]
+    assert after["difference"] == 0
 
 
 def test_rejected_records_count_by_the_time_they_were_received(world: World) -> None:

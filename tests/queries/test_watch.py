@@ -29,6 +29,7 @@ CLOSED = Balance(
     not_in_events=0,
     partitions=(),
     lost=4,
+    expired=5,
     conflicts=5,
 )
 
@@ -53,7 +54,7 @@ def test_closed_books_are_published() -> None:
     assert value(metrics, names.UNACCOUNTED) == 0
     assert value(metrics, names.BALANCE_TIMESTAMP) == 1000
     parts = {each: value(metrics, names.BALANCE_RECORDS, became=each) for each in names.BALANCE_FIELDS}
-    assert parts == {"stored": 7, "rejected": 2, "repeats": 1, "lost": 4, "in_flight": 3}
+    assert parts == {"stored": 7, "rejected": 2, "repeats": 1, "lost": 4, "expired": 5, "in_flight": 3}
     assert value(metrics, names.CONFLICTS) == 5
 
 

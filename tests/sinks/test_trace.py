@@ -15,7 +15,7 @@ from tests.sinks.rig import Rig, drive, sinking
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.settings import ClickHouseSettings
-from trailhouse.sinks.trace import CONFLICT, IN_FLIGHT, REJECTED, REPEAT, STORED, Way, trace
+from trailhouse.sinks.trace import CONFLICT, EXPIRED, IN_FLIGHT, REJECTED, REPEAT, STORED, Way, trace
 from trailhouse.stream.bundle import enrich_bundle
 from trailhouse.stream.letter import Letter
 from trailhouse.stream.topics import admin
@@ -143,3 +143,8 @@ def test_an_event_whose_row_is_gone(flow: Flow) -> None:
     (way,) = flow.trace(1)
     assert way.became == "missing"
     assert not way.is_activity
+    flow.rig.client.command(
+        "INSERT INTO expired (class, org_id, slot, id) SELECT 'events', org_id, slot, sipHash64(org_id, event_id) FROM landed"
+    )
+    (way,) = flow.trace(1)
+    assert (way.became, steps(way)["became"][2]) == (EXPIRED, "retention let it go")

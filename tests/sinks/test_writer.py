@@ -208,7 +208,7 @@ def test_the_envelope_of_a_poison_row_says_where_and_why_and_nothing_else() -> N
         "reason": "unstorable",
         "detail": "ClickHouse code 27",
         "size": len(line),
-        "rules": "1",
+        "rules": "2",
         "org_id": "acme",
     }
 

@@ -354,7 +354,7 @@ def test_a_rejected_record_leaves_a_dead_letter(world: World) -> None:
     assert headers == {
         "audit.err.reason": b"malformed",
         "audit.err.place": b"the-id/0/5",
-        "audit.err.rules": b"1",
+        "audit.err.rules": b"2",
         "audit.err.headers": b"3",
         "audit.key": b"its key",
     }

@@ -482,7 +482,7 @@ def test_a_target_without_an_id_is_known_by_its_address() -> None:
         ({"actor_user_id": "u1", "actor_email": "a@b.co", "actor_type": "anonymous"}, ["u1", "a@b.co"]),
         ({"actor_user_id": "u1", "user_asset": "u2", "user_email": "b@b.co"}, ["u1", "u2", "b@b.co"]),
         ({"actor_user_id": "u1", "user_asset": "u1"}, ["u1"]),
-        ({"user_agent": "bot (+C@b.co)"}, ["+c@b.co"]),
+        ({"user_agent": "bot (+C@b.co)"}, ["+c@b.co", "c@b.co"]),
         ({"attributes": {"note": "ask C@b.co or d@b.co"}}, ["c@b.co", "d@b.co"]),
         ({"attributes": {"contact_email": "c@b.co"}}, ["c@b.co"]),
         ({"attributes": {"url": "/x?mail=c@b.co"}}, ["/x?mail=c@b.co", "c@b.co"]),
@@ -490,6 +490,8 @@ def test_a_target_without_an_id_is_known_by_its_address() -> None:
         ({"action": "run:delete c@b.co"}, ["c@b.co"]),
         ({"project_name": "c@b.co's project"}, ["c@b.co"]),
         ({"later": ["c@b.co"]}, ["c@b.co"]),
+        ({"attributes": {"alias_of_user": "U2"}}, []),
+        ({"action": "roster:alias", "attributes": {"alias_of_user": "U2"}}, ["U2", "u2"]),
     ],
 )
 def test_everyone_an_event_speaks_of_is_listed(fields: dict[str, Any], subjects: list[str]) -> None:

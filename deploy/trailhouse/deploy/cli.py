@@ -42,6 +42,7 @@ COMMANDS: Final = (
         "status:status",
         "Show where the stack listens, which roles run, and how far behind they are.",
     ),
+    Command("users", "users:app", "List, search and export users; import a roster."),
     Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files."),
     Command("reports", "reports:reports", "List the reports."),
     Command("report", "reports:report", "Run a report."),
@@ -49,7 +50,16 @@ COMMANDS: Final = (
         "balance", "balance:balance", "Account for every raw record: stored, rejected, repeated, or missing."
     ),
     Command("rejected", "rejected:app", "List, show and replay records that could not become events."),
+    Command("audit", "audit:app", "Fetch the audit log over HTTP."),
     Command("keys", "keys:app", "Make, list and revoke API keys."),
+    Command(
+        "erase",
+        "erase:erase",
+        "Delete what speaks of a person, for good: no replay, refill or import brings it back.",
+    ),
+    Command("person", "person:app", "Export everything held about a person."),
+    Command("hold", "hold:app", "Forbid erasing and expiry, list or release such holds."),
+    Command("retention", "retention:app", "Say how long data is kept, show what would go, let it go."),
     Command(
         "trace",
         "trace:trace",

@@ -16,7 +16,7 @@ from trailhouse.deploy.errors import DeployError
 from trailhouse.producers.settings import Secret
 
 VARIABLE: Final = "TRAILHOUSE_CREDENTIALS"
-IDENTITIES: Final = ("admin", "ingest", "reader", "api")
+IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,10 @@ def read_credentials(path: Path) -> Credentials:
         if path.stat().st_mode & 0o077:
             raise DeployError(f"{path} can be read by others", hint=f"chmod 600 {path}")
         kept = json.loads(path.read_text())
-        if "api" not in kept["clickhouse"]:
-            # A folder of 0.1: its API was a `reader`. `up` comes here first, while nothing else of the stack runs.
-            kept["clickhouse"]["api"] = secrets.token_urlsafe(24)
+        if missing := [name for name in IDENTITIES[3:] if name not in kept["clickhouse"]]:
+            # A folder of an earlier version: its API was a `reader`, and it had no `analyst`. `up` comes here first,
+            # while nothing else of the stack runs.
+            kept["clickhouse"] |= {name: secrets.token_urlsafe(24) for name in missing}
             _replace(path, kept)
         return Credentials(
             {name: Secret(kept["clickhouse"][name]) for name in IDENTITIES}, Secret(kept["pepper"])

@@ -145,6 +145,7 @@ def ways_to_ask(stack: Stack) -> str:
     return spelled(f"""Ask it yourself
   SQL       curl -K {shown}/reader.curl -d "SELECT action, count() FROM events FINAL WHERE org_id = '{ACME}' GROUP BY action ORDER BY 2 DESC LIMIT 5 FORMAT PrettyCompact"
   reports   trailhouse report most_active_users --org {ACME} --last 90d --timezone Europe/Berlin --data {shown}
+  users     trailhouse users list --org {ACME} --sort last_active --data {shown}
   API       curl "{stack.api_url}/api/v1/reports/weekly_active_users?org={ACME}&last=90d"
   books     trailhouse balance --data {shown}
   state     trailhouse status --data {shown}""")

@@ -47,6 +47,11 @@ class StackFolder:
         return self.path / "reader.curl"
 
     @property
+    def analyst_curl(self) -> Path:
+        """The same of `analyst`, who sees no personal data."""
+        return self.path / "analyst.curl"
+
+    @property
     def kafka(self) -> Path:
         return self.path / "kafka"
 
@@ -57,6 +62,11 @@ class StackFolder:
     @property
     def stream(self) -> Path:
         return self.path / "stream"
+
+    @property
+    def spool(self) -> Path:
+        """What Kafka has not confirmed yet of the self-audit, of the API and of commands."""
+        return self.path / "spool"
 
     @property
     def logs(self) -> Path:
@@ -93,7 +103,7 @@ class StackFolder:
                 f"the folder {self.path} has {' '.join(sorted(found))!r} in its name",
                 hint="take another folder: --data DIR",
             )
-        for folder in (self.path, self.logs, self.runfiles, self.stream, self.socket.parent):
+        for folder in (self.path, self.logs, self.runfiles, self.stream, self.spool, self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # What an earlier version left open; the folder itself may be somebody's own, so it stays as it is.
         for folder in (self.kafka, self.clickhouse, self.stream, self.logs, self.runfiles):

@@ -70,7 +70,7 @@ def start(
             supervisor.start(programs(folder, state.ports))
             save_state(folder.state, state)
             stack = stack_at(folder, state.ports, environ)
-            write_curl_config(stack)
+            write_curl_configs(stack)
             _bring_up(stack, supervisor, state, told)
         except BaseException:
             supervisor.stop(STOP_GRACE_S)
@@ -157,19 +157,21 @@ def create_database(stack: Stack) -> None:
     client.close()
 
 
-def write_curl_config(stack: Stack) -> None:
-    """Write `reader.curl`, with which `curl -K` asks ClickHouse as the reader, no password on any command line."""
+def write_curl_configs(stack: Stack) -> None:
+    """Write `reader.curl` and `analyst.curl`, with which `curl -K` asks ClickHouse, no password on any command line."""
     assert stack.folder is not None
-    settings = stack.clickhouse("reader")
-    text = (
-        f'url = "{stack.clickhouse_url}/?database={settings.database}"\n'
-        f'user = "{settings.username}:{settings.password.reveal()}"\n'
-        "silent\nshow-error\n"
-    )
-    path = stack.folder.reader_curl
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+    for settings, path in (
+        (stack.clickhouse("reader"), stack.folder.reader_curl),
+        (stack.clickhouse("analyst"), stack.folder.analyst_curl),
+    ):
+        text = (
+            f'url = "{stack.clickhouse_url}/?database={settings.database}"\n'
+            f'user = "{settings.username}:{settings.password.reveal()}"\n'
+            "silent\nshow-error\n"
+        )
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
 
 
 @contextlib.contextmanager

@@ -68,5 +68,10 @@ def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
         ),
         role("stream", TRAILHOUSE_STREAM_DATADIR=str(folder.stream)),
         role("sink", TRAILHOUSE_CLICKHOUSE_DSN=dsn("ingest")),
-        role("api", TRAILHOUSE_CLICKHOUSE_DSN=dsn("api"), TRAILHOUSE_API_PORT=str(ports["api"])),
+        role(
+            "api",
+            TRAILHOUSE_CLICKHOUSE_DSN=dsn("api"),
+            TRAILHOUSE_API_PORT=str(ports["api"]),
+            TRAILHOUSE_SPOOL_DIR=str(folder.spool),
+        ),
     ]

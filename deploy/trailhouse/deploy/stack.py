@@ -12,6 +12,7 @@ from trailhouse.deploy.errors import StackNotFound
 from trailhouse.deploy.folder import DEFAULT, StackFolder
 from trailhouse.deploy.health import PATIENCE_S, is_healthy, state_of
 from trailhouse.deploy.invocation import short_path
+from trailhouse.deploy.options import say
 from trailhouse.deploy.ports import LOOPBACK
 from trailhouse.deploy.programs import DATABASE, STORES, WORKERS
 from trailhouse.deploy.registry import started_stacks
@@ -22,7 +23,7 @@ from trailhouse.producers.settings import KafkaSettings
 if TYPE_CHECKING:
     from trailhouse.sinks.settings import ClickHouseSettings
 
-IdentityName = Literal["admin", "ingest", "reader", "api"]
+IdentityName = Literal["admin", "ingest", "reader", "analyst", "api"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Stack:
 
 def find_stack(data: Path | None, environ: Mapping[str, str]) -> Stack:
     """The stack to work on: `data` or `TRAILHOUSE_DATA`; else the environment's Kafka and ClickHouse; else the last
-    one started that runs. Raises `StackNotFound`.
+    one started that runs, which it says where several do. Raises `StackNotFound`.
     """
     if data or environ.get("TRAILHOUSE_DATA"):
         folder = StackFolder.at(data or Path(environ["TRAILHOUSE_DATA"]))
@@ -145,9 +146,14 @@ def find_stack(data: Path | None, environ: Mapping[str, str]) -> Stack:
         )
     if environ.get("TRAILHOUSE_KAFKA_BOOTSTRAP") or environ.get("TRAILHOUSE_CLICKHOUSE_DSN"):
         return Stack(KafkaSettings.from_env(environ), environ)
-    for path in [*started_stacks(environ), DEFAULT]:
-        if stack := local_stack(StackFolder.at(path), environ):
-            return stack
+    folders = dict.fromkeys(StackFolder.at(path).path for path in [*started_stacks(environ), DEFAULT])
+    running = [stack for path in folders if (stack := local_stack(StackFolder.at(path), environ))]
+    if len(running) > 1 and (chosen := running[0].folder) is not None:
+        say(
+            f"note: {len(running)} stacks run; this is the last one started: --data {short_path(chosen.path)}"
+        )
+    if running:
+        return running[0]
     raise StackNotFound(
         "no running stack found",
         hint="start one: trailhouse up; or name one: --data DIR, TRAILHOUSE_DATA, or TRAILHOUSE_KAFKA_BOOTSTRAP and TRAILHOUSE_CLICKHOUSE_DSN",

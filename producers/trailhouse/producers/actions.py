@@ -1,7 +1,7 @@
 """The action catalogue: what every known action means, as data.
 
-W&B's 29 audit actions (requirements §5), the creations its user export counts (WD14), and the vocabulary behind Port's
-and Kroolo's pages (§7, §8). Unknown actions are welcome: they are kept, counted and classified by their verb.
+W&B's 29 audit actions (requirements §5), the creations its user export counts (WD14), the vocabulary behind Port's and
+Kroolo's pages (§7, §8), and what Trailhouse records of itself. Unknown actions are welcome: they are kept, counted and classified by their verb.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Category(StrEnum):
     AI = "ai"
     WORKSPACE = "workspace"
     CODE = "code"
+    AUDIT = "audit"
     OTHER = "other"
 
 
@@ -134,12 +135,39 @@ OURS: Final[tuple[Action, ...]] = (
     Action("workspace:delete", "Workspace is deleted.", _D, Category.WORKSPACE),
     Action("workspace:grant", "User is given access to a workspace.", _U, Category.WORKSPACE),
     Action("workspace:revoke", "Access of a user to a workspace is taken back.", _U, Category.WORKSPACE),
+    Action("roster:user", "Roster says who a user is.", _U, Category.USER, is_activity=False),
+    Action("roster:alias", "Roster says that two users are one.", _U, Category.USER, is_activity=False),
+    Action("roster:team", "Roster lists a user in a team.", _U, Category.TEAM, is_activity=False),
+    Action(
+        "roster:workspace", "Roster lists a user in a workspace.", _U, Category.WORKSPACE, is_activity=False
+    ),
     Action("commit:create", "Commit is written.", _C, Category.CODE),
     Action("commit:merge", "Branches are merged.", _C, Category.CODE),
     Action("commit:revert", "Commit is reverted.", _C, Category.CODE),
 )
 
-CATALOGUE: Final[Mapping[str, Action]] = {action.name: action for action in (*WANDB, *OURS)}
+# What Trailhouse records of itself (`queries.self_audit`). None is activity: looking at a figure must not change it.
+OWN: Final[tuple[Action, ...]] = (
+    Action("audit:read", "Audit log is read.", _R, Category.AUDIT, is_activity=False),
+    Action("analytics:read", "Report of Trailhouse is read.", _R, Category.AUDIT, is_activity=False),
+    Action("directory:read", "Directory of users is read.", _R, Category.AUDIT, is_activity=False),
+    Action("directory:import", "Roster is imported.", _C, Category.AUDIT, is_activity=False),
+    Action("export:create", "Figures or records leave as a file.", _C, Category.AUDIT, is_activity=False),
+    Action("rejected:read", "Rejected records are read.", _R, Category.AUDIT, is_activity=False),
+    Action("rejected:replay", "Rejected records are sent again.", _O, Category.AUDIT, is_activity=False),
+    Action("event:trace", "Way of one event is followed.", _R, Category.AUDIT, is_activity=False),
+    Action("person:export", "All that is kept of a person is read.", _R, Category.AUDIT, is_activity=False),
+    Action("person:erase", "Person is erased.", _D, Category.AUDIT, is_activity=False),
+    Action("retention:update", "Retention is changed.", _U, Category.AUDIT, is_activity=False),
+    Action("retention:apply", "What retention lets go is deleted.", _D, Category.AUDIT, is_activity=False),
+    Action("hold:create", "Legal hold begins.", _C, Category.AUDIT, is_activity=False),
+    Action("hold:release", "Legal hold ends.", _D, Category.AUDIT, is_activity=False),
+    Action("key:create", "API key of Trailhouse is made.", _C, Category.ACCESS, is_activity=False),
+    Action("key:revoke", "API key of Trailhouse is revoked.", _D, Category.ACCESS, is_activity=False),
+    Action("access:denied", "Access to Trailhouse is refused.", _O, Category.ACCESS, is_activity=False),
+)
+
+CATALOGUE: Final[Mapping[str, Action]] = {action.name: action for action in (*WANDB, *OURS, *OWN)}
 
 CATEGORIES: Final[Mapping[str, Category]] = {category.value: category for category in Category}
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from trailhouse.producers.event import AuditEvent
 from trailhouse.producers.field import Outcome
-from trailhouse.producers.habits import choices, details
+from trailhouse.producers.habits import PROJECTS, choices, details
 from trailhouse.producers.identity import derive_id
+from trailhouse.producers.importers.roster import Entry, roster_events
 from trailhouse.producers.moment import format_time
 from trailhouse.producers.roster import MACHINES, Machine, Person, hire
 
@@ -35,6 +36,7 @@ def generate(seed: int, *, people: int = 200, days: int = 90, end: date, org_id:
     first = end - timedelta(days=days - 1)
     company = _Company(seed, org_id, first, end)
     staff = hire(Random(f"{seed}/{org_id}/staff"), people, first, end)
+    yield from company.roster(staff)
     pending: list[tuple[datetime, int, AuditEvent]] = []
     pushed = 0
     for number in range(days):
@@ -56,6 +58,29 @@ class _Company:
     org_id: str
     first: date
     last: date
+
+    def roster(self, staff: list[Person]) -> Iterator[AuditEvent]:
+        """Who was there before the first day, and the machines: no event says how they came."""
+        midnight = datetime.combine(self.first, time(), UTC)
+        for person in staff:
+            if person.joined < self.first:
+                random = Random(f"{self.seed}/{self.org_id}/{person.user_id}/past")
+                entry = Entry(
+                    user_id=person.user_id,
+                    email=person.email,
+                    name=person.name,
+                    role=person.role,
+                    status="active",
+                    added=(person.joined - timedelta(days=random.randint(1, 900))).isoformat(),
+                    seat="Viewer" if person.role == "viewer" else "Full",
+                    teams=[(f"team-{person.team}", person.team)],
+                    workspaces=sorted(random.sample(PROJECTS, random.randint(1, 3))),
+                )
+                yield from roster_events(self.org_id, midnight, entry)
+        for machine in MACHINES:
+            yield from roster_events(
+                self.org_id, midnight, Entry(user_id=machine.user_id, kind="service_account")
+            )
 
     def arrivals(self, staff: list[Person], day: date) -> Iterator[tuple[datetime, AuditEvent]]:
         """Events of everybody's local `day` with the moments they arrive."""

@@ -216,6 +216,12 @@ def _mcp(random: Random) -> dict[str, Any]:
     return {"source": "mcp", "attributes": {"tool": random.choice(TOOLS)}}
 
 
+def _team(random: Random) -> dict[str, Any]:
+    # Teams for a while; those people belong to are not founded and dissolved every day.
+    number = random.randint(1, 9)
+    return {"source": "web", "entity_asset": f"team-guild-{number}", "entity_name": f"guild {number}"}
+
+
 def _workspace(random: Random) -> dict[str, Any]:
     return {"source": "web", "attributes": {"workspace": random.choice(PROJECTS)}}
 
@@ -233,5 +239,6 @@ _DETAILS: Final[Mapping[str, Callable[[Random], dict[str, Any]]]] = {
     "data_source": _data_source,
     "ai": _ai,
     "mcp": _mcp,
+    "team": _team,
     "workspace": _workspace,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -17,8 +18,19 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from trailhouse.producers.kafka import KafkaTransport
-from trailhouse.queries import api_access, api_events, api_problems, api_reports
+from trailhouse.producers.transport import Transport
+from trailhouse.queries import (
+    api_access,
+    api_audit,
+    api_directory,
+    api_event_log,
+    api_events,
+    api_problems,
+    api_reports,
+)
 from trailhouse.queries.api_access import Access, Reading
+from trailhouse.queries.api_audit import AuditLog
+from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import HostGuard, RequestMeter
 from trailhouse.queries.key import Key, Scope
@@ -26,8 +38,11 @@ from trailhouse.queries.key_ring import KeyRing
 from trailhouse.queries.key_table import load_keys
 from trailhouse.queries.lockout import Lockout
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.rate import Rates
 from trailhouse.queries.reports import load
+from trailhouse.queries.self_audit import SelfAudit, open_self_audit
 from trailhouse.queries.settings import ApiSettings
+from trailhouse.queries.standing import SEMANTICS
 from trailhouse.queries.store import Pool
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
 from trailhouse.stream.logs import log_to_stderr
@@ -36,32 +51,45 @@ READY_TIMEOUT_S: Final = 3.0
 STOP_GRACE_S: Final = 3
 EXIT_NOT_STARTED: Final = 3
 KEYS_TIMEOUT_S: Final = 5.0
+STREAM_WAIT_S: Final = 2.0
 # An address that a header claims would let whoever guesses keys change it at will.
 SERVER: Final[dict[str, Any]] = {"server_header": False, "proxy_headers": False}
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
+def create_app(
+    settings: ApiSettings,
+    *,
+    has_watch: bool = True,
+    audit: SelfAudit | None = None,
+    transport: Transport | None = None,
+) -> FastAPI:
     """The application; nothing is opened before it is started or asked.
 
-    `has_watch` False leaves out the background look at books and freshness (tests, further processes of one API).
+    `has_watch` False leaves out the background look at books and freshness (tests, further processes of one API);
+    `audit` takes the place of the self-audit, `transport` that of the collector's way to Kafka.
     """
     pool = Pool(settings.clickhouse, size=settings.pool_size)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
+    streams = Pool(settings.clickhouse, size=settings.audit_streams, wait_s=STREAM_WAIT_S)
     metrics = ApiMetrics()
-    access = Access(_ring(settings, keys), Lockout(), metrics)
-    collector = Collector(settings, access, KafkaTransport(settings.kafka), metrics)
+    audit = audit or open_self_audit(settings.kafka, os.environ)
+    access = Access(_ring(settings, keys), Lockout(), Rates(settings.key_rate), metrics)
+    collector = Collector(settings, access, transport or KafkaTransport(settings.kafka), metrics, audit)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keeper = Bookkeeper(settings)
         watch = Watch(lambda: observe(pool, metrics, keeper), settings.balance_interval_s)
+        await asyncio.to_thread(audit.open)
         if has_watch:
             watch.start()
         yield
         watch.stop()
+        await asyncio.to_thread(audit.close)
         collector.close()
         pool.close()
+        streams.close()
         keys.close()
 
     app = FastAPI(
@@ -72,13 +100,18 @@ def create_app(settings: ApiSettings, *, has_watch: bool = True) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
     )
-    api_problems.install(app)
+    api_problems.install(app, audit)
     api_access.describe(app)
-    anonymous = settings.caller if settings.anonymous else None
+    anonymous = settings.caller if settings.is_open else None
     app.include_router(
-        api_reports.routes(load(), pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics)
+        api_reports.routes(load(), pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics, audit)
+    )
+    app.include_router(
+        api_directory.routes(pool, Reading(access, Scope.AUDIT_READ), audit, SEMANTICS[settings.profile])
     )
     app.include_router(api_events.routes(collector))
+    app.include_router(api_event_log.routes(EventLog(settings, access, pool, audit)))
+    app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
     @app.get("/metrics", tags=["operations"], summary="Metrics for Prometheus", response_class=Response)
@@ -105,7 +138,12 @@ def _add_health(app: FastAPI, checks: dict[str, Callable[[], None]]) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["operations"], summary="Whether ClickHouse and Kafka answer")
+    @app.get(
+        "/readyz",
+        tags=["operations"],
+        summary="Whether ClickHouse and Kafka answer",
+        responses={503: {"description": "one of them does not; the body says which, and why"}},
+    )
     async def readyz() -> Response:
         answers = await asyncio.gather(
             *(asyncio.to_thread(probe.ask, READY_TIMEOUT_S) for probe in probes.values())

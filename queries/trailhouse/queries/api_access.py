@@ -16,11 +16,13 @@ from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.errors import LockedOut, MissingScope, NotAuthenticated
+from trailhouse.queries.errors import LockedOut, MissingScope, NotAuthenticated, TooOften
 from trailhouse.queries.key import Key, Scope, id_of, is_match, is_of
 from trailhouse.queries.key_ring import KeyRing
 from trailhouse.queries.lockout import Lockout
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.rate import Rates
+from trailhouse.queries.self_audit import Who
 
 SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key"},
@@ -28,6 +30,15 @@ SCHEMES: Final = {
 }
 # What OpenAPI says of a route that takes keys.
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"basic": []}]
+# What any request may be answered with, and what one that takes a key may be: every one a problem document.
+ANSWERS: Final = {"421": "the Host header does not name this machine"}
+KEYED_ANSWERS: Final = {
+    "400": "a parameter cannot be used",
+    "401": "no key, or one that is not valid",
+    "403": "the key lacks the scope, or the organisation is not the key's",
+    "429": "too many wrong keys, or too many requests with this one; see Retry-After",
+    "503": "the store does not answer, or what is read cannot be recorded; see Retry-After",
+}
 # A key nobody knows may have been made a moment ago: the table is looked at again, so often at most.
 NEW_KEY_S: Final = 1.0
 _HEADER_LENGTH_MAX: Final = 1024
@@ -38,31 +49,40 @@ class Access:
     """Finds the key of a request. For the event loop's thread; only reading the keys anew takes another.
 
     A wrong secret for a key that exists counts against that key and the sender's address together, anything else
-    against the address. So whoever guesses is locked out, and good keys that come from the same address, a proxy's
-    for instance, go on being good. Keys that are revoked or expired are refused, but nobody guessed them.
+    against the address. Locking out saves the work of answering guesses; it never keeps out a right secret, or anybody
+    behind the same proxy could lock out a key whose id they know. Nobody guesses 256 random bits meanwhile. Keys that
+    are revoked or expired are refused, but nobody guessed them.
     """
 
     def __init__(
         self,
         ring: KeyRing,
         lockout: Lockout,
+        rates: Rates,
         metrics: ApiMetrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._ring, self._lockout, self._metrics, self._now = ring, lockout, metrics, now
+        self._ring, self._lockout, self._rates, self._metrics, self._now = ring, lockout, rates, metrics, now
         self._refresh: asyncio.Future[None] | None = None
 
     async def key(self, request: Request, scope: Scope) -> Key:
-        """The request's key; raises `NotAuthenticated`, `LockedOut`, `MissingScope`, `StorageUnavailable`."""
+        """The request's key; raises `NotAuthenticated`, `LockedOut`, `MissingScope`, `TooOften`, `StorageUnavailable`."""
         header = authorization(request)
         if header is None:
             raise NotAuthenticated("this needs an API key")
         address = address_of(request)
         username, text = credentials(header)
-        key = self._check(await self._find(text, address), username, text, address)
+        found = await self._find(text, address)
+        if found is not None:
+            request.state.who = Who.guessing(found, _client(request))
+        key = self._check(found, username, text, address)
+        request.state.who = Who.of_key(key, _client(request))
         if not key.allows(scope):
             self._metrics.key_checks.labels("scope").inc()
             raise MissingScope(scope)
+        if (wait_s := self._rates.take(key.key_id)) > 0:
+            self._metrics.key_checks.labels("limited").inc()
+            raise TooOften(wait_s)
         self._metrics.key_checks.labels("ok").inc()
         return key
 
@@ -81,11 +101,11 @@ class Access:
         return key
 
     def _check(self, key: Key | None, username: str | None, text: str, address: str) -> Key:
-        subject = address if key is None else (address, key.key_id)
-        if (wait_s := self._lockout.locked_for(subject)) > 0:
-            self._metrics.key_checks.labels("locked").inc()
-            raise LockedOut(wait_s)
         if not is_match(key, text):
+            subject = address if key is None else (address, key.key_id)
+            if (wait_s := self._lockout.locked_for(subject)) > 0:
+                self._metrics.key_checks.labels("locked").inc()
+                raise LockedOut(wait_s)
             self._metrics.key_checks.labels("wrong").inc()
             if self._lockout.fail(subject):
                 # No address: it may be a person's.
@@ -126,6 +146,12 @@ class Reading:
         return (await self.access.key(request, self.scope)).caller
 
 
+def who_asks(request: Request) -> Who:
+    """Who sent a request, for the self-audit; whose key it is once `Access.key` has found it good."""
+    known: Who = getattr(request.state, "who", None) or Who(address=_client(request))
+    return known
+
+
 def authorization(request: Request) -> str | None:
     """The Authorization header; raises `NotAuthenticated` when there are several or it is longer than any key needs."""
     found = request.headers.getlist("authorization")
@@ -152,7 +178,7 @@ def credentials(header: str) -> tuple[str | None, str]:
 
 def address_of(request: Request) -> str:
     """Where a request comes from, for counting: an IPv6 client has a whole /64 to change its address in."""
-    host = request.client.host if request.client else ""
+    host = _client(request)
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -162,13 +188,23 @@ def address_of(request: Request) -> str:
     return host
 
 
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
 def describe(app: FastAPI) -> None:
-    """Say in OpenAPI how keys are sent."""
+    """Say in OpenAPI how keys are sent, and how requests are refused."""
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = make()
         document.setdefault("components", {})["securitySchemes"] = SCHEMES
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                known = ANSWERS | (KEYED_ANSWERS if "security" in operation else {})
+                for status, text in known.items():
+                    answer = {"description": text, "content": {"application/problem+json": {}}}
+                    operation["responses"].setdefault(status, answer)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # the way FastAPI's docs say

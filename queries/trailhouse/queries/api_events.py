@@ -13,19 +13,29 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from trailhouse.producers.event import Scalar
 from trailhouse.producers.transport import Transport
 from trailhouse.queries.allowance import Allowance, Holding
-from trailhouse.queries.api_access import SECURITY, Access
+from trailhouse.queries.api_access import SECURITY, Access, who_asks
 from trailhouse.queries.api_events_openapi import DESCRIPTION, PARAMETERS, REQUEST_BODY, RESPONSES
 from trailhouse.queries.api_problems import problem
 from trailhouse.queries.batch_text import gunzip, items
-from trailhouse.queries.collector import EVENT, Batch, Refusal, collect, counts
-from trailhouse.queries.errors import BadBody, BodyTooLarge, BodyTooSlow, KafkaUnavailable, UnknownMedia
+from trailhouse.queries.collector import EVENT, ORG, Batch, Refusal, collect, counts
+from trailhouse.queries.errors import (
+    BadBody,
+    BodyTooLarge,
+    BodyTooSlow,
+    KafkaUnavailable,
+    UnknownMedia,
+    UnknownParameter,
+)
 from trailhouse.queries.intake import Intake
 from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.self_audit import SelfAudit
 from trailhouse.queries.settings import ApiSettings
 
 PATH: Final = "/api/v1/events"
@@ -56,9 +66,14 @@ class Collector:
     """Takes requests with events: reads, checks, hands to Kafka, and answers when Kafka has confirmed."""
 
     def __init__(
-        self, settings: ApiSettings, access: Access, transport: Transport, metrics: ApiMetrics
+        self,
+        settings: ApiSettings,
+        access: Access,
+        transport: Transport,
+        metrics: ApiMetrics,
+        audit: SelfAudit,
     ) -> None:
-        self._settings, self._access, self._metrics = settings, access, metrics
+        self._settings, self._access, self._metrics, self._audit = settings, access, metrics, audit
         self._intake = Intake(transport)
         self._allowance = Allowance(settings.events_held_bytes)
         # Checking is work for the processor: few threads, so that few bodies are taken apart at once.
@@ -68,6 +83,9 @@ class Collector:
     async def post(self, request: Request) -> Response:
         """Answer one request; raises `QueryError`."""
         key = await self._access.key(request, Scope.EVENTS_WRITE)
+        for name in request.query_params:
+            # Who writes `?org=` means another organisation than the events would go to.
+            raise UnknownParameter("the collector", name, ())
         shape = shape_of(request, self._settings.events_body_bytes)
         with self._allowance.hold(key.key_id) as holding:
             try:
@@ -80,8 +98,16 @@ class Collector:
             if batch.values:
                 await self._deliver(batch)
         self._metrics.events_accepted.inc(len(batch.values))
-        for reason, count in counts(batch).items():
+        refused = counts(batch)
+        for reason, count in refused.items():
             self._metrics.events_refused.labels(reason).inc(count)
+        if ORG in refused:
+            details: dict[str, Scalar] = {
+                "path": PATH,
+                "status": int(HTTPStatus.FORBIDDEN),
+                "events": refused[ORG],
+            }
+            await run_in_threadpool(self._audit.refuse, who_asks(request), ORG, details)
         return answer(batch)
 
     def close(self) -> None:

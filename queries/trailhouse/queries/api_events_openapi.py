@@ -87,7 +87,9 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "description": "Kafka has confirmed the accepted events",
         "content": {"application/json": {"schema": _RESULT}},
     },
-    400: _problem("the body is not JSON, not gzip, or empty, or the Idempotency-Key is none"),
+    400: _problem(
+        "the body is not JSON, not gzip, or empty, the Idempotency-Key is none, or there is a query parameter"
+    ),
     401: _problem("no key, or one that is not valid"),
     403: _problem(
         "the key lacks the scope events:write, or every event names an organisation that is not the key's"

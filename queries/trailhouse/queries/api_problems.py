@@ -10,7 +10,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from trailhouse.producers.event import ORG_ID
+from trailhouse.queries.api_access import who_asks
 from trailhouse.queries.errors import QueryError
+from trailhouse.queries.self_audit import SelfAudit
 
 MEDIA_TYPE: Final = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -25,8 +28,9 @@ def problem(status: int, title: str, detail: str, hint: str = "", **members: Any
     return JSONResponse(body | ({"hint": hint} if hint else {}), status, headers, media_type=MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem document."""
+def install(app: FastAPI, audit: SelfAudit) -> None:
+    """Answer every error of `app` with a problem document; every refusal is recorded."""
+    app.state.self_audit = audit
     app.add_exception_handler(QueryError, _query_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _defect)
@@ -34,6 +38,8 @@ def install(app: FastAPI) -> None:
 
 def _query_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QueryError)  # what the handler is registered for
+    if error.refusal:
+        _record_refusal(request, error)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # Who has no cause has nothing to add: Kafka is away, and that as often as somebody asks.
         is_puzzling = error.__cause__ is not None or error.status == HTTPStatus.INTERNAL_SERVER_ERROR
@@ -46,6 +52,16 @@ def _query_error(request: Request, error: Exception) -> JSONResponse:
     answer = problem(error.status, error.title, str(error), error.hint, **members)
     answer.headers.update(error.headers)
     return answer
+
+
+def _record_refusal(request: Request, error: QueryError) -> None:
+    route = getattr(request.scope.get("route"), "path", "")
+    asked = str(getattr(error, "org", ""))
+    request.app.state.self_audit.refuse(
+        who_asks(request),
+        error.refusal,
+        {"path": route, "status": error.status, "asked_org": asked if ORG_ID.fullmatch(asked) else ""},
+    )
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

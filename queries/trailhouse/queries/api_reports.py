@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from trailhouse.queries import render
-from trailhouse.queries.api_access import Reading
+from trailhouse.queries.api_access import Reading, who_asks
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, UnknownReport
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.report import ASKED, Report
-from trailhouse.queries.runner import Result, run
+from trailhouse.queries.runner import Result, record_reading, run
+from trailhouse.queries.self_audit import SelfAudit, Who
 from trailhouse.queries.store import Pool
 
 FORMATS: Final[Mapping[str, tuple[str, Callable[[Result], str | bytes]]]] = {
@@ -25,11 +26,13 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[Result], str | bytes]]]] = {
 }
 
 
-def routes(
+def routes(  # noqa: PLR0913 - what a report's way needs
     reports: Mapping[str, Report],
     pool: Pool,
     reading: Reading,
     metrics: ApiMetrics,
+    audit: SelfAudit,
+    *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> APIRouter:
     """`/reports` lists them, `/reports/{name}` runs one, with the rights of whoever asks."""
@@ -48,7 +51,7 @@ def routes(
     for report in reports.values():
         router.add_api_route(
             f"/{report.name}",
-            _endpoint(report, pool, reading, metrics, now),
+            _endpoint(report, pool, reading, metrics, audit, now=now),
             methods=["GET"],
             name=report.name,
             summary=report.title,
@@ -80,18 +83,26 @@ def choose_format(asked: str | None, accept: str) -> str:
     return next((media[kind] for kind in wanted if kind in media), "json")
 
 
-def _endpoint(
-    report: Report, pool: Pool, reading: Reading, metrics: ApiMetrics, now: Callable[[], datetime]
+def _endpoint(  # noqa: PLR0913 - as `routes`
+    report: Report,
+    pool: Pool,
+    reading: Reading,
+    metrics: ApiMetrics,
+    audit: SelfAudit,
+    *,
+    now: Callable[[], datetime],
 ) -> Callable[[Request], Any]:
-    def answer(caller: Caller, params: Mapping[str, str]) -> Result:
+    def answer(caller: Caller, params: Mapping[str, str], who: Who, form: str) -> Result:
         with pool.client() as client:
-            return run(client, report, caller, params, now=now())
+            result = run(client, report, caller, params, now=now())
+        record_reading(audit, who, caller, result, form)
+        return result
 
     async def endpoint(request: Request) -> Response:
         caller = await reading.caller(request)
         params = single(request)
         name = choose_format(params.pop("format", None), request.headers.get("accept", ""))
-        result = await run_in_threadpool(answer, caller, params)
+        result = await run_in_threadpool(answer, caller, params, who_asks(request), name)
         metrics.report_seconds.labels(report.name).observe(result.elapsed_s)
         media_type, write = FORMATS[name]
         headers = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}

@@ -12,9 +12,14 @@ from trailhouse.producers.errors import InvalidEvent
 from trailhouse.producers.event import FIELD, derive_id, encode, new_fields
 from trailhouse.producers.field import CHECKS
 from trailhouse.queries.batch_text import Unreadable
-from trailhouse.queries.key import Key
+from trailhouse.queries.key import Key, Scope
+from trailhouse.queries.self_audit import SOURCE, is_own
 
 EVENT: Final = "event"
+# The reason of a refusal for an organisation that is not the key's.
+ORG: Final = "org"
+# Rosters say who is who (two ids, one person): what erasing and exporting follow is not for any sender to say.
+ROSTER: Final = "roster:"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _OF_A_KEY: Final = re.compile(r"(?:key )?(?P<name>.*) must ", re.DOTALL)
 _REPEATABLE: Final = (
@@ -90,10 +95,24 @@ def _event(item: Any, key: Key, idempotency_key: str | None, index: int) -> tupl
     action = given.pop("action", None)
     if action is None:
         raise InvalidEvent("action", None, "is required")
+    if given.get("source") == SOURCE:
+        raise InvalidEvent("source", None, "is kept for what Trailhouse records of itself")
+    if (
+        isinstance(action, str)
+        and action.strip().lower().startswith(ROSTER)
+        and Scope.ADMIN not in key.scopes
+    ):
+        raise InvalidEvent(
+            "action", None, f"must not begin with {ROSTER} without the scope {Scope.ADMIN.value}"
+        )
     # `new_fields` takes more spellings of these than the contract does.
     for name in ("event_id", "occurred_at"):
         if name in given and (rule := CHECKS[name](given[name])):
             raise InvalidEvent(name, None, rule)
+    if "event_id" in given and is_own(given["event_id"]):
+        raise InvalidEvent(
+            "event_id", None, "must not be a UUID of version 8: those are Trailhouse's own records"
+        )
     if idempotency_key is not None and "event_id" not in given:
         # By user, not by key: a service goes on with its requests when its key is changed.
         given["event_id"] = derive_id(org, "collector", key.username, idempotency_key, str(index))
@@ -104,7 +123,9 @@ def _event(item: Any, key: Key, idempotency_key: str | None, index: int) -> tupl
 
 
 def _org(named: Any, key: Key) -> str:
-    """The organisation an item belongs to: the key's, or the one it names among the key's."""
+    """The organisation an item belongs to: the one it names among the key's, the key's default, or its only one."""
+    if named is None and key.default_org:
+        return key.default_org
     if named is None:
         if key.orgs is None or len(key.orgs) != 1:
             raise InvalidEvent("org_id", None, "is required: the key has several organisations")
@@ -113,7 +134,7 @@ def _org(named: Any, key: Key) -> str:
     if rule := CHECKS["org_id"](named):
         raise InvalidEvent("org_id", None, rule)
     if key.orgs is not None and named not in key.orgs:
-        raise _Refused("org_id", "is not an organisation of this key", HTTPStatus.FORBIDDEN, "org")
+        raise _Refused("org_id", "is not an organisation of this key", HTTPStatus.FORBIDDEN, ORG)
     return str(named)
 
 

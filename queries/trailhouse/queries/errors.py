@@ -7,11 +7,15 @@ QueryError
 │   ├── UnknownParameter the report takes no parameter of that name
 │   └── OrgNeeded        no organisation is named, and there is not exactly one
 ├── NotAllowed           the caller may not see that organisation
+├── NoDefaultOrg         the audit log was asked for without saying of which organisation
+├── NoAuditLog           the deployment gives the caller no audit log
 ├── StorageUnavailable   ClickHouse does not answer, or not in time
 ├── UnknownKey           no API key has that id
 ├── NotAuthenticated     the key that came along is not valid
 ├── MissingScope         the key is valid, but not for this
 ├── LockedOut            too many wrong keys came from there
+├── TooOften             the key sends more requests than it may
+├── NotRecorded          what is read or done cannot be recorded, so it is not
 ├── CollectorBusy        the collector holds as much as it may
 ├── KafkaUnavailable     Kafka did not confirm in time
 └── BadBody              a request with events cannot be read
@@ -34,6 +38,8 @@ class QueryError(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "The report failed"
     exit_code: ClassVar[int] = 1
+    #: A word for the rule by which access was refused, which the self-audit records; '' = this is no refusal.
+    refusal: ClassVar[str] = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -98,18 +104,23 @@ class UnknownParameter(BadParameter):
         super().__init__(name, None, "")
 
     def _words(self, prefix: str) -> tuple[str, str]:
-        taken = ", ".join(prefix + each for each in self.known)
+        taken = ", ".join(prefix + each for each in self.known) or "none"
         return f"{self.report} takes no parameter {prefix}{self.name}", f"it takes {taken}"
 
 
 class OrgNeeded(BadParameter):
-    """No organisation is named, and the caller may read `orgs`: none, or more than one; `or_else` = what else will do."""
+    """No organisation is named, and the caller may read `orgs`: none, or more than one; `or_else` = what else will do.
 
-    def __init__(self, orgs: Sequence[str], or_else: str = "") -> None:
-        self.orgs, self.or_else = tuple(orgs), or_else
+    `orgs` None = the caller is not told which there are.
+    """
+
+    def __init__(self, orgs: Sequence[str] | None, or_else: str = "") -> None:
+        self.orgs, self.or_else = None if orgs is None else tuple(orgs), or_else
         super().__init__("org", None, "")
 
     def _words(self, prefix: str) -> tuple[str, str]:
+        if self.orgs is None:
+            return f"{prefix}org is needed", "name one; with an API key you are told yours"
         if not self.orgs:
             return f"{prefix}org is needed: no organisation has a stored event yet", ""
         some = ", ".join(self.orgs[:10]) + (" …" if len(self.orgs) > 10 else "")
@@ -122,10 +133,34 @@ class NotAllowed(QueryError):
     status = 403
     title = "Not allowed"
     exit_code = 4
+    refusal = "org"
 
     def __init__(self, org: str) -> None:
         super().__init__(f"you may not read organisation {org!r}", "ask for one of your own organisations")
         self.org = org
+
+
+class NoDefaultOrg(QueryError):
+    """The caller may read several organisations and has no default one; the words are W&B's own (WA6)."""
+
+    status = 400
+    title = "No organisation"
+    exit_code = 2
+
+    def __init__(self) -> None:
+        super().__init__(
+            "user is associated with multiple organizations but no valid org ID found in user info",
+            "name one with org=…, or use a key with a default organisation: trailhouse keys create --default-org",
+        )
+
+
+class NoAuditLog(QueryError):
+    """The deployment gives the caller no audit log: by its plan, or because it always shows people."""
+
+    status = 403
+    title = "No audit log"
+    exit_code = 4
+    refusal = "audit_log"
 
 
 class StorageUnavailable(QueryError):
@@ -152,6 +187,7 @@ class NotAuthenticated(QueryError):
     status = 401
     title = "Not authenticated"
     exit_code = 4
+    refusal = "key"
 
     def __init__(self, message: str = "this key is not valid") -> None:
         super().__init__(
@@ -167,6 +203,7 @@ class MissingScope(QueryError):
     status = 403
     title = "Not allowed"
     exit_code = 4
+    refusal = "scope"
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"this key lacks the scope {scope}", f"trailhouse keys create --scope {scope} …")
@@ -178,10 +215,35 @@ class LockedOut(QueryError):
     status = 429
     title = "Too many wrong keys"
     exit_code = 4
+    refusal = "locked"
 
     def __init__(self, seconds: float) -> None:
         super().__init__("too many wrong keys", "wait as long as Retry-After says, and check the key")
         self.headers = {"Retry-After": str(math.ceil(seconds))}
+
+
+class TooOften(QueryError):
+    """The key sends more requests than it may."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("this key sends too many requests", "wait as long as Retry-After says")
+        self.headers = {"Retry-After": str(math.ceil(seconds))}
+
+
+class NotRecorded(QueryError):
+    """The self-audit could keep no record of `action`, so it does not happen."""
+
+    status = 503
+    title = "It cannot be recorded"
+
+    def __init__(self, action: str) -> None:
+        super().__init__(
+            f"{action} cannot be recorded, and nothing is read or changed without a record",
+            "is the spool's disk full, or Kafka away for long? `trailhouse status` tells",
+        )
 
 
 class CollectorBusy(QueryError):

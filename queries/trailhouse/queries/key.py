@@ -47,7 +47,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as it is kept. `orgs` None = every organisation; `digest` is the SHA-256 of the key's text."""
+    """A key as it is kept. `orgs` None = every organisation; `digest` is the SHA-256 of the key's text.
+
+    `default_org`: which of several organisations a request is about that names none (WA6); '' = none is chosen.
+    """
 
     key_id: str
     digest: bytes
@@ -58,6 +61,7 @@ class Key:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     is_service_account: bool = False
+    default_org: str = ""
 
     def allows(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes
@@ -75,6 +79,8 @@ class Key:
             orgs=self.orgs,
             read_pii=self.allows(Scope.AUDIT_READ_PII),
             is_instance=self.orgs is None and Scope.ADMIN in self.scopes,
+            default_org=self.default_org,
+            is_known=True,
         )
 
 
@@ -86,6 +92,7 @@ def new_key(  # noqa: PLR0913 - each is something of a key
     now: datetime,
     life: timedelta | None = None,
     is_service_account: bool = False,
+    default_org: str = "",
 ) -> tuple[Key, Secret]:
     """A key and its text, which exists nowhere else; `orgs` are names, or `*` alone for every organisation.
 
@@ -102,6 +109,9 @@ def new_key(  # noqa: PLR0913 - each is something of a key
     if not names or (is_service_account and (len(names) > 1 or EVERY_ORG in names)):
         wanted = "exactly one organisation for a service account" if is_service_account else "one or more"
         raise BadParameter("org", ", ".join(sorted(names)), wanted)
+    is_own = default_org in names if EVERY_ORG not in names else ORG_ID.fullmatch(default_org)
+    if default_org and not is_own:
+        raise BadParameter("default_org", default_org, "one of the key's organisations")
     if not scopes:
         raise BadParameter("scope", "", "one or more of " + ", ".join(Scope))
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as exact as the table
@@ -116,6 +126,7 @@ def new_key(  # noqa: PLR0913 - each is something of a key
         now,
         None if life is None else now + life,
         is_service_account=is_service_account,
+        default_org=default_org,
     )
     return key, Secret(text)
 

@@ -17,7 +17,7 @@ from trailhouse.sinks.clickhouse import Client, insert_lines
 TABLE: Final = "api_keys"
 _COLUMNS: Final = (
     "key_id, digest, username, orgs, scopes, is_service_account, "
-    "toUnixTimestamp64Milli(created_at), toUnixTimestamp64Milli(expires_at), toUnixTimestamp64Milli(revoked_at)"
+    "toUnixTimestamp64Milli(created_at), toUnixTimestamp64Milli(expires_at), toUnixTimestamp64Milli(revoked_at), default_org"
 )
 
 
@@ -34,23 +34,28 @@ def add_keys(client: Client, keys: Iterable[Key]) -> None:
         insert_lines(client, TABLE, [orjson.dumps(_row(key)) for key in keys])
 
 
-def revoke_keys(client: Client, key_ids: Iterable[str], now: datetime) -> list[Key]:
-    """Revoke for ever; returns the keys, those revoked before unchanged. Raises `UnknownKey`, then none is revoked."""
+def find_keys(client: Client, key_ids: Iterable[str]) -> list[Key]:
+    """The keys with these ids, each once; raises `UnknownKey`."""
     known = load_keys(client)
     wanted = list(dict.fromkeys(key_ids))
     for key_id in wanted:
         if key_id not in known:
             raise UnknownKey(key_id)
+    return [known[key_id] for key_id in wanted]
+
+
+def revoke_keys(client: Client, key_ids: Iterable[str], now: datetime) -> list[Key]:
+    """Revoke for ever; returns the keys, those revoked before unchanged. Raises `UnknownKey`, then none is revoked."""
     revoked = [
-        key if (key := known[key_id]).revoked_at is not None else dataclasses.replace(key, revoked_at=now)
-        for key_id in wanted
+        key if key.revoked_at is not None else dataclasses.replace(key, revoked_at=now)
+        for key in find_keys(client, key_ids)
     ]
     add_keys(client, revoked)
     return revoked
 
 
 def _key(row: Any) -> Key:
-    key_id, digest, username, orgs, scopes, is_service_account, created, expires, revoked = row
+    key_id, digest, username, orgs, scopes, is_service_account, created, expires, revoked, default_org = row
     return Key(
         str(key_id),
         bytes.fromhex(digest),
@@ -62,6 +67,7 @@ def _key(row: Any) -> Key:
         _moment(expires),
         _moment(revoked),
         bool(is_service_account),
+        str(default_org),
     )
 
 
@@ -76,6 +82,7 @@ def _row(key: Key) -> Mapping[str, object]:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "default_org": key.default_org,
         "is_revoked": int(key.revoked_at is not None),
     }
 

@@ -17,9 +17,7 @@ REQUEST_SECONDS: Final = "trailhouse_api_request_seconds"  # Histogram: time to 
 REPORT_SECONDS: Final = (
     "trailhouse_api_report_seconds"  # Histogram: time ClickHouse took for a report, by report
 )
-KEY_CHECKS: Final = (
-    "trailhouse_api_key_checks"  # Counter: API keys checked, by outcome (ok, wrong, stale, scope, locked)
-)
+KEY_CHECKS: Final = "trailhouse_api_key_checks"  # Counter: API keys checked, by outcome (ok, wrong, stale, scope, locked, limited)
 EVENTS_ACCEPTED: Final = "trailhouse_api_events_accepted"  # Counter: events the collector has answered for
 EVENTS_REFUSED: Final = "trailhouse_api_events_refused"  # Counter: events the collector refused, by reason
 EVENTS_HELD: Final = "trailhouse_api_events_held_bytes"  # Gauge: bytes of events under way to Kafka
@@ -38,7 +36,7 @@ FRESHNESS: Final = (
     "trailhouse_freshness_seconds"  # Gauge: seconds since the broker received the newest stored record
 )
 
-BALANCE_FIELDS: Final = ("stored", "rejected", "repeats", "lost", "in_flight")
+BALANCE_FIELDS: Final = ("stored", "rejected", "repeats", "lost", "expired", "in_flight")
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -94,7 +92,7 @@ class ApiMetrics:
             "key_checks",
             Counter(
                 KEY_CHECKS,
-                "API keys checked, by outcome: ok, wrong (no such key), stale (revoked, expired, another's user name), scope, locked",
+                "API keys checked, by outcome: ok, wrong (no such key), stale (revoked, expired, another's user name), scope, locked, limited",
                 ["outcome"],
                 registry=own,
             ),

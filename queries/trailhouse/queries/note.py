@@ -25,6 +25,8 @@ def note_on(question: Question, store: Store) -> str:
     if first := store.first_event(org):
         return f"nothing in this period; {_since(first)}"
     caller = question.caller
+    if not caller.is_known:
+        return f"no event{of_org} is stored"
     known = [each for each in store.orgs() if caller.orgs is None or each in caller.orgs]
     return f"no event{of_org} is stored; organisations with events: {', '.join(known) or 'none yet'}"
 

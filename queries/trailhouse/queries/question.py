@@ -59,6 +59,7 @@ class Question:
             "ranges": list(self.period.ranges),
             "read_pii": self.caller.read_pii,
             "is_instance": self.org == INSTANCE,
+            "is_known": self.caller.is_known,
             **self.own,
         }
 
@@ -83,7 +84,7 @@ def ask(
     if unknown := [name for name in params if name not in ASKED and name not in own]:
         raise UnknownParameter(report.name, unknown[0], (*ASKED, *own))
     is_whole = "org" not in params and caller.is_operator and report.is_for_instance
-    org = INSTANCE if is_whole else _org(params.get("org"), caller, store)
+    org = INSTANCE if is_whole else org_of(params.get("org"), caller, store)
     return Question(
         report=report,
         caller=caller,
@@ -95,16 +96,25 @@ def ask(
     )
 
 
-def _org(asked: str | None, caller: Caller, store: Store) -> str:
+def org_of(asked: str | None, caller: Caller, store: Store) -> str:
+    """The organisation asked for, or the only one the caller may read; raises `BadParameter` and `NotAllowed`."""
     if asked is not None:
-        if not ORG_ID.fullmatch(asked):
-            raise BadParameter("org", asked, "an organisation's id: 1-128 of A-Z a-z 0-9 . _ : -")
+        check_org(asked)
         caller.check(asked)
         return asked
+    if caller.default_org:
+        caller.check(caller.default_org)
+        return caller.default_org
     orgs = sorted(caller.orgs) if caller.orgs is not None else store.orgs()
     if len(orgs) != 1:
-        raise OrgNeeded(orgs)
+        raise OrgNeeded(orgs if caller.is_known else None)
     return orgs[0]
+
+
+def check_org(text: str) -> None:
+    """Raise `BadParameter` for what is no organisation's id: such text gets into no query, header or record."""
+    if not ORG_ID.fullmatch(text):
+        raise BadParameter("org", text, "an organisation's id: 1-128 of A-Z a-z 0-9 . _ : -")
 
 
 def _period(report: Report, params: Mapping[str, str], *, org: str, store: Store, now: datetime) -> Period:

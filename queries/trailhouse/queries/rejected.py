@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from trailhouse.queries.errors import BadParameter, OrgNeeded
 from trailhouse.queries.periods import parse_bound
+from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.queries.store import our_errors
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.stream.letter import Place
@@ -95,7 +96,8 @@ def scope_of(client: Client, org: str | None, *, every_org: bool) -> Scope:
         return Scope(org)
     with our_errors():
         rows = client.query(
-            "SELECT DISTINCT org_id FROM (SELECT org_id FROM rejected UNION ALL SELECT org_id FROM action_slots) WHERE org_id != '' ORDER BY org_id LIMIT 20"
+            "SELECT DISTINCT org_id FROM (SELECT org_id FROM rejected UNION ALL SELECT org_id FROM action_slots) WHERE org_id NOT IN ('', {none:String}) ORDER BY org_id LIMIT 20",
+            parameters={"none": INSTALLATION},
         ).result_rows
     if len(rows) > 1:
         raise OrgNeeded([str(row[0]) for row in rows], ", or all: --all-orgs").spell("--")

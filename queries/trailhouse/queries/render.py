@@ -142,9 +142,9 @@ def _shown(value: Value) -> str:
         return "-"
     if isinstance(value, int):
         return f"{value:,}"
-    return _safe(text(value))
+    return safe(text(value))
 
 
-def _safe(shown: str) -> str:
+def safe(shown: str) -> str:
     """Control and bidi characters as escapes, so that no stored text can steer a terminal."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in shown)

@@ -44,6 +44,7 @@ BOUND: Final[Mapping[str, str]] = MappingProxyType(
         "ranges": "Array(Tuple(Int64, Int64))",
         "read_pii": "Bool",
         "is_instance": "Bool",
+        "is_known": "Bool",
     }
 )
 # What every report can be asked with besides its own parameters.

@@ -6,26 +6,29 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import ReportBroken
 from trailhouse.queries.note import counts_nothing, note_on
-from trailhouse.queries.question import Question, ask
+from trailhouse.queries.question import INSTANCE, Question, ask
 from trailhouse.queries.report import Column, Report
+from trailhouse.queries.self_audit import SelfAudit, Who
 from trailhouse.queries.store import ClickHouseStore, our_errors
 from trailhouse.sinks.clickhouse import Client
 
 Value = str | int | date | datetime | None
 Row = tuple[Value, ...]
+# Formats in which a report's figures leave for somewhere else.
+FILES: Final = frozenset({"csv", "ndjson"})
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """A report's answer. Times in `rows` are in the time zone asked for; `landed_until` tells how fresh the store is.
 
-    `note` says why nothing is counted, where that is so.
+    `note` says why nothing is counted, where that is so; then perhaps nobody has heard of that organisation.
     """
 
     question: Question
@@ -34,6 +37,7 @@ class Result:
     landed_until: datetime | None
     elapsed_s: float
     note: str | None = None
+    is_org_known: bool = True
 
     @property
     def report(self) -> Report:
@@ -85,13 +89,38 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
         for row in result.result_rows
     )
     store = ClickHouseStore(client)
+    is_empty = counts_nothing(rows)
     return Result(
         question=question,
         rows=rows,
         asked_at=asked_at,
         landed_until=store.landed_until(),
         elapsed_s=time.perf_counter() - started,
-        note=note_on(question, store) if counts_nothing(rows) else None,
+        note=note_on(question, store) if is_empty else None,
+        is_org_known=not is_empty or question.org == INSTANCE or store.first_event(question.org) is not None,
+    )
+
+
+def record_reading(audit: SelfAudit, who: Who, caller: Caller, result: Result, form: str) -> None:
+    """Record that a report was read; what leaves as a file is an export. Raises `NotRecorded`.
+
+    A name that is no organisation's, and nobody's right, is not made one by being asked for.
+    """
+    period, org = result.question.period, result.question.org
+    is_real = result.is_org_known or org in (caller.orgs or ())
+    audit.record(
+        "export:create" if form in FILES else "analytics:read",
+        org if is_real else None,
+        who,
+        details={
+            "report": result.report.name,
+            "asked_org": "" if is_real else org,
+            "format": form,
+            "first_day": period.first.isoformat(),
+            "last_day": period.last.isoformat(),
+            "rows": len(result.rows),
+            "pii_shown": caller.read_pii,
+        },
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import KafkaSettings, Settings, setting
+from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.caller import Caller
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.host_guard import is_loopback
@@ -20,7 +21,7 @@ class ApiSettings(Settings):
     host: str = setting(
         "TRAILHOUSE_API_HOST",
         "127.0.0.1",
-        "Address the API listens on; a loopback address unless TRAILHOUSE_API_ANONYMOUS is false",
+        "Address the API listens on; beyond this machine it asks for a key everywhere",
         check=bool,
         wanted="an address",
     )
@@ -72,15 +73,24 @@ class ApiSettings(Settings):
         wanted="1 to 256",
     )
 
-    anonymous: bool = setting(
+    anonymous: str = setting(
         "TRAILHOUSE_API_ANONYMOUS",
-        True,
-        "Whether reports are served without an API key; false lets the API listen beyond this machine",
+        "auto",
+        "Whether reports are served without an API key; `auto`: where the API listens on a loopback address",
+        check=lambda text: text in {"auto", "true", "false"},
+        wanted="auto, true or false",
     )
     names: str = setting(
         "TRAILHOUSE_API_NAMES",
         "",
         "Names in a Host header that mean this API besides localhost and its address, separated by commas",
+    )
+    key_rate: float = setting(
+        "TRAILHOUSE_API_KEY_RATE",
+        100.0,
+        "Requests a second one key may send, ten seconds' worth of them at once; then it gets 429. 0 = no limit",
+        check=lambda rate: 0 <= rate <= 1_000_000,
+        wanted="0 to 1000000",
     )
     keys_ttl_s: float = setting(
         "TRAILHOUSE_API_KEYS_TTL_S",
@@ -125,16 +135,46 @@ class ApiSettings(Settings):
         wanted="33554432 or more",
     )
 
+    profile: str = setting(
+        "TRAILHOUSE_API_PROFILE",
+        "self_managed",
+        "Which W&B deployment the audit log is like: `saas`, `dedicated` or `self_managed`",
+        check=lambda name: name in PROFILES,
+        wanted="saas, dedicated or self_managed",
+    )
+    enterprise_orgs: str = setting(
+        "TRAILHOUSE_API_ENTERPRISE_ORGS",
+        "*",
+        "Organisations on the Enterprise plan, separated by commas; `*` = all. Only these have an audit log where the profile is `saas`",
+    )
+    audit_streams: int = setting(
+        "TRAILHOUSE_API_AUDIT_STREAMS",
+        4,
+        "Audit logs fetched at once, each with a connection to ClickHouse; further requests get 503",
+        check=lambda count: 1 <= count <= 64,
+        wanted="1 to 64",
+    )
+
     def __post_init__(self) -> None:
         super(ApiSettings, self).__post_init__()
-        if self.anonymous and not is_loopback(self.host):
-            wanted = "a loopback address such as 127.0.0.1, or TRAILHOUSE_API_ANONYMOUS=false: reports without keys must not be reachable from elsewhere"
+        if self.anonymous == "true" and not is_loopback(self.host):
+            wanted = "a loopback address such as 127.0.0.1, or TRAILHOUSE_API_ANONYMOUS other than true: reports without keys must not be reachable from elsewhere"
             raise SettingsError("TRAILHOUSE_API_HOST", self.host, wanted)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether reports are served without a key."""
+        return self.anonymous == "true" or (self.anonymous == "auto" and is_loopback(self.host))
 
     @property
     def host_names(self) -> tuple[str, ...]:
         """What a Host header may say besides this machine's own names."""
         return (self.host, *(name.strip().lower() for name in self.names.split(",") if name.strip()))
+
+    def has_plan(self, org: str) -> bool:
+        """Whether an organisation is on the Enterprise plan."""
+        names = {name.strip() for name in self.enterprise_orgs.split(",")}
+        return "*" in names or org in names
 
     @property
     def caller(self) -> Caller:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from trailhouse.queries.errors import QueryError, StorageUnavailable
+from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, error_code
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -61,9 +62,10 @@ class ClickHouseStore:
     client: Client
 
     def orgs(self) -> list[str]:
-        """Every organisation with a stored event, in alphabetical order."""
+        """Every organisation with a stored event, in alphabetical order; the installation itself is none."""
+        text = "SELECT DISTINCT org_id FROM action_slots WHERE org_id != {none:String} ORDER BY org_id"
         with our_errors():
-            rows = self.client.query("SELECT DISTINCT org_id FROM action_slots ORDER BY org_id").result_rows
+            rows = self.client.query(text, parameters={"none": INSTALLATION}).result_rows
         return [str(row[0]) for row in rows]
 
     def first_event(self, org: str) -> datetime | None:
@@ -78,6 +80,10 @@ class ClickHouseStore:
             HAVING count() > 0
         """
         return _moment(self._scalar(text, {"org": org}))
+
+    def knows(self, org: str) -> bool:
+        """Whether that is an organisation: one that no event names is not made one by being asked for."""
+        return self.first_event(org) is not None
 
     def first_reject(self, org: str) -> datetime | None:
         """When the organisation's first rejected record arrived, "" = anybody's; None when there is none."""

@@ -71,6 +71,8 @@ class Balance:
     replayed: int = 0
     lost: int = 0
     conflicts: int = 0
+    #: Events that retention let go; rejected records stay in `rejected` when their details have expired.
+    expired: int = 0
 
     @property
     def is_closed(self) -> bool:
@@ -151,7 +153,7 @@ def settle(  # noqa: PLR0913  # one argument for each thing that was read
     )
     missing = sum(_length(each.missing) for each in partitions)
     return Balance(
-        stored=books.distinct - books.absent,
+        stored=books.distinct - books.absent - books.expired,
         rejected=sum(each.rejected for each in partitions) - books.unlisted,
         repeats=books.events - books.distinct,
         unaccounted=missing + books.absent + books.unlisted + books.uncounted,
@@ -163,6 +165,7 @@ def settle(  # noqa: PLR0913  # one argument for each thing that was read
         replayed=books.replayed,
         lost=sum(_length(each.lost) for each in partitions),
         conflicts=conflicts,
+        expired=books.expired,
     )
 
 

@@ -56,6 +56,7 @@ class Sealed:
     landed: Mapping[Key, Landed] = field(default_factory=dict)
     distinct: int = 0
     conflicts: frozenset[Identity] = frozenset()
+    expired: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Books:
     Of the landed events `distinct` differ; `absent` of these are not in `events`, `uncounted` of the rest not in
     `action_slots`. `unlisted` landed rejects are not in `rejected`. `holes` = (topic id, partition, first, last).
     `conflicts`: identities that came with different contents, settled or not. `replayed` rejects were sent again.
+    `expired` of the distinct are gone because retention let them go; they are neither absent nor in `events`.
     """
 
     landed: Mapping[Key, Landed]
@@ -75,6 +77,7 @@ class Books:
     uncounted: int = 0
     conflicts: frozenset[Identity] = frozenset()
     replayed: int = 0
+    expired: int = 0
 
     @property
     def events(self) -> int:
@@ -89,7 +92,7 @@ class Books:
     @property
     def sealed(self) -> Sealed:
         """Where the next closing may go on from; only for clean books."""
-        return Sealed(self.landed, self.distinct, self.conflicts)
+        return Sealed(self.landed, self.distinct, self.conflicts, self.expired)
 
 
 def read_books(client: Client, hwms: Mapping[Key, int], sealed: Sealed | None = None) -> Books:
@@ -99,7 +102,13 @@ def read_books(client: Client, hwms: Mapping[Key, int], sealed: Sealed | None = 
     sealed = sealed or Sealed()
     replayed = int(judged.query(client, _REPLAYED)[0][0]) if hwms else 0
     if all(since.get(key, -1) >= hwm for key, hwm in hwms.items()):
-        return Books(sealed.landed, distinct=sealed.distinct, conflicts=sealed.conflicts, replayed=replayed)
+        return Books(
+            sealed.landed,
+            distinct=sealed.distinct,
+            conflicts=sealed.conflicts,
+            replayed=replayed,
+            expired=sealed.expired,
+        )
     fresh = {
         (str(row[0]), int(row[1])): Landed(
             int(row[2]), int(row[3]), int(row[4]), int(row[5]), int(row[6]), row[7]
@@ -113,8 +122,8 @@ def read_books(client: Client, hwms: Mapping[Key, int], sealed: Sealed | None = 
         if before is not None and each.first > before.last + 1:
             holes.append((*key, before.last + 1, each.first - 1))
         landed[key] = before.joined(each) if before is not None else each
-    distinct, absent, uncounted = (int(count) for count in judged.query(client, _EVENTS)[0])
-    known = int(judged.query(client, _KNOWN)[0][0]) if sealed.landed else 0
+    distinct, absent, uncounted, expired = (int(count) for count in judged.query(client, _EVENTS)[0])
+    known, known_expired = map(int, judged.query(client, _KNOWN)[0]) if sealed.landed else (0, 0)
     conflicts = sealed.conflicts
     if known or sum(each.events for each in fresh.values()) > distinct:  # else nothing came twice
         conflicts |= {(str(org), str(event)) for org, event in judged.query(client, _CONFLICTS)}
@@ -128,6 +137,7 @@ def read_books(client: Client, hwms: Mapping[Key, int], sealed: Sealed | None = 
         uncounted,
         conflicts,
         replayed,
+        sealed.expired + expired - known_expired,
     )
 
 
@@ -233,6 +243,9 @@ SELECT count() FROM landed FINAL
 WHERE reason != '' AND {judged} AND (epoch, partition, offset) NOT IN (
   SELECT epoch, partition, offset FROM rejected WHERE received_at >= {from:DateTime64(3)}
 )
+AND sipHash64(epoch, partition, offset) NOT IN (
+  SELECT id FROM expired WHERE class = 'rejected' AND slot >= toStartOfFifteenMinutes({from:DateTime64(3)})
+)
 """
 
 _REPLAYED: Final = """
@@ -243,27 +256,36 @@ WHERE {covered} AND (epoch, partition, offset) IN (SELECT epoch, partition, offs
 # How many differ; how many of these `events` lacks; how many of the rest the sets of `action_slots` lack. Of the other
 # tables only the days and quarter-hours are read that the rows themselves name. What the sets lack of the events is the
 # size of both together less their own: exact, since one scan of them gives both sizes, and whatever is judged was in
-# them before its mark was committed. `source`: 0 = not in `events`, 1 = in it, 2 = the sets.
+# them before its mark was committed. What expired stays in the sets. `source`: 0 = neither in `events` nor expired,
+# 1 = in `events`, 2 = the sets, 3 = expired.
 _EVENTS: Final = """
 WITH rows AS (
   SELECT sipHash64(org_id, event_id) AS id, org_id, slot FROM landed WHERE reason = '' AND {judged}
 )
-SELECT uniqExactMergeIf(ids, source < 2), uniqExactMergeIf(ids, source = 0),
-  uniqExactMergeIf(ids, source > 0) - uniqExactMergeIf(ids, source = 2)
+SELECT uniqExactMergeIf(ids, source != 2), uniqExactMergeIf(ids, source = 0),
+  uniqExactMergeIf(ids, source > 0) - uniqExactMergeIf(ids, source = 2), uniqExactMergeIf(ids, source = 3)
 FROM (
-  SELECT id IN (
+  SELECT multiIf(id IN (
     SELECT sipHash64(org_id, event_id) FROM events
     WHERE (org_id, toDate(occurred_at)) IN (SELECT DISTINCT org_id, toDate(slot) FROM rows)
-  ) AS source, uniqExactState(id) AS ids
+  ), 1, id IN (
+    SELECT id FROM expired WHERE class = 'events' AND (org_id, slot) IN (SELECT DISTINCT org_id, slot FROM rows)
+  ), 3, 0) AS source, uniqExactState(id) AS ids
   FROM rows GROUP BY source
   UNION ALL
   SELECT 2 AS source, events AS ids FROM action_slots WHERE (org_id, slot) IN (SELECT DISTINCT org_id, slot FROM rows)
 )
 """
 
-# How many of the identities had landed before.
+# How many of the identities had landed before, and of these how many expired and are not back in `events`.
 _KNOWN: Final = """
-SELECT uniqExact(org_id, event_id) FROM landed
+SELECT uniqExact(org_id, event_id), uniqExactIf((org_id, event_id),
+  sipHash64(org_id, event_id) IN (SELECT id FROM expired WHERE class = 'events')
+  AND (org_id, event_id) NOT IN (
+    SELECT org_id, event_id FROM events
+    WHERE (org_id, toDate(occurred_at)) IN (SELECT DISTINCT org_id, toDate(slot) FROM landed WHERE reason = '' AND {judged})
+  ))
+FROM landed
 WHERE reason = '' AND {sealed} AND (org_id, event_id) IN (SELECT org_id, event_id FROM landed WHERE reason = '' AND {judged})
 """
 

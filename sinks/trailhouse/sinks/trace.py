@@ -25,7 +25,15 @@ from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.raw import org_of
 
-STORED, REPEAT, CONFLICT, REJECTED, IN_FLIGHT = "stored", "repeat", "conflict", "rejected", "in flight"
+STORED, REPEAT, CONFLICT, REJECTED, IN_FLIGHT, EXPIRED = (
+    "stored",
+    "repeat",
+    "conflict",
+    "rejected",
+    "in flight",
+    "expired",
+)
+MISSING: Final = "missing"
 COPIES_MAX: Final = 100
 #: Records in flight, and dead letters, that are searched for an event at most.
 SEARCHED_MAX: Final = 200_000
@@ -83,6 +91,17 @@ SELECT org_id, epoch, partition, offset, occurred_at, is_activity, user_ref != 0
 WHERE event_id = {id:UUID} AND ({org:String} = '' OR org_id = {org:String})
 """
 
+_EXPIRED: Final = """
+SELECT DISTINCT org_id FROM expired
+WHERE class = 'events' AND ({org:String} = '' OR org_id = {org:String}) AND id = sipHash64(org_id, {id:UUID})
+"""
+
+_NOTES: Final = {
+    STORED: "",
+    EXPIRED: "retention let it go",
+    MISSING: "it landed, and `events` does not hold it",
+}
+
 _BATCH: Final = """
 SELECT first, last, enriched_first, enriched_last, sink, inserted_at FROM batches FINAL
 WHERE epoch = {epoch:String} AND partition = {partition:UInt16} AND first <= {offset:UInt64} AND last >= {offset:UInt64}
@@ -100,12 +119,15 @@ def trace(kafka: KafkaSettings, client: Client, group: str, event_id: str, org: 
     if not landed:
         return [*_in_flight(kafka, group, event_id, org), *_dead(kafka, event_id, org)]
     events = client.query(_EVENTS, parameters=asked).result_rows
+    expired = {str(row[0]) for row in client.query(_EXPIRED, parameters=asked).result_rows}
     ways: list[Way] = []
     first: dict[str, _Copy] = {}
     for row in landed:
         copy = _copy(client, row, events)
         kept = first.setdefault(copy.org_id, copy)
-        ways.append(_way(kafka, copy, kept, is_stored=any(each[0] == copy.org_id for each in events)))
+        absent = EXPIRED if copy.org_id in expired else MISSING
+        became = STORED if any(each[0] == copy.org_id for each in events) else absent
+        ways.append(_way(kafka, copy, kept, became))
     return ways
 
 
@@ -121,12 +143,13 @@ def _copy(client: Client, row: Any, events: Any) -> _Copy:
     return _Copy(str(org), place, received_at, int(content), event[4], bool(event[5]), bool(event[6]), batch)
 
 
-def _way(kafka: KafkaSettings, copy: _Copy, kept: _Copy, *, is_stored: bool) -> Way:
+def _way(kafka: KafkaSettings, copy: _Copy, kept: _Copy, became: str) -> Way:
+    """The copy's way; `became` is what became of the one that was kept."""
     original = read_raw(kafka, [copy.place]).get(copy.place)
     line = _find_line(kafka, copy)
     occurred_at = line[2] if line is not None else copy.occurred_at
     if copy is kept:
-        became, note = (STORED, "") if is_stored else ("missing", "it landed, and `events` does not hold it")
+        note = _NOTES[became]
     elif copy.content and kept.content and copy.content != kept.content:
         became, note = CONFLICT, f"another content came first, at {kept.place}"
     else:

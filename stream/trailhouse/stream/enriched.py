@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-RULES_VERSION: Final = "1"
+RULES_VERSION: Final = "2"
 ENRICHED_BYTES_MAX: Final = 800_000
 EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -6,6 +6,7 @@ organisations and nobody can look a person up without the key. 0 means nobody.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -13,6 +14,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from trailhouse.producers.event import ActorType
+from trailhouse.stream.addresses import may_hold_address
 from trailhouse.stream.networks import network_of
 from trailhouse.stream.pii import scan
 from trailhouse.stream.rejected import Reason, Rejection
@@ -24,7 +26,12 @@ def email_identity(email: str) -> str:
     return unicodedata.normalize("NFC", email.strip().lower())
 
 
+#: An address that can be read in one way alone, and that is what identifies whoever has it.
+_is_ordinary: Final = re.compile(
+    r"[a-zA-Z0-9][a-zA-Z0-9._+-]*@(?:[a-zA-Z0-9-]+\.)+[a-zA-Z0-9-]*[a-zA-Z0-9]"
+).fullmatch
 PEOPLE_FIELDS: Final = ("actor_user_id", "actor_email", "actor_name", "actor_ip", "user_asset", "user_email")
+_ADDRESSES: Final = frozenset({"actor_email", "user_email"})
 _ACTOR_TYPES: Final = tuple(each.value for each in ActorType)
 
 
@@ -103,7 +110,9 @@ class Pseudonyms:
 
     @staticmethod
     def _emails_in(pii: Mapping[str, str]) -> Iterator[str]:
-        """E-mails inside fields that are none themselves: an id, a display name, the id of who was acted upon."""
-        for name in ("actor_user_id", "actor_name", "actor_ip", "user_asset"):
-            if "@" in (value := pii.get(name, "")) and (found := scan(value)) is not None:
+        """E-mails inside fields: an id, a display name, and an address with a name, a scheme or a sign beside it."""
+        for name, value in pii.items():
+            if not may_hold_address(value) or (name in _ADDRESSES and _is_ordinary(value)):
+                continue
+            if (found := scan(value)) is not None:
                 yield from map(email_identity, found.emails)

@@ -15,6 +15,8 @@ from typing import Final
 
 import msgspec
 
+from trailhouse.stream.addresses import ADDRESS_END, may_hold_address, readings, without_addresses
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -63,14 +65,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
         ),
         _always,
     ),
-    (
-        "email",
-        # The last label begins with a letter: `react@18.2.0` is a version.
-        re.compile(
-            r"[^\s@\uff20<>\"',;:()\[\]]{1,64}+[@\uff20][^\W_][\w-]{0,62}+(?:\.[^\W_][\w-]{0,62}+){0,7}\.[^\W\d_][\w-]{0,62}+"
-        ),
-        _always,
-    ),
+    ("email", ADDRESS_END, _always),
     (
         "ip",
         re.compile(
@@ -97,12 +92,9 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]]
     ),
 )
 
-# `mail=a@b.example` may be an address as it stands, but rather `a@b.example` is one: whoever looks finds both.
-_BEFORE_ADDRESS: Final = re.compile(r".*[=/?&|{}\\]")
-
 # One pass decides that most texts hold nothing: no @, no key-like word, no run that could be a number.
 _SUSPICIOUS: Final = re.compile(
-    r"@|\uff20|\d[\d ().:-]{5}|[A-Z]{2}\d{2} ?[A-Z0-9]{4}|:[0-9A-Fa-f]*:|_|-----|eyJ|AKIA|ASIA|AIza|sk-|glpat-|xox|(?i:bearer|basic|pass|pwd|secret|api-?key|token)"
+    r"[@\uff20\ufe6b]|%(?:25){0,2}40|&(?:#|commat;)|\d[\d ().:-]{5}|[A-Z]{2}\d{2} ?[A-Z0-9]{4}|:[0-9A-Fa-f]*:|_|-----|eyJ|AKIA|ASIA|AIza|sk-|glpat-|xox|(?i:bearer|basic|pass|pwd|secret|api-?key|token)"
 )
 
 
@@ -137,13 +129,17 @@ def find(text: str) -> Findings | None:
     kinds: list[str] = []
     emails: list[str] = []
     for kind, pattern, is_real in _PATTERNS:
+        if pattern is ADDRESS_END:
+            text, found = without_addresses(text)
+            if found:
+                kinds.append(kind)
+                emails.extend(email for each in found for email in readings(each))
+            continue
 
         def replace(match: re.Match[str], kind: str = kind, is_real: Callable[[str], bool] = is_real) -> str:
             if not is_real(match[0]):
                 return match[0]
             kinds.append(kind)
-            if kind == "email":
-                emails.extend(dict.fromkeys((match[0], _BEFORE_ADDRESS.sub("", match[0]))))
             return f"<{kind}>"
 
         text = pattern.sub(replace, text)
@@ -157,10 +153,10 @@ _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 def emails_in_json(text: str) -> tuple[str, ...]:
     """The e-mails in the strings of a valid JSON text, read as their escapes mean them."""
-    if "@" not in text and "\\u" not in text:
+    if not may_hold_address(text) and "\\u" not in text:
         return ()
     strings: list[str] = msgspec.json.decode(f"[{','.join(_STRING.findall(text))}]")
-    found = [find(each) for each in strings if "@" in each]
+    found = [find(each) for each in strings if may_hold_address(each)]
     return tuple(email for each in found if each is not None for email in each.emails)
 
 

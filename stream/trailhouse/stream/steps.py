@@ -28,6 +28,7 @@ from trailhouse.producers.event import (
     Outcome,
     is_printable,
 )
+from trailhouse.stream.addresses import may_hold_address
 from trailhouse.stream.enriched import EPOCH_START, RULES_VERSION, Enriched
 from trailhouse.stream.persons import PEOPLE_FIELDS, Pseudonyms, email_identity
 from trailhouse.stream.pii import Findings, are_plain, emails_in_json, is_plain, kind_of_name, scan
@@ -157,8 +158,11 @@ def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
     if pii:
         # New ones: what `identify_people` put there belongs to its memory.
         out.pii, out.pii_tags = {**out.pii, **pii} if out.pii else pii, (*out.pii_tags, *tags)
+    ref, org = rules.pseudonyms.ref, out.org_id
+    if out.action == "roster:alias" and (same := pii.get("attributes.alias_of_user")):
+        # Whose other identity it is; by the very text that the directory keeps.
+        out.subject_refs = sorted({*out.subject_refs, ref(org, same), ref(org, email_identity(same))})
     if emails:
-        ref, org = rules.pseudonyms.ref, out.org_id
         out.subject_refs = sorted({*out.subject_refs, *(ref(org, email_identity(each)) for each in emails)})
 
 
@@ -282,7 +286,7 @@ class _Names(NamedTuple):
 def _names(values: tuple[str | None, ...]) -> _Names:
     """The fields of `_NAME_FIELDS` that are present: a stream speaks of the same few things again and again."""
     pii = {name: value for name, value in zip(_NAME_FIELDS, values, strict=True) if value}
-    found = [scan(value) for value in pii.values() if "@" in value]
+    found = [scan(value) for value in pii.values() if may_hold_address(value)]
     return _Names(pii, tuple(email for each in found if each is not None for email in each.emails))
 
 

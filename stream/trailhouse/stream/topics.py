@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -20,6 +21,8 @@ from trailhouse.producers.settings import KafkaSettings
 
 RAW_BYTES_MAX: Final = 1 << 20
 REJECTED_BYTES_MAX: Final = RAW_BYTES_MAX + (64 << 10)
+#: The broker looks for old segments every five minutes, and deletes their files a minute later.
+SWEEP: Final = timedelta(minutes=6)
 
 
 class TopicError(Exception):
@@ -44,6 +47,20 @@ class Topic:
     name: str
     id: str
     partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long a topic keeps a record: `retention` after the newest record of its segment, which takes up to `segment`
+    to fill; then the broker looks every few minutes. `retention` None = for ever.
+    """
+
+    retention: timedelta | None
+    segment: timedelta
+
+    def gone_by(self, written: datetime) -> datetime | None:
+        """When a record written then is gone at the latest; None = never by itself."""
+        return None if self.retention is None else written + self.segment + self.retention + SWEEP
 
 
 def wanted_configs(settings: KafkaSettings) -> dict[str, dict[str, str]]:
@@ -156,6 +173,25 @@ def problems(
     raw, enriched = topics[settings.raw_topic], topics[settings.enriched_topic]
     if enriched.partitions < raw.partitions:
         yield f"topic {enriched.name} has {enriched.partitions} partitions and {raw.name} {raw.partitions}; wanted at least as many"
+
+
+def read_keeping(settings: KafkaSettings) -> dict[str, Keeping]:
+    """How long each of the three topics keeps its records, by name; raises as `check_topics`."""
+    names = list(check_topics(settings))
+    with admin(settings) as client:
+        configs = _configs(client, names)
+    return {name: _keeping(configs[name]) for name in names}
+
+
+def _keeping(configs: Mapping[str, str]) -> Keeping:
+    retention_ms, segment_ms = int(configs["retention.ms"]), int(configs["segment.ms"])
+    try:
+        return Keeping(
+            None if retention_ms < 0 else timedelta(milliseconds=retention_ms),
+            timedelta(milliseconds=segment_ms),
+        )
+    except OverflowError:  # some set the largest number there is, and mean for ever
+        return Keeping(None, timedelta())
 
 
 class TopicIds:

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.deploy.clickhouse.errors import EngineError
-from trailhouse.deploy.clickhouse.identities import IDENTITIES, Passwords
+from trailhouse.deploy.clickhouse.identities import DECISIONS, IDENTITIES, PERSONAL, Passwords
 from trailhouse.deploy.clickhouse.job import allowed_settings
 from trailhouse.producers.settings import Secret
 from trailhouse.sinks.migrate import load
@@ -66,6 +66,29 @@ def test_the_reader_reads(as_identity: As, table: str) -> None:
     assert (table,) in reader.query("SHOW TABLES").result_rows
     assert reader.query(f"DESCRIBE TABLE {table}").result_rows[0][0] == "n"
     assert reader.query("SELECT count() FROM numbers(3)").result_rows == [(3,)]
+
+
+def test_the_analyst_sees_no_personal_data(as_identity: As) -> None:
+    """Every table and view but those; the reader sees the directory, and nobody's data of events."""
+    admin = as_identity("admin")
+    database = "trailhouse"
+    existing = {row[0] for row in admin.query(f"SHOW TABLES FROM {database}").result_rows}
+    made = [name for name in (*PERSONAL, "events") if name not in existing]
+    for name in made:
+        admin.command(f"CREATE TABLE {name} (n UInt64) ENGINE = MergeTree ORDER BY n")
+    admin.command("CREATE VIEW who SQL SECURITY INVOKER AS SELECT * FROM users")
+    try:
+        analyst, reader = as_identity("analyst"), as_identity("reader")
+        for name in (*PERSONAL, "who"):
+            with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+                analyst.query(f"SELECT * FROM {name}")
+        with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+            reader.query("SELECT * FROM event_pii")
+        assert reader.query("SELECT * FROM users").result_rows == []
+        assert analyst.query("SELECT * FROM events").result_rows == []
+    finally:
+        for name in ("who", *made):
+            admin.command(f"DROP TABLE {name}")
 
 
 @pytest.mark.parametrize(
@@ -207,6 +230,21 @@ def test_only_the_admin_writes_api_keys(as_identity: As, api_keys: str, identity
         as_identity(identity).command(sql)
     assert getattr(caught.value, "code", None) in {60, 164, 497}, caught.value
     assert as_identity("admin").query(f"SELECT key_id FROM {api_keys}").result_rows == [("k1",)]
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_only_the_admin_decides_about_deletion(as_identity: As, name: str) -> None:
+    """The sink reads tombstones, and cannot write them, nor holds, nor retention: it is no way to hide somebody."""
+    admin, ingest = as_identity("admin"), as_identity("ingest")
+    admin.command(f"CREATE TABLE {name} (n UInt64) ENGINE = MergeTree ORDER BY n")
+    try:
+        for sql in (f"INSERT INTO {name} VALUES (1)", f"ALTER TABLE {name} DELETE WHERE 1"):
+            with pytest.raises(ClickHouseError) as caught:
+                ingest.command(sql)
+            assert getattr(caught.value, "code", None) == 497
+        assert ingest.query(f"SELECT count() FROM {name}").result_rows == [(0,)]
+    finally:
+        admin.command(f"DROP TABLE {name}")
 
 
 def test_only_the_api_reads_api_keys(as_identity: As, api_keys: str, table: str) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 
 import pytest
+from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.deploy.commands.keys import first_key
@@ -55,6 +56,28 @@ def test_a_key_is_made_listed_and_revoked(database: Client, capsys: pytest.Captu
     assert capsys.readouterr().out == f"{key.key_id}\n"
     assert run(["keys", "list"], os.environ) == 0
     assert "revoked" in capsys.readouterr().out
+
+
+def test_what_is_done_to_keys_is_recorded_in_their_organisations(
+    database: Client, recorded: Recorded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Made and revoked, by whoever operates this machine, for whom, with which rights; never the key."""
+    assert run([*CREATE, "--org", "other"], os.environ) == 0
+    text = capsys.readouterr().out.strip()
+    key_id = id_of(text)
+    assert key_id is not None
+    assert run(["keys", "revoke", key_id], os.environ) == 0
+    assert run(["keys", "list"], os.environ) == 0
+    events = recorded.take()
+    assert [(event["action"], event["org_id"]) for event in events] == [
+        (action, org) for action in ("key:create", "key:revoke") for org in ("acme", "other")
+    ]
+    assert {event["user_asset"] for event in events} == {"demo"}
+    assert all(event["actor_user_id"].startswith("operator:") for event in events)
+    assert [event["attributes"] for event in events] == [{"made_key": key_id, "scopes": "audit:read"}] * 4
+    assert text not in str(events)
+    first = first_key(find_stack(None, os.environ))
+    assert first is None
 
 
 def test_for_a_shell_the_key_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:

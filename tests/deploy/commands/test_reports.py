@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.queries.landing import reject, store
+from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.queries.reports import load
+from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -83,6 +85,21 @@ def test_masked_shows_no_name(stack: Client, capsysbinary: pytest.CaptureFixture
     """For a report to be handed on."""
     out = call(capsysbinary, "report", "most_active_users", *JANUARY, "--masked", "--format", "ndjson")[1]
     assert [json.loads(line)["user"][:2] for line in out.splitlines()] == ["u_", "u_"]
+
+
+def test_whoever_reads_on_the_machine_is_recorded_too(
+    stack: Client, recorded: Recorded, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """As an operator; a file is an export; a name that is no organisation's is not made one by being asked for."""
+    call(capsysbinary, "report", "most_active_users", *JANUARY, "--format", "csv")
+    call(capsysbinary, "report", "active_users", *JANUARY, "--org", "acmee", "--masked")
+    call(capsysbinary, "report", "active_users", *JANUARY, "--show-sql")
+    exported, read = recorded.take()
+    assert (exported["action"], exported["org_id"]) == ("export:create", "acme")
+    assert exported["actor_user_id"].startswith("operator:")
+    assert (exported["attributes"]["rows"], exported["attributes"]["pii_shown"]) == (2, True)
+    assert (read["org_id"], read["attributes"]["asked_org"]) == (INSTALLATION, "acmee")
+    assert (read["action"], read["attributes"]["pii_shown"]) == ("analytics:read", False)
 
 
 def test_the_sql_shown_is_the_sql_run(stack: Client, capsysbinary: pytest.CaptureFixture[bytes]) -> None:

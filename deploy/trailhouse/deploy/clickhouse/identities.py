@@ -2,7 +2,7 @@
 
 `admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
 time and memory. The table of API keys is none of their business: whoever can write it makes itself a key. `api` is a
-reader who may also read that table. The engine enforces the grants through roles declared in `users.xml` (every connection does
+reader who may also read that table. What decides about deletion is written by `admin` alone. The engine enforces the grants through roles declared in `users.xml` (every connection does
 `SET ROLE`); `Job` refuses what grants do not cover.
 """
 
@@ -23,6 +23,10 @@ from trailhouse.producers.settings import Secret
 DATABASE: Final = "trailhouse"
 MEMORY_SHARE: Final = 0.5
 KEYS: Final = "api_keys"
+#: Tombstones, holds and retention: whoever could write them could hide people, keep them for ever, or have them deleted.
+#: Plaintext personal data: what happened with it, and the directory. Views on them ask for the rights of whoever reads.
+PERSONAL: Final = ("event_pii", "users", "people", "actors", "directory", "deeds")
+DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,26 @@ IDENTITIES: Final = {
             (
                 f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*",
                 f"REVOKE INSERT, SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE INSERT ON {DATABASE}.{table}" for table in DECISIONS),
             ),
         ),
         Identity(
             "reader",
-            (f"GRANT SELECT, SHOW ON {DATABASE}.*", f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}"),
+            (
+                f"GRANT SELECT, SHOW ON {DATABASE}.*",
+                f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
+                f"REVOKE SELECT ON {DATABASE}.event_pii",
+            ),
+            is_readonly=True,
+            caps=_CAPS,
+        ),
+        Identity(
+            "analyst",
+            (
+                f"GRANT SELECT, SHOW ON {DATABASE}.*",
+                f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in PERSONAL),
+            ),
             is_readonly=True,
             caps=_CAPS,
         ),

@@ -37,12 +37,13 @@ class LocalClickHouse:
     """
 
     def __init__(self, folder: Path, *, port: int | None = None, memory_bytes: int | None = None) -> None:
+        self.data = folder / "data"
         self._port = port or free_ports(1)[0]
         secrets = folder / "secrets.json"
         self._credentials = load_credentials(secrets)
         self._child = Child(
             "ClickHouse",
-            [*command(folder / "data", self._port, secrets), *([str(memory_bytes)] if memory_bytes else [])],
+            [*command(self.data, self._port, secrets), *([str(memory_bytes)] if memory_bytes else [])],
             folder / "clickhouse.log",
             {"TRAILHOUSE_TETHER": "1"},
         )

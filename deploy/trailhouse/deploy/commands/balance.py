@@ -15,8 +15,9 @@ def balance(*, data: Data = None, format: FormatOption = Format.TABLE) -> None: 
     `repeats` are events whose (organisation, id) came before: sent or imported twice, counted once. Unaccounted are
     `missing` raw offsets, and what the ledger says and a table does not hold: events (`not_in_events`), rejects
     (`not_in_rejected`), events in the counts of `action_slots` (`not_in_counts`). `lost` was accepted as lost
-    (`trailhouse gap list`), `conflicts` are ids that came with different contents (`trailhouse conflicts list`). Judged
-    is what lies below the sink's committed position, and gaps it waits for; above it is `in flight`. Exit code 1 when
+    (`trailhouse gap list`), `expired` is what retention let go (`trailhouse retention`), `conflicts` are ids that came
+    with different contents (`trailhouse conflicts list`). Judged is what lies below the sink's committed position, and
+    gaps it waits for; above it is `in flight`. Exit code 1 when
     anything is unaccounted for, with the ranges of raw offsets, or in conflict.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick

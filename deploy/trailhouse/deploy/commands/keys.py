@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
+from trailhouse.deploy.self_audit import self_audit
 
 if TYPE_CHECKING:
     from trailhouse.deploy.stack import Stack
@@ -45,6 +46,10 @@ def create(  # noqa: PLR0913 - each argument is an option
     expires: Annotated[
         str | None, typer.Option(metavar="90d", help="How long it is good for: 12h, 90d, 52w; else for ever.")
     ] = None,
+    default_org: Annotated[
+        str,
+        typer.Option(metavar="ORG", help="Which of its organisations is meant where a request names none."),
+    ] = "",
     service_account: Annotated[
         bool, typer.Option("--service-account", help="For a program, bound to one organisation.")
     ] = False,
@@ -69,8 +74,11 @@ def create(  # noqa: PLR0913 - each argument is an option
         now=datetime.now(UTC),
         life=parse_life(expires) if expires else None,
         is_service_account=service_account,
+        default_org=default_org,
     )
-    client = _admin(data)
+    stack = _stack(data)
+    client = _admin(stack)
+    record_key(stack, "key:create", key)
     add_keys(client, [key])
     client.close()
     if format is Format.JSON:
@@ -85,7 +93,7 @@ def show(*, data: Data = None, format: FormatOption = Format.TABLE) -> None:  # 
     """List the API keys, oldest first: never the keys themselves."""
     from trailhouse.queries.key_table import load_keys  # noqa: PLC0415 - keeps the command line quick
 
-    client = _admin(data)
+    client = _admin(_stack(data))
     found = [described(key, datetime.now(UTC)) for key in load_keys(client).values()]
     client.close()
     if format is Format.JSON:
@@ -102,9 +110,12 @@ def revoke(
     data: Data = None,
 ) -> None:
     """Revoke API keys, for ever; it holds within TRAILHOUSE_API_KEYS_TTL_S (5 seconds)."""
-    from trailhouse.queries.key_table import revoke_keys  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.queries.key_table import find_keys, revoke_keys  # noqa: PLC0415 - keeps the command line quick
 
-    client = _admin(data)
+    stack = _stack(data)
+    client = _admin(stack)
+    for key in find_keys(client, ids):
+        record_key(stack, "key:revoke", key)
     revoked = revoke_keys(client, ids, datetime.now(UTC))
     client.close()
     for key in revoked:
@@ -122,10 +133,21 @@ def first_key(stack: Stack) -> str | None:
         if load_keys(client):
             return None
         key, text = new_key(FIRST_USERNAME, [EVERY_ORG], [Scope.ADMIN], now=datetime.now(UTC))
+        record_key(stack, "key:create", key)
         add_keys(client, [key])
     finally:
         client.close()
     return text.reveal()
+
+
+def record_key(stack: Stack, action: str, key: Key) -> None:
+    """Record that a key is about to be made or revoked, in the log of each of its organisations."""
+    from trailhouse.queries.self_audit import Who  # noqa: PLC0415 - keeps the command line quick
+
+    details = {"made_key": key.key_id, "scopes": " ".join(sorted(key.scopes))}
+    with self_audit(stack) as audit:
+        for org in sorted(key.orgs) if key.orgs else [None]:
+            audit.record(action, org, Who.operator(), target=key.username, details=details)
 
 
 def described(key: Key, now: datetime) -> dict[str, object]:
@@ -134,6 +156,7 @@ def described(key: Key, now: datetime) -> dict[str, object]:
         "id": key.key_id,
         "username": key.username,
         "orgs": ["*"] if key.orgs is None else sorted(key.orgs),
+        "default_org": key.default_org or None,
         "scopes": sorted(key.scopes),
         "service_account": key.is_service_account,
         "created": _time(key.created_at),
@@ -153,8 +176,13 @@ def _cell(value: object) -> str:
     return "-" if value is None or value is False else "yes" if value is True else str(value)
 
 
-def _admin(data: Path | None) -> Client:
+def _stack(data: Path | None) -> Stack:
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
-    from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
 
-    return connect(find_stack(data, os.environ).clickhouse("admin"))
+    return find_stack(data, os.environ)
+
+
+def _admin(stack: Stack) -> Client:
+    from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415 - keeps the command line quick
+
+    return connect(stack.clickhouse("admin"))

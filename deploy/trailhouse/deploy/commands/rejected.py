@@ -16,10 +16,11 @@ import typer
 
 from trailhouse.deploy.commands.reports import ReportFormat
 from trailhouse.deploy.options import Data, print_json, print_table, say
+from trailhouse.deploy.self_audit import record
 
 if TYPE_CHECKING:
     from trailhouse.deploy.stack import Stack
-    from trailhouse.queries.rejected import Rejected
+    from trailhouse.queries.rejected import Rejected, Scope
     from trailhouse.sinks.clickhouse import Client
     from trailhouse.stream.letter import Letter
 
@@ -63,11 +64,12 @@ def list_(  # noqa: PLR0913 - each argument is an option
     """List rejected records, the newest first: where each lies, why it was rejected, what became of its replay."""
     from trailhouse.queries.rejected import Filter, find_rejected, scope_of  # noqa: PLC0415 - keeps the command line quick
 
-    with _reading(data) as (_, client):
+    with _reading(data) as (stack, client):
         scope = scope_of(client, org, every_org=all_orgs)
         wanted = Filter(reason, since, until, after=after)
         rows = find_rejected(client, scope, wanted, limit + 1)
     page = rows[:limit]
+    record(stack, "rejected:read", *_orgs(scope, page), rows=len(page), reason=reason)
     _print(page, format)
     if len(rows) > limit:
         say(f"note: there are more: --after {page[-1].place}")
@@ -86,10 +88,11 @@ def show(
 ) -> None:
     """Show one rejected record: its headers and its bytes as they came. It may hold personal data."""
     from trailhouse.deploy.replaying import read_originals  # noqa: PLC0415 - keeps the command line quick
-    from trailhouse.queries.rejected import find_one, scope_of  # noqa: PLC0415
+    from trailhouse.queries.rejected import Scope, find_one, scope_of  # noqa: PLC0415
 
     with _reading(data) as (stack, client):
         row = find_one(client, scope_of(client, org, every_org=all_orgs), place)
+        record(stack, "rejected:read", *_orgs(Scope(row.org), [row]), rows=1, place=place, pii_shown=True)
         originals, letters = read_originals(stack.kafka, [row])
     original, letter = originals.get(row.place), letters.get(row.place)
     if original is None and letter is None:
@@ -191,6 +194,8 @@ def replay(  # noqa: PLR0913 - each argument is an option
     elif decided.send:
         if not yes:
             _confirm(f"send {len(decided.send):,} records to {stack.kafka.raw_topic} again?")
+        sent = {row.org for row in rows if row.place in decided.send}
+        record(stack, "rejected:replay", *sorted(sent - {""}), records=len(decided.send))
         writer = connect(stack.clickhouse("ingest"))
         went = send(stack.kafka, writer, decided.send)
         writer.close()
@@ -220,6 +225,11 @@ def _reading(data: Path | None) -> Iterator[tuple[Stack, Client]]:
         yield stack, client
     finally:
         client.close()
+
+
+def _orgs(scope: Scope, found: Sequence[Rejected]) -> tuple[str, ...]:
+    """Where it is recorded; a name that nothing bears is no organisation."""
+    return (scope.org,) if scope.org and found else ()
 
 
 def _orgs_of_the_topic() -> frozenset[str] | None:

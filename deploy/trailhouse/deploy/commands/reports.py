@@ -73,11 +73,13 @@ def report(  # noqa: PLR0913 - each argument is an option
     format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.TABLE,  # noqa: A002
 ) -> None:
     """Run a report."""
-    from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.deploy.self_audit import self_audit  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
     from trailhouse.queries.caller import Caller  # noqa: PLC0415
     from trailhouse.queries.errors import BadParameter  # noqa: PLC0415
     from trailhouse.queries.report import find, load  # noqa: PLC0415
-    from trailhouse.queries.runner import prepare, run  # noqa: PLC0415
+    from trailhouse.queries.runner import prepare, record_reading, run  # noqa: PLC0415
+    from trailhouse.queries.self_audit import Who  # noqa: PLC0415
     from trailhouse.queries.store import Pool  # noqa: PLC0415
 
     asked = {
@@ -91,14 +93,17 @@ def report(  # noqa: PLR0913 - each argument is an option
     }
     params = {key: text for key, text in asked.items() if text is not None}
     chosen = find(load(), name)
-    caller = Caller(orgs=None, read_pii=not masked, is_instance=True)
-    pool = Pool(find_stack(data, os.environ).clickhouse("reader"), size=1)
+    caller = Caller(orgs=None, read_pii=not masked, is_instance=True, is_known=True)
+    stack = find_stack(data, os.environ)
+    pool = Pool(stack.clickhouse("reader"), size=1)
     with pool.client() as client:
         try:
             if show_sql:
                 print(prepare(client, chosen, caller, params).to_sql())
             else:
                 result = run(client, chosen, caller, params)
+                with self_audit(stack) as audit:
+                    record_reading(audit, Who.operator(), caller, result, format.value)
                 _print(result, format)
                 if result.note:
                     say(f"note: {result.note}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
+from trailhouse.deploy.self_audit import record
 
 if TYPE_CHECKING:
     from trailhouse.queries.report import Report
@@ -45,6 +46,7 @@ def trace(
     group = os.environ.get("TRAILHOUSE_SINK_GROUP", "trailhouse-sink")
     ways = follow(stack.kafka, client, group, wanted, org)
     client.close()
+    record(stack, "event:trace", *sorted({way.org_id for way in ways} - {""}), event=wanted)
     reports = load()
     copies = [told(way, counted_by(way, reports)) for way in ways]
     if format is Format.JSON:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from trailhouse.deploy.reference.table import table
-from trailhouse.producers.actions import OURS, VERBS, WANDB, Action, Crud
+from trailhouse.producers.actions import OURS, OWN, VERBS, WANDB, Action, Crud
 from trailhouse.producers.field import FIELDS, Field
 from trailhouse.stream.enriched import Enriched
 from trailhouse.stream.rejected import EXPLANATIONS
@@ -29,7 +29,11 @@ _KINDS: Final = {
 def actions() -> str:
     """The catalogue, W&B's part and ours."""
     titles = ("action", "definition", "class", "category", "activity", "notes")
-    parts = ((f"### W&B's {len(WANDB)} audit actions", WANDB), (f"### {len(OURS)} more", OURS))
+    parts = (
+        (f"### W&B's {len(WANDB)} audit actions", WANDB),
+        (f"### {len(OURS)} more", OURS),
+        (f"### {len(OWN)} that Trailhouse records of itself", OWN),
+    )
     return "\n\n".join(
         f"{title}\n\n{table(titles, [_action(each) for each in group])}" for title, group in parts
     )

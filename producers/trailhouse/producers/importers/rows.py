@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -90,14 +90,42 @@ def read_csv(
     Raises `BadMapping` when a mapped column is not in the header, `UnreadableInput` when there is no usable header or
     the file breaks off.
     """
+    for row in csv_rows(
+        file, lambda header: _check_columns(mapping, header), delimiter=delimiter, encoding=encoding
+    ):
+        if isinstance(row, Reject):
+            yield row
+            continue
+        try:
+            yield mapping.event(row.cells, file.name, row.line, row.raw)
+        except InvalidEvent as error:
+            yield Reject.of(row.line, error, row.raw, row.header)
+
+
+class Row(NamedTuple):
+    """A row of a CSV file: its line (from 1), itself and the header byte for byte, and its cells by column."""
+
+    line: int
+    raw: bytes
+    header: bytes
+    cells: dict[str, str]
+
+
+def csv_rows(
+    file: InputFile, check: Callable[[Sequence[str]], None], *, delimiter: str = ",", encoding: str = "utf-8"
+) -> Iterator[Row | Reject]:
+    """The rows of a CSV file with a header (RFC 4180), which `check` has seen before the first one.
+
+    Raises `UnreadableInput` when there is no usable header or the file breaks off, and what `check` raises.
+    """
     lines = _Lines(file.lines(), encoding)
     # The limit is the csv module's own global; nothing else here reads CSV.
     csv.field_size_limit(LINE_BYTES_MAX)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header = _header(reader, file.name)
-    _check_columns(mapping, header)
+    check(header)
     _, names = lines.end_row()
-    width, name = len(header), file.name
+    width = len(header)
     while True:
         try:
             cells = next(reader)
@@ -113,10 +141,7 @@ def read_csv(
         if len(cells) != width:
             yield Reject(number, f"line: has {len(cells)} cells, the header has {width}", raw, names)
             continue
-        try:
-            yield mapping.event(dict(zip(header, cells, strict=True)), name, number, raw)
-        except InvalidEvent as error:
-            yield Reject.of(number, error, raw, names)
+        yield Row(number, raw, names, dict(zip(header, cells, strict=True)))
 
 
 def _header(reader: Iterator[list[str]], name: str) -> list[str]:

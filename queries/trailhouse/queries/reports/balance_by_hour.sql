@@ -14,8 +14,9 @@ columns:
   repeats: {type: integer, unit: records, text: 'records whose event had come before'}
   conflicts: {type: integer, unit: events, text: 'events that came with different contents, settled or not'}
   rejected: {type: integer, unit: records, text: 'records that table `rejected` holds'}
+  expired: {type: integer, unit: records, text: 'events and rejected records that retention let go'}
   counted: {type: integer, unit: events, text: 'distinct events in the sets every report counts from'}
-  difference: {type: integer, unit: records, text: 'what landed and is neither stored, a repeat nor rejected, and what is stored and not counted or the other way round; 0 when the books balance'}
+  difference: {type: integer, unit: records, text: 'what landed and is neither stored, a repeat, rejected nor expired, and what is stored or expired and not counted or the other way round; 0 when the books balance'}
 */
 SELECT
   toDateTime64(hour, 3, 'UTC') AS hour,
@@ -25,8 +26,9 @@ SELECT
   sum(repeated) AS repeats,
   sum(conflicting) AS conflicts,
   sum(rejected_records) AS rejected,
+  sum(expired_events) + sum(expired_rejects) AS expired,
   sum(counted_events) AS counted,
-  toUInt64(abs(toInt64(landed) - toInt64(stored) - toInt64(repeats) - toInt64(rejected)) + abs(toInt64(stored) - toInt64(counted))) AS difference
+  toUInt64(abs(toInt64(landed) - toInt64(stored) - toInt64(repeats) - toInt64(rejected) - toInt64(expired)) + abs(toInt64(stored) + toInt64(sum(expired_events)) - toInt64(counted))) AS difference
 FROM (
   -- What landed. An event whose copies name several hours counts in each of them, as it does in the tables.
   SELECT
@@ -37,7 +39,7 @@ FROM (
       WHERE content != 0 AND (org_id = {org:String} OR {is_instance:Bool})
       GROUP BY org_id, event_id, rules HAVING min(content) != max(content)
     )) AS conflicting,
-    0 AS rejected_records, 0 AS counted_events
+    0 AS rejected_records, 0 AS counted_events, 0 AS expired_events, 0 AS expired_rejects
   FROM landed FINAL
   WHERE (org_id = {org:String} OR {is_instance:Bool})
     AND arrayExists(
@@ -46,7 +48,7 @@ FROM (
     )
   GROUP BY hour, org
   UNION ALL
-  SELECT toStartOfHour(occurred_at), org_id, 0, uniqExact(event_id), 0, 0, 0, 0
+  SELECT toStartOfHour(occurred_at), org_id, 0, uniqExact(event_id), 0, 0, 0, 0, 0, 0
   FROM events FINAL
   WHERE (org_id = {org:String} OR {is_instance:Bool})
     AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
@@ -57,7 +59,7 @@ FROM (
     )
   GROUP BY toStartOfHour(occurred_at), org_id
   UNION ALL
-  SELECT toStartOfHour(slot), org_id, 0, 0, 0, 0, 0, uniqExactMerge(events)
+  SELECT toStartOfHour(slot), org_id, 0, 0, 0, 0, 0, uniqExactMerge(events), 0, 0
   FROM action_slots
   WHERE (org_id = {org:String} OR {is_instance:Bool})
     AND arrayExists(
@@ -66,7 +68,7 @@ FROM (
     )
   GROUP BY toStartOfHour(slot), org_id
   UNION ALL
-  SELECT toStartOfHour(received_at), org_id, 0, 0, 0, 0, count(), 0
+  SELECT toStartOfHour(received_at), org_id, 0, 0, 0, 0, count(), 0, 0, 0
   FROM rejected FINAL
   WHERE (org_id = {org:String} OR {is_instance:Bool})
     AND arrayExists(
@@ -74,6 +76,24 @@ FROM (
       {ranges:Array(Tuple(Int64, Int64))}
     )
   GROUP BY toStartOfHour(received_at), org_id
+  UNION ALL
+  -- What expired and was not sent again since.
+  SELECT toStartOfHour(slot), org_id, 0, 0, 0, 0, 0, 0, uniqExactIf(id, class = 'events'), uniqExactIf(id, class = 'rejected')
+  FROM expired
+  WHERE (org_id = {org:String} OR {is_instance:Bool})
+    AND arrayExists(
+      instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
+      {ranges:Array(Tuple(Int64, Int64))}
+    )
+    AND (class, id) NOT IN (
+      SELECT 'events', sipHash64(org_id, event_id) FROM events
+      WHERE (org_id = {org:String} OR {is_instance:Bool})
+        AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
+        AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
+      UNION ALL
+      SELECT 'rejected', sipHash64(epoch, partition, offset) FROM rejected WHERE org_id = {org:String} OR {is_instance:Bool}
+    )
+  GROUP BY toStartOfHour(slot), org_id
 )
 GROUP BY hour, org
 ORDER BY hour ASC, org ASC
