@@ -17,7 +17,8 @@ from trailhouse.stream.header_name import LenientRecordBatch, read_any_header_na
 @pytest.fixture(autouse=True)
 def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """For these tests alone."""
-    monkeypatch.setattr(memory_records, "DefaultRecordBatch", memory_records.DefaultRecordBatch)
+    name = "DefaultRecordBatch"
+    monkeypatch.setattr(memory_records, name, getattr(memory_records, name))
     read_any_header_name()
 
 

@@ -7,10 +7,13 @@ in `lenient.py`; both show the same name.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from kafka.record import memory_records
-from kafka.record.default_records import DefaultRecordBatch
+
+# kafka-python has no types, and names its batch in the module that reads batches.
+_READER: Final[Any] = memory_records
+_Batch: Final[Any] = _READER.DefaultRecordBatch
 
 
 class LenientBytes(bytearray):
@@ -24,7 +27,7 @@ class LenientBytes(bytearray):
         return super().decode(encoding, errors)
 
 
-class LenientRecordBatch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python is untyped
+class LenientRecordBatch(_Batch):  # type: ignore[misc] # untyped upstream
     """kafka-python's batch, which reads a record again when the name of a header cannot be decoded."""
 
     _buffer: bytearray
@@ -40,4 +43,4 @@ class LenientRecordBatch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-pyt
 
 def read_any_header_name() -> None:
     """Have kafka-python make this batch of what it fetches, in the whole process."""
-    memory_records.DefaultRecordBatch = LenientRecordBatch
+    _READER.DefaultRecordBatch = LenientRecordBatch
