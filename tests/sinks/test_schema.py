@@ -334,7 +334,7 @@ def test_rows_from_before_learn_their_quarter_hour(clickhouse_settings: ClickHou
         (0, "2025-12-01 08:00:00", False, ""),
         (1, "2026-03-02 09:00:00", False, ""),
         (2, "2025-12-01 09:00:00", False, ""),
-        (3, "2025-12-01 10:15:00", True, "1"),
+        (3, "2025-12-01 10:15:00", True, "2"),
     ]
     client.close()
 

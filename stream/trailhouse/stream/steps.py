@@ -158,11 +158,13 @@ def tag_pii(event: RawEvent, out: Enriched, rules: Rules) -> None:
     if pii:
         # New ones: what `identify_people` put there belongs to its memory.
         out.pii, out.pii_tags = {**out.pii, **pii} if out.pii else pii, (*out.pii_tags, *tags)
-    ref, org = rules.pseudonyms.ref, out.org_id
-    if out.action == "roster:alias" and (same := pii.get("attributes.alias_of_user")):
-        # Whose other identity it is; by the very text that the directory keeps.
-        out.subject_refs = sorted({*out.subject_refs, ref(org, same), ref(org, email_identity(same))})
+    if out.action == "roster:alias":
+        # Whose other identity it is, by the very text that the directory keeps.
+        same = pii.get("attributes.alias_of_user", "")
+        subjects = (rules.pseudonyms.ref(out.org_id, each) for each in (same, email_identity(same)))
+        out.subject_refs = sorted({*out.subject_refs, *subjects} - {0})
     if emails:
+        ref, org = rules.pseudonyms.ref, out.org_id
         out.subject_refs = sorted({*out.subject_refs, *(ref(org, email_identity(each)) for each in emails)})
 
 
