@@ -138,7 +138,7 @@ FILTERS: list[tuple[dict[str, str], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("params", "passes"), FILTERS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("params", "passes"), FILTERS, ids=[str(params)[:40] for params, _ in FILTERS])
 def test_filters(settled: tuple[Client, list[Any]], params: dict[str, str], passes: Any) -> None:
     """What passes is what brute force says, whatever the size of pages and looks."""
     client, events = settled
