@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple, Self, TypeVar
 
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
+    KafkaError,
     NoError,
     NotCoordinatorError,
 )
@@ -28,6 +29,8 @@ from trailhouse.stream.topics import open_admin
 
 LOADING_TIMEOUT_S: Final = 10.0
 LOADING_PAUSE_S: Final = 0.1
+Answer = TypeVar("Answer")
+_STARTING: Final = (CoordinatorLoadInProgressError, NotCoordinatorError)
 
 
 class Range(NamedTuple):
@@ -78,40 +81,42 @@ class GroupOffsets:
 
     def read(self, group: str, topic: str) -> dict[int, OffsetAndMetadata]:
         """The committed offset and metadata of each partition of `topic` that has one."""
-        deadline = time.monotonic() + LOADING_TIMEOUT_S
-        while True:
-            try:
-                found = self.client.list_group_offsets({group: None}).get(group, {})
-            except CoordinatorNotAvailableError:
-                return {}  # a fresh broker, on which nobody has committed anything yet
-            except (CoordinatorLoadInProgressError, NotCoordinatorError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(LOADING_PAUSE_S)
-            else:
-                return {tp.partition: at for tp, at in found.items() if tp.topic == topic and at.offset >= 0}
+        try:
+            found = _patiently(
+                lambda: self.client.list_group_offsets({group: None}).get(group, {}), _STARTING
+            )
+        except CoordinatorNotAvailableError:
+            return {}  # a fresh broker, on which nobody has committed anything yet
+        return {tp.partition: at for tp, at in found.items() if tp.topic == topic and at.offset >= 0}
 
     def write(self, group: str, topic: str, offsets: Mapping[int, OffsetAndMetadata]) -> None:
         """Commit for a group that has no members."""
         places = {TopicPartition(topic, partition): each for partition, each in offsets.items()}
-        deadline = time.monotonic() + LOADING_TIMEOUT_S
-        while True:
-            try:
-                for error in self.client.alter_group_offsets(group, places).values():
-                    if error is not NoError:
-                        raise error
-            except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(LOADING_PAUSE_S)
-            else:
-                return
+
+        def commit() -> None:
+            for error in self.client.alter_group_offsets(group, places).values():
+                if error is not NoError:
+                    raise error
+
+        _patiently(commit, (*_STARTING, CoordinatorNotAvailableError))
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def _patiently(ask: Callable[[], Answer], starting: tuple[type[KafkaError], ...]) -> Answer:
+    """What `ask` gives; while a broker says it is `starting` it is asked again, up to `LOADING_TIMEOUT_S`."""
+    deadline = time.monotonic() + LOADING_TIMEOUT_S
+    while True:
+        try:
+            return ask()
+        except starting:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(LOADING_PAUSE_S)
 
 
 class GapRequests:
