@@ -25,6 +25,7 @@ from trailhouse.queries.directory import (
     record_reading,
 )
 from trailhouse.queries.errors import BadParameter, UnknownParameter
+from trailhouse.queries.parameter import in_query
 from trailhouse.queries.self_audit import SelfAudit, Who
 from trailhouse.queries.standing import Semantics, Status
 from trailhouse.queries.store import Pool
@@ -86,10 +87,7 @@ def routes(
         response_class=Response,
         openapi_extra={
             "security": reading.security,
-            "parameters": [
-                {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
-                for name, (text, schema) in _ASKED.items()
-            ],
+            "parameters": in_query((name, *described) for name, described in _ASKED.items()),
         },
         responses={200: {"content": {media.partition(";")[0]: {} for media in _MEDIA.values()}}},
     )

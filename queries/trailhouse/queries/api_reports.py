@@ -14,6 +14,7 @@ from trailhouse.queries.api_access import Reading, who_asks
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, UnknownReport
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.parameter import in_query
 from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.runner import Result, record_reading, run
 from trailhouse.queries.self_audit import SelfAudit, Who
@@ -139,7 +140,4 @@ def _openapi(report: Report) -> list[dict[str, Any]]:
             {"type": "string", "enum": list(FORMATS)},
         )
     ]
-    return [
-        {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
-        for name, text, schema in (*common, *own, *formats)
-    ]
+    return in_query((*common, *own, *formats))

@@ -1,8 +1,9 @@
-"""A report's own parameters: what they are, what is allowed, how a caller's text is read."""
+"""Parameters of questions: what they are, what is allowed, how a caller's text is read, what OpenAPI says of them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,3 +37,11 @@ class Parameter:
         if self.choices:
             return {"type": "string", "enum": list(self.choices)}
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+
+def in_query(described: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Optional query parameters for OpenAPI, from (name, text, schema)."""
+    return [
+        {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
+        for name, text, schema in described
+    ]
