@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from trailhouse.producers.actions import OWN
 from trailhouse.queries import self_audit
 from trailhouse.queries.errors import NotRecorded
 from trailhouse.queries.key import Scope, new_key
-from trailhouse.queries.self_audit import INSTALLATION, Refusals, SelfAudit, Who, open_self_audit
+from trailhouse.queries.self_audit import (
+    INSTALLATION,
+    Refusals,
+    SelfAudit,
+    Who,
+    open_self_audit,
+    operator_name,
+)
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -128,3 +136,13 @@ def test_no_setting_turns_it_off() -> None:
 def test_looking_at_a_figure_does_not_change_it() -> None:
     """None of its actions makes anybody an active user."""
     assert not any(action.is_activity or action.is_login for action in OWN)
+
+
+def test_an_operator_without_an_entry_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in containers, whose users are in no list."""
+
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert operator_name() == str(os.getuid())

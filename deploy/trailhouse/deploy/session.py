@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,12 +63,13 @@ class Session:
 def operator_session(data: Path | None) -> Iterator[Session]:
     """The session of one command."""
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.queries.self_audit import operator_name  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
 
     stack = find_stack(data, os.environ)
     client = connect(stack.clickhouse("admin"))
     try:
-        yield Session(stack, client, getpass.getuser())
+        yield Session(stack, client, operator_name())
     finally:
         client.close()
 

@@ -70,11 +70,15 @@ class Who:
     @classmethod
     def operator(cls) -> Self:
         """Whoever runs a command on a machine that knows the installation's passwords."""
-        try:
-            name = getpass.getuser()
-        except (OSError, KeyError):  # a user without an entry, as containers have
-            name = str(os.getuid())
-        return cls(ActorType.SYSTEM, f"operator:{name}")
+        return cls(ActorType.SYSTEM, f"operator:{operator_name()}")
+
+
+def operator_name() -> str:
+    """The user of this machine who runs this process."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user without an entry, as containers have
+        return str(os.getuid())
 
 
 class SelfAudit:

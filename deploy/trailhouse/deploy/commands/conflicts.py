@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import os
 from typing import Annotated
 
@@ -59,13 +58,14 @@ def settle(
     Changes no event and no count: the first received stays, what the other copies said stays counted.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
+    from trailhouse.queries.self_audit import operator_name  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
     from trailhouse.sinks.conflicts import settle as record  # noqa: PLC0415
 
     if not reason.strip():
         raise typer.BadParameter("say what it was", param_hint="--reason")
     client = connect(find_stack(data, os.environ).clickhouse("ingest"))
-    record(client, org, event_id, reason=reason.strip(), settled_by=getpass.getuser())
+    record(client, org, event_id, reason=reason.strip(), settled_by=operator_name())
     client.close()
     say("settled")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from typing import Annotated
 
@@ -69,6 +68,7 @@ def accept(
     Only what is gone from the raw topic can be lost. The books go on showing it, as `lost`.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
+    from trailhouse.queries.self_audit import operator_name  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
     from trailhouse.sinks.losses import accept as record  # noqa: PLC0415
     from trailhouse.stream.gaps import Range  # noqa: PLC0415
@@ -83,7 +83,7 @@ def accept(
         raise typer.BadParameter("say why", param_hint="--reason")
     stack = find_stack(data, os.environ)
     client = connect(stack.clickhouse("ingest"))
-    record(stack.kafka, client, sink_group(), wanted, reason=reason.strip(), accepted_by=getpass.getuser())
+    record(stack.kafka, client, sink_group(), wanted, reason=reason.strip(), accepted_by=operator_name())
     client.close()
     say(f"{wanted.records} records recorded as lost; the sink goes on within seconds")
 
