@@ -87,7 +87,7 @@ def routes(
         response_class=Response,
         openapi_extra={
             "security": reading.security,
-            "parameters": in_query((name, *described) for name, described in _ASKED.items()),
+            "parameters": in_query((name, text, schema) for name, (text, schema) in _ASKED.items()),
         },
         responses={200: {"content": {media.partition(";")[0]: {} for media in _MEDIA.values()}}},
     )

@@ -18,7 +18,6 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
-    KafkaError,
     NoError,
     NotCoordinatorError,
 )
@@ -107,7 +106,7 @@ class GroupOffsets:
             client.close()
 
 
-def _patiently(ask: Callable[[], Answer], starting: tuple[type[KafkaError], ...]) -> Answer:
+def _patiently(ask: Callable[[], Answer], starting: tuple[type[Exception], ...]) -> Answer:
     """What `ask` gives; while a broker says it is `starting` it is asked again, up to `LOADING_TIMEOUT_S`."""
     deadline = time.monotonic() + LOADING_TIMEOUT_S
     while True:
