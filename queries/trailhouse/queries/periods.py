@@ -66,6 +66,19 @@ class Period:
         """
         return tuple(cut for span in self.spans for cut in _cuts(span))
 
+    def clip(self, first: date, last: date) -> Period:
+        """The part of the period whose local dates lie between two, both included."""
+        pieces = tuple(_clip(iter(self.spans), _number(first), _number(last)))
+        return Period(self.timezone, max(first, self.first), min(last, self.last), pieces)
+
+    def before(self, *, is_whole_month: bool = False) -> Period:
+        """The period before it, of as many local dates that existed; with `is_whole_month`, the calendar month before."""
+        zone, last = ZoneInfo(self.timezone), max(self.first - timedelta(days=1), EARLIEST)
+        count = _number(self.last) - _number(self.first) + 1
+        count -= _skipped(zone, _number(self.first), _number(self.last))
+        first = last.replace(day=1) if is_whole_month else _days_back(zone, last, max(count, 1))
+        return between(zone, max(first, EARLIEST), last)
+
     def is_so_far(self, now: datetime) -> bool:
         """Whether the period is still running, so that its figures may grow."""
         return self.until > now
