@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol
 from trailhouse.producers.event import ORG_ID
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, OrgNeeded, UnknownParameter
+from trailhouse.queries.history import past
+from trailhouse.queries.lead import lead_of, widened
 from trailhouse.queries.periods import Last, Period, between, first_day, parse_bound, parse_last
 from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.zones import find_zone
@@ -56,12 +58,22 @@ class Question:
         return ",".join(self.orgs) if self.orgs else INSTANCE
 
     @property
+    def before(self) -> Period:
+        """What the report may look at from before its period."""
+        if self.report.lead:
+            return lead_of(
+                self.period, str(self.own.get(self.report.lead, self.report.lead)), DEFAULT_WEEK_START
+            )
+        return self.period.before(is_whole_month=self.report.is_whole_month)
+
+    @property
     def bindings(self) -> dict[str, Any]:
         """Values of the placeholders, for the server to bind: rights and period from here, never from text."""
         return {
             "orgs": list(self.orgs),
             **_bound_period("", self.period),
-            **_bound_period("before_", self.period.before(is_whole_month=self.report.is_whole_month)),
+            **_bound_period("before_", self.before),
+            **(_bound_past(self.period) if "{past_" in self.report.sql else {}),
             "week_start": DEFAULT_WEEK_START,
             "read_pii": self.caller.read_pii,
             "is_instance": not self.orgs,
@@ -91,15 +103,13 @@ def ask(
         raise UnknownParameter(report.name, unknown[0], (*ASKED, *own))
     is_whole = "org" not in params and caller.is_operator and report.is_for_instance
     orgs = () if is_whole else (org_of(params.get("org"), caller, store),)
-    return Question(
-        report=report,
-        caller=caller,
-        orgs=orgs,
-        period=_period(report, params, orgs=orgs, store=store, now=now),
-        own={
-            name: each.parse(params[name]) if name in params else each.default for name, each in own.items()
-        },
-    )
+    values = {
+        name: each.parse(params[name]) if name in params else each.default for name, each in own.items()
+    }
+    period = _period(report, params, orgs=orgs, store=store, now=now)
+    if report.lead in values:
+        period = widened(period, str(values[report.lead]), DEFAULT_WEEK_START)
+    return Question(report=report, caller=caller, orgs=orgs, period=period, own=values)
 
 
 def org_of(asked: str | None, caller: Caller, store: Store) -> str:
@@ -157,6 +167,11 @@ def _bound_period(prefix: str, period: Period) -> dict[str, Any]:
         f"{prefix}cuts": [tuple(cut) for cut in period.cuts],
         f"{prefix}ranges": list(period.ranges),
     }
+
+
+def _bound_past(period: Period) -> dict[str, Any]:
+    pieces, cuts = past(period)
+    return {"past_spans": [tuple(span) for span in pieces], "past_cuts": [tuple(cut) for cut in cuts]}
 
 
 def _literal(value: Any) -> str:

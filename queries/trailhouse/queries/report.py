@@ -10,6 +10,8 @@
     ties: …             how equal rows are ranked; only where rows are ranked
     last: 30d           the period when none is asked for
     whole: month        the period's first month counts whole; only where parts of months say nothing
+    lead: 29d | NAME    what is bound as `before_spans`: that long before the period, or a week or month as parameter NAME
+                        says, and then the period's first one counts whole
     semantics: {name: {quote: …, last: …, since: …, parameters: {…}}}   whose definitions there are, and what they change
     explain: {where: …, bucket: day | week | month, column: …, is: …, from: …, text: …}   the events behind a row
     parameters: {name: {type: …, default: …, choices: […] | minimum: …, maximum: …, text: …}}
@@ -45,6 +47,7 @@ from trailhouse.queries.header import (
     read_explain,
     read_semantics,
 )
+from trailhouse.queries.lead import fault_in
 from trailhouse.queries.parameter import Parameter
 
 # What the runner binds in every report: whose data, which period, which rights.
@@ -57,6 +60,8 @@ BOUND: Final[Mapping[str, str]] = MappingProxyType(
         "before_spans": "Array(Tuple(Int64, Int64, Int32))",
         "before_cuts": "Array(Tuple(Int64, Int64, Int32))",
         "before_ranges": "Array(Tuple(Int64, Int64))",
+        "past_spans": "Array(Tuple(Int64, Int64, Int32))",
+        "past_cuts": "Array(Tuple(Int64, Int64, Int32))",
         "week_start": "UInt8",
         "read_pii": "Bool",
         "is_instance": "Bool",
@@ -86,12 +91,13 @@ _KEYS: Final = (
     "ties",
     "last",
     "whole",
+    "lead",
     "semantics",
     "explain",
     "parameters",
     "columns",
 )
-_OPTIONAL: Final = frozenset({"ties", "whole", "semantics", "parameters"})
+_OPTIONAL: Final = frozenset({"ties", "whole", "lead", "semantics", "parameters"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ class Report:
     ties: str
     last: str
     is_whole_month: bool
+    lead: str
     semantics: Mapping[str, Semantics]
     explain: Explain
     parameters: tuple[Parameter, ...]
@@ -169,6 +176,7 @@ def parse(name: str, text: str) -> Report:
         ties=header.get("ties", ""),
         last=str(header["last"]),
         is_whole_month=one_of(name, "whole", header.get("whole", "month"), ("month",)) == header.get("whole"),
+        lead=header.get("lead", ""),
         semantics={
             key: read_semantics(name, key, value) for key, value in header.get("semantics", {}).items()
         },
@@ -178,6 +186,8 @@ def parse(name: str, text: str) -> Report:
         sql=text[match.end() :].strip(),
     )
     _check_placeholders(report)
+    if fault := fault_in(report.lead, {each.name: each for each in report.parameters}):
+        raise ReportBroken(name, fault)
     _check_semantics(report)
     return report
 
