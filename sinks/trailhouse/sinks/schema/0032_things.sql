@@ -3,7 +3,7 @@
 -- `first` = the first event that is no deletion, `alive` the last such, `gone_first` and `gone` the first and the last
 -- deletion. Who was never deleted, or once and last of all, is known at every moment from these alone; the others are few
 -- and read one by one from `thing_events`. `sources` = the data sources that events named, `sourced` when one was named
--- first; `created` = the first creation. Of `type` and `name` the latest said. Nothing said = 2299 in a min, 1970 in a max.
+-- first; `created` = the first creation. Of `type` and `label` (its name) the latest said. Nothing said = 2299 in a min, 1970 in a max.
 -- Partition: none, a row per thing; history does not make it larger.
 -- Order: by organisation, kind and type, as reports count.
 CREATE TABLE things (
@@ -19,7 +19,7 @@ CREATE TABLE things (
   sources SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
   sourced SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
   type SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UUID, String)),
-  name SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UUID, String))
+  label SimpleAggregateFunction(max, Tuple(DateTime64(3, 'UTC'), UUID, String))
 ) ENGINE = AggregatingMergeTree
 ORDER BY (org_id, kind, type_key, thing)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
@@ -56,7 +56,7 @@ SELECT
   groupUniqArrayArray(if(kind = 'entity' AND attributes['data_source'] != '', [attributes['data_source']], [])) AS sources,
   min(if(kind = 'entity' AND attributes['data_source'] != '', occurred_at, never)) AS sourced,
   maxIf((occurred_at, event_id, attributes['type']), kind = 'data_source' AND attributes['type'] != '') AS type,
-  maxIf((occurred_at, event_id, attributes['name']), kind = 'data_source' AND attributes['name'] != '') AS name
+  maxIf((occurred_at, event_id, attributes['name']), kind = 'data_source' AND attributes['name'] != '') AS label
 FROM landing
 WHERE reason = ''
   AND action IN ('entity:create', 'entity:update', 'entity:delete', 'data_source:create', 'data_source:update', 'data_source:delete')
@@ -98,7 +98,7 @@ SELECT
   groupUniqArrayArray(if(kind = 'entity' AND attributes['data_source'] != '', [attributes['data_source']], [])) AS sources,
   min(if(kind = 'entity' AND attributes['data_source'] != '', occurred_at, never)) AS sourced,
   maxIf((occurred_at, event_id, attributes['type']), kind = 'data_source' AND attributes['type'] != '') AS type,
-  maxIf((occurred_at, event_id, attributes['name']), kind = 'data_source' AND attributes['name'] != '') AS name
+  maxIf((occurred_at, event_id, attributes['name']), kind = 'data_source' AND attributes['name'] != '') AS label
 FROM events FINAL
 WHERE action IN ('entity:create', 'entity:update', 'entity:delete', 'data_source:create', 'data_source:update', 'data_source:delete')
   AND outcome NOT IN ('failure', 'denied')
