@@ -119,3 +119,69 @@ WHERE action IN ('entity:create', 'entity:update', 'entity:delete', 'data_source
   AND outcome NOT IN ('failure', 'denied')
   AND attributes[kind] != ''
 GROUP BY org_id, kind, ref, occurred_at, event_id;
+
+-- What existed when: `existed` says for each thing whether it did at the end of the month before the period, and at the end
+-- of each month of it (the last one at the period's end); `source` is the data source named last before each of these
+-- moments. `kind` is entity or data_source; `before_spans` and `spans` are the month before and the period.
+CREATE VIEW things_in AS
+WITH
+  arrayConcat(
+    [({before_spans:Array(Tuple(Int64, Int64, Int32))}[-1]).2],
+    (
+      SELECT arraySort(groupArray(ends))
+      FROM (
+        SELECT toUnixTimestamp64Milli(max(until)) AS ends
+        FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
+        GROUP BY toStartOfMonth(local_day)
+      )
+    )
+  ) AS moments
+SELECT
+  plain.org_id AS org_id,
+  type_key,
+  thing,
+  created,
+  type,
+  label,
+  if(
+    is_plain,
+    arrayMap(moment -> first_ms < moment AND gone_ms >= moment, moments),
+    arrayMap(moment -> happened[1].1 < moment AND arrayLast(each -> each.1 < moment, happened).3 = 0, moments)
+  ) AS existed,
+  if(
+    is_plain,
+    arrayMap(moment -> if(sourced_ms < moment, named[1], ''), moments),
+    arrayMap(moment -> arrayLast(each -> each.1 < moment AND each.4 != '', happened).4, moments)
+  ) AS source
+FROM (
+  SELECT
+    org_id,
+    type_key,
+    thing,
+    sipHash64(type_key, thing) AS ref,
+    toUnixTimestamp64Milli(min(things.first)) AS first_ms,
+    toUnixTimestamp64Milli(min(things.gone_first).1) AS gone_ms,
+    groupUniqArrayArray(things.sources) AS named,
+    toUnixTimestamp64Milli(min(things.sourced)) AS sourced_ms,
+    if(toYear(min(things.created)) = 2299, min(things.first), min(things.created)) AS created,
+    max(things.type).3 AS type,
+    max(things.label).3 AS label,
+    length(named) <= 1 AND (max(things.gone).1 < min(things.gone_first).1 OR (max(things.gone) = min(things.gone_first) AND max(things.alive) < max(things.gone))) AS is_plain
+  FROM things
+  WHERE org_id IN {orgs:Array(String)} AND kind = {kind:String}
+  GROUP BY org_id, type_key, thing
+) AS plain
+LEFT JOIN (
+  SELECT org_id, ref, arraySort(groupArray((toUnixTimestamp64Milli(occurred_at), event_id, is_gone, source))) AS happened
+  FROM thing_events
+  WHERE org_id IN {orgs:Array(String)} AND kind = {kind:String}
+    AND (org_id, ref) IN (
+      SELECT org_id, sipHash64(type_key, thing)
+      FROM things
+      WHERE org_id IN {orgs:Array(String)} AND kind = {kind:String}
+      GROUP BY org_id, type_key, thing
+      HAVING length(groupUniqArrayArray(things.sources)) > 1
+        OR NOT (max(things.gone).1 < min(things.gone_first).1 OR (max(things.gone) = min(things.gone_first) AND max(things.alive) < max(things.gone)))
+    )
+  GROUP BY org_id, ref
+) AS detail ON plain.org_id = detail.org_id AND plain.ref = detail.ref;
