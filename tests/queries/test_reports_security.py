@@ -243,7 +243,7 @@ def test_report_equals_brute_force(firm: Firm, report: str) -> None:
 def test_every_row_opens_to_its_events(firm: Firm, report: str) -> None:
     """What lies behind a row is there, and adds up to its figure."""
     params = {"minimum": 2} if "minimum" in PARAMETERS[report](Random(1)) else {}
-    result = ask(firm, report, WINDOWS[4], Caller.operator(), "acme", limit=15, **params)
+    result = ask(firm, report, WINDOWS[4], Caller.operator(), "acme", limit=5, **params)
     column = REPORTS[report].explain.column
     assert result.rows
     for number in range(len(result.rows)):
