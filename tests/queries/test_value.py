@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from trailhouse.queries.errors import BadParameter
 from trailhouse.queries.header import ColumnType
-from trailhouse.queries.value import Value, read_value, text_of
+from trailhouse.queries.value import Value, localised, read_value, text_of
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,12 @@ def test_what_is_no_such_value_is_refused(kind: ColumnType, text: str) -> None:
     """By the name of its parameter."""
     with pytest.raises(BadParameter, match=r"row\.x is"):
         read_value("row.x", kind, text)
+
+
+def test_the_repeated_hour_keeps_its_order() -> None:
+    """In a zone's own time the second 01:30 would equal the first."""
+    zone = ZoneInfo("Europe/London")
+    first, second = (datetime(2025, 10, 26, hour, 30, tzinfo=UTC) for hour in (0, 1))
+    shown = [localised(first, zone), localised(second, zone)]
+    assert [text_of(each) for each in shown] == ["2025-10-26T01:30:00+01:00", "2025-10-26T01:30:00Z"]
+    assert shown[0] < shown[1]

@@ -22,7 +22,7 @@ from trailhouse.queries.periods import Period
 from trailhouse.queries.question import Question, bound_period
 from trailhouse.queries.report import Report
 from trailhouse.queries.store import ClickHouseStore, our_errors
-from trailhouse.queries.value import Row, Value, read_value, text_of
+from trailhouse.queries.value import Row, Value, localised, read_value, text_of
 from trailhouse.sinks.clickhouse import Client
 
 LIMIT: Final = 1_000
@@ -162,9 +162,8 @@ def explain(
         ).result_rows
         listed = client.query(_listing(f"SELECT {fields} FROM {found}"), parameters=bound | {"most": LIMIT})
     zone = ZoneInfo(question.period.timezone)
-    rows = tuple(
-        (moment.replace(tzinfo=UTC).astimezone(zone), *map(str, others))
-        for moment, *others in listed.result_rows
+    rows: tuple[Row, ...] = tuple(
+        (localised(moment, zone), *map(str, others)) for moment, *others in listed.result_rows
     )
     return Explanation(
         question=question,

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from trailhouse.queries.report import Report
 from trailhouse.queries.self_audit import SelfAudit, Who
 from trailhouse.queries.store import ClickHouseStore, our_errors
 from trailhouse.queries.value import Row as Row  # noqa: PLC0414 - part of a Result
-from trailhouse.queries.value import Value
+from trailhouse.queries.value import Value, localised
 from trailhouse.sinks.clickhouse import Client
 
 # Formats in which a report's figures leave for somewhere else.
@@ -203,11 +203,7 @@ def _value(column: Column, value: Any, zone: ZoneInfo) -> Value:
     if value is None:
         return None
     if column.type == "time":
-        moment: datetime = (
-            value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        )  # the driver's UTC is naive
-        # With its offset fixed: Python calls a zone's repeated hour unequal to the same instant in any other zone.
-        return moment.astimezone(timezone(moment.astimezone(zone).utcoffset() or timedelta()))
+        return localised(value, zone)
     if column.type == "integer":
         return int(value)
     if column.type == "number":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 from trailhouse.queries.errors import BadParameter
 from trailhouse.queries.header import ColumnType
@@ -22,6 +23,15 @@ def text_of(value: Value) -> str:
         # What a division leaves behind the twelfth digit is no information.
         return f"{value:.12g}"
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def localised(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The instant in a zone, with its offset fixed: Python calls a zone's repeated hour unequal to the same instant elsewhere.
+
+    A naive one is UTC, as the driver means it.
+    """
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return aware.astimezone(timezone(aware.astimezone(zone).utcoffset() or timedelta()))
 
 
 def read_value(name: str, kind: ColumnType, text: str) -> Value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from trailhouse.deploy.options import Format, FormatOption, print_json, print_table
@@ -29,3 +31,28 @@ def reports(*, format: Format = Format.TABLE) -> None:  # noqa: A002 - as the op
         for each in found
     ]
     print_table(("report", "question", "columns"), rows)
+
+
+@app.command()
+def grafana(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Which reports; all of them when left out."),
+    ] = None,
+    *,
+    only_panel: Annotated[bool, typer.Option("--panel", help="The panel of one report alone.")] = False,
+) -> None:
+    """Print a Grafana dashboard of these reports, to be imported.
+
+    It needs Grafana's own ClickHouse plugin (grafana-clickhouse-datasource) with the database `trailhouse` as default
+    and a user who may read what the reports read. Days are those of UTC, people are masked, and whoever may use the data
+    source may choose any organisation.
+    """
+    from trailhouse.queries.grafana import dashboard, panel  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.queries.report import find, load  # noqa: PLC0415
+
+    known = load()
+    chosen = [find(known, name) for name in names or known]
+    if only_panel and len(chosen) != 1:
+        raise typer.BadParameter("--panel is about one report: name it")
+    print_json(panel(chosen[0]) if only_panel else dashboard(chosen))
