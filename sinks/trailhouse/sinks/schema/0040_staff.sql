@@ -102,13 +102,17 @@ FROM (
         GROUP BY org_id, user_ref
         UNION ALL
         SELECT
-          org_id, user_ref, 0, '', '', '', nothing,
-          (bitShiftLeft(toUInt256(toUnixTimestamp64Milli(max(actors.kind).1)), 128) + reinterpretAsUInt128(max(actors.kind).2), max(actors.kind).3),
-          nothing, nothing, nothing, never, '', 0, 1, 0, 0,
-          max(actors.last_login),
+          org_id, user_ref, 0, '', '', '', nothing, (max(at), argMax(acted_as, at)), nothing, nothing, nothing, never, '', 0, 1, 0, 0,
+          max(last_login),
           never
-        FROM actors
-        WHERE org_id IN {orgs:Array(String)}
+        FROM (
+          SELECT
+            org_id, user_ref, last_login,
+            kind.3 AS acted_as,
+            bitShiftLeft(toUInt256(toUnixTimestamp64Milli(kind.1)), 128) + reinterpretAsUInt128(kind.2) AS at
+          FROM actors
+          WHERE org_id IN {orgs:Array(String)}
+        )
         GROUP BY org_id, user_ref
         UNION ALL
         SELECT org_id, user_ref, 0, '', '', '', nothing, nothing, nothing, nothing, nothing, never, '', 0, 0, 0, 1, never, never
