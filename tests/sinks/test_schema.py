@@ -289,7 +289,11 @@ def test_every_table_that_stores_is_idempotent_and_durable() -> None:
             "non_replicated_deduplication_window = 0",
         ):
             assert setting in engine, table
-    code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    # A view stores nothing: it may add up what is read.
+    stored = [
+        each for one in load() for each in one.statements if not re.match("CREATE (OR REPLACE )?VIEW", each)
+    ]
+    code = "\n".join(stored)
     assert not re.search(r"\b(sum|count|avg|any|anyLast|sumState|countState)\(", code)
 
 
