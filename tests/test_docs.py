@@ -35,6 +35,8 @@ REQUIREMENTS = {
     "S": 6,
     "PE": 4,
     "SP": 8,
+    "FG": 3,
+    "FS": 6,
 }
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
