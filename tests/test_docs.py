@@ -35,6 +35,7 @@ REQUIREMENTS = {
     "S": 6,
     "PE": 4,
     "SP": 8,
+    "FG": 4,
     "FG": 3,
     "FS": 6,
 }

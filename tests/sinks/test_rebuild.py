@@ -138,7 +138,9 @@ def test_only_the_scope_is_made_anew(database: Client) -> None:
     wanted = readings(database)["user_days"]
     database.command("ALTER TABLE user_days UPDATE slots = 1 WHERE 1 SETTINGS mutations_sync = 2")
     rebuild(database, "user_days", Scope("acme", date(2026, 2, 19), date(2026, 2, 23)))
-    for key, row in readings(database)["user_days"].items():
+    found = readings(database)["user_days"]
+    assert found.keys() == wanted.keys()
+    for key, row in found.items():
         inside = key[0] == "acme" and date(2026, 2, 19) <= key[1] <= date(2026, 2, 23)
         assert row[0] == (wanted[key][0] if inside else 1), key
     assert rebuild(database, "actors", Scope("acme", date(2026, 2, 19), date(2026, 2, 23))).is_same

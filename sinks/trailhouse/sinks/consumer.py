@@ -169,6 +169,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         generation = self._generation
         self._batch, self._partitions = Batch(generation, time.monotonic()), {}
         self._gaps.forget()
+        self._writer.look_again()
         self._metrics.lag.clear()
         self._consumer.resume(
             *self._consumer.paused()

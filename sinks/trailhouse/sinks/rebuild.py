@@ -75,7 +75,7 @@ def rebuild(  # noqa: PLR0913  # each of these is an option of the command
     is not made of events, or while another is at it; `InsertsHang`.
     """
     definition = definition_of(client, table)
-    scope = _whole(client, table, scope or Scope())
+    scope = whole_scope(client, table, scope or Scope())
     refuse_expired(client, definition, scope)
     wanted = definition.changed(query) if query else definition
     beside, view = f"{table}_beside", f"{table}_beside_mv"
@@ -113,7 +113,7 @@ def day_of(client: Client, table: str) -> str:
     return next((day for name, day in _DAYS.items() if name in names), "")
 
 
-def _whole(client: Client, table: str, scope: Scope) -> Scope:
+def whole_scope(client: Client, table: str, scope: Scope) -> Scope:
     """The scope, widened to the months that the table's rows are of; refused where they are of all time."""
     if (scope.since, scope.until) == (FIRST, LAST):
         return scope
