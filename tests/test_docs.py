@@ -36,7 +36,6 @@ REQUIREMENTS = {
     "PE": 4,
     "SP": 8,
     "FG": 4,
-    "FG": 3,
     "FS": 6,
 }
 
