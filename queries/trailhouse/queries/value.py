@@ -36,13 +36,13 @@ def localised(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def read_value(name: str, kind: ColumnType, text: str) -> Value:
     """Read what `text_of` wrote; raises `BadParameter`."""
+    refusal = BadParameter(name, text, f"a {kind}, as the row has it")
     try:
         value = _read(kind, text)
-        is_good = not isinstance(value, date) or EARLIEST.year <= value.year <= LATEST.year
     except (ValueError, OverflowError):
-        is_good = False
-    if not is_good:
-        raise BadParameter(name, text, f"a {kind}, as the row has it")
+        raise refusal from None
+    if isinstance(value, date) and not EARLIEST.year <= value.year <= LATEST.year:
+        raise refusal
     return value
 
 
