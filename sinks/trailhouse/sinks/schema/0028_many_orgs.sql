@@ -59,33 +59,27 @@ GROUP BY org_id, user_ref
 HAVING identity != '';
 
 CREATE VIEW memberships_in AS
-WITH
-  (
-    SELECT mapFromArrays(groupArray(concat(org_id, ' ', item)), groupArray(value))
-    FROM (SELECT org_id, item, max(said).3 AS value FROM directory WHERE org_id IN {orgs:Array(String)} AND user_ref = 0 AND fact = 'team_name' GROUP BY org_id, item)
-  ) AS names,
-  (
-    SELECT mapFromArrays(groupArray(concat(org_id, ' ', item)), groupArray(at))
-    FROM (SELECT org_id, item, max(said).1 AS at FROM directory WHERE org_id IN {orgs:Array(String)} AND user_ref = 0 AND fact = 'team_gone' GROUP BY org_id, item)
-  ) AS gone
-SELECT org_id, user_ref, joined.1 AS team, names[concat(org_id, ' ', joined.1)] AS team_name
+SELECT org_id, user_ref, item AS team, team_name
 FROM (
-  SELECT
-    org_id,
-    user_ref,
-    maxIf(said, fact = 'lists_teams').1 AS listed_at,
-    arrayJoin(groupArrayIf((item, said), fact = 'team')) AS joined
-  FROM (
-    SELECT org_id, user_ref, fact, item, max(said) AS said
-    FROM directory
-    WHERE org_id IN {orgs:Array(String)} AND user_ref != 0 AND fact IN ('team', 'lists_teams')
-    GROUP BY org_id, user_ref, fact, item
-  )
+  SELECT org_id, user_ref, item, max(said) AS latest
+  FROM directory
+  WHERE org_id IN {orgs:Array(String)} AND user_ref != 0 AND fact = 'team'
+  GROUP BY org_id, user_ref, item
+  HAVING latest.3 = 'in'
+) AS joined
+LEFT JOIN (
+  SELECT org_id, user_ref, max(said).1 AS listed_at
+  FROM directory
+  WHERE org_id IN {orgs:Array(String)} AND user_ref != 0 AND fact = 'lists_teams'
   GROUP BY org_id, user_ref
-)
-WHERE joined.2.3 = 'in'
-  AND joined.2.1 >= listed_at
-  AND joined.2.1 > gone[concat(org_id, ' ', joined.1)]
+) AS lists USING (org_id, user_ref)
+LEFT JOIN (
+  SELECT org_id, item, maxIf(said, fact = 'team_name').3 AS team_name, maxIf(said, fact = 'team_gone').1 AS gone_at
+  FROM directory
+  WHERE org_id IN {orgs:Array(String)} AND user_ref = 0 AND fact IN ('team_name', 'team_gone')
+  GROUP BY org_id, item
+) AS teams USING (org_id, item)
+WHERE latest.1 >= listed_at AND latest.1 > gone_at
   AND (org_id, user_ref) NOT IN (SELECT org_id, user_ref FROM erased);
 
 -- How an organisation's questions are read where they do not say: the time zone and the first day of the week of its days
