@@ -219,3 +219,16 @@ def test_a_summary_counts_a_period_and_the_directory(town: Town) -> None:
     )
     period = {"since": date(2026, 1, 1).isoformat(), "until": "2026-01-31"}
     assert asked("user_statistics", org, period=period) == [(3, 2, 4, 3)]
+
+
+def test_what_a_day_holds_after_the_period_hides_nothing_before(town: Town) -> None:
+    """Somebody who goes on in the same UTC day after the period, or the month, ended has the last time inside."""
+    org = Org.new(town.client)
+    logins = ["2026-01-20T10:00", "2026-01-20T20:00", "2026-02-01T03:00", "2026-02-01T15:00"]
+    org.tell(*(said("user:login", at, actor_user_id="ann") for at in logins))
+    moments = [datetime.fromisoformat(f"{at}+00:00") for at in logins]
+    noon = {"since": "2026-01-01", "until": "2026-01-20T12:00:00Z"}
+    assert [row[3] for row in asked("last_logins", org, period=noon)] == [moments[0]]
+    february = {"since": "2026-01-01", "until": "2026-02-15", "timezone": "America/New_York"}
+    (row,) = asked("leaderboard", org, period=february, span="last_month")
+    assert row == (1, "ann", 2, moments[2], date(2026, 1, 1), date(2026, 1, 31))
