@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,8 +112,7 @@ def report(  # noqa: PLR0913 - each argument is an option
     chosen = find(load(), name)
     caller = Caller(orgs=None, read_pii=not masked, is_instance=True, is_known=True)
     stack = find_stack(data, os.environ)
-    pool = Pool(stack.clickhouse("reader"), size=1)
-    with pool.client() as client:
+    with closing(Pool(stack.clickhouse("reader"), size=1)) as pool, pool.client() as client:
         try:
             if show_sql:
                 print(prepare(client, chosen, caller, params).to_sql())
@@ -132,7 +132,6 @@ def report(  # noqa: PLR0913 - each argument is an option
                 say(f"note: {result.note}")
         except BadParameter as error:
             raise error.spell("--") from None
-    pool.close()
 
 
 def own_options(words: Sequence[str]) -> dict[str, str]:
