@@ -44,6 +44,11 @@ COMMANDS: Final = (
     ),
     Command("users", "users:app", "List, search and export users; import a roster."),
     Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files."),
+    Command(
+        "simulate",
+        "simulate:simulate",
+        "Make believable organisations: months of events, with incidents to look for.",
+    ),
     Command("reports", "reports:reports", "List the reports."),
     Command("report", "reports:report", "Run a report."),
     Command(
