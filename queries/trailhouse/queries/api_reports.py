@@ -25,6 +25,7 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[Result], str | bytes]]]] = {
     "csv": ("text/csv; charset=utf-8; header=present", render.csv),
     "ndjson": ("application/x-ndjson", render.ndjson),
 }
+MEDIA_TYPES: Final = {name: kind for name, (kind, _) in FORMATS.items()}
 
 
 def routes(  # noqa: PLR0913 - what a report's way needs
@@ -69,13 +70,16 @@ def routes(  # noqa: PLR0913 - what a report's way needs
     return router
 
 
-def choose_format(asked: str | None, accept: str) -> str:
-    """`?format=` decides, else the first media type of Accept we have; `*/*` and nothing mean JSON."""
+def choose_format(asked: str | None, accept: str, kinds: Mapping[str, str] = MEDIA_TYPES) -> str:
+    """`?format=` decides, else the first media type of Accept we have; `*/*` and nothing mean JSON.
+
+    `kinds`: the media type of each format there is.
+    """
     if asked is not None:
-        if asked not in FORMATS:
-            raise BadParameter("format", asked, "one of " + ", ".join(FORMATS))
+        if asked not in kinds:
+            raise BadParameter("format", asked, "one of " + ", ".join(kinds))
         return asked
-    media = {kind.partition(";")[0]: name for name, (kind, _) in FORMATS.items()}
+    media = {kind.partition(";")[0]: name for name, kind in kinds.items()}
     wanted = [
         part.partition(";")[0].strip().lower()
         for part in accept.split(",")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import ConflictRefused
@@ -73,8 +73,17 @@ def settle(client: Client, org: str, event_id: str, *, reason: str, settled_by: 
 
     Raises `ConflictRefused` when that event is in no conflict, or settled already.
     """
+    client.insert(
+        "settled",
+        [[*check_open(client, org, event_id), reason, settled_by]],
+        column_names=["org_id", "event_id", "reason", "settled_by"],
+    )
+
+
+def check_open(client: Client, org: str, event_id: str) -> Identity:
+    """The identity of an event in an open conflict; raises `ConflictRefused` for any other."""
     try:
-        wanted: Any = org, str(uuid.UUID(event_id))
+        wanted = org, str(uuid.UUID(event_id))
     except ValueError:
         raise ConflictRefused(
             f"{event_id!r} is no event id", "`trailhouse conflicts list` shows them"
@@ -84,8 +93,4 @@ def settle(client: Client, org: str, event_id: str, *, reason: str, settled_by: 
             f"event {wanted[1]} of {org} is in no open conflict",
             "`trailhouse conflicts list` shows those that are",
         )
-    client.insert(
-        "settled",
-        [[*wanted, reason, settled_by]],
-        column_names=["org_id", "event_id", "reason", "settled_by"],
-    )
+    return wanted

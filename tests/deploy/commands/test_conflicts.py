@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.sinks.conflicts import Copy
@@ -32,12 +33,15 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(
         "trailhouse.sinks.conflicts.settle", lambda _client, *what, **said: calls.append((what, said))
     )
+    monkeypatch.setattr("trailhouse.sinks.conflicts.check_open", lambda _client, *what: what)
     monkeypatch.setattr("getpass.getuser", lambda: "me")
     return calls
 
 
-def test_conflicts_are_listed_and_settled(settled: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """1 while one is open, with the command that settles it; 0 afterwards."""
+def test_conflicts_are_listed_and_settled(
+    settled: list[Any], recorded: Recorded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1 while one is open, with the command that settles it; 0 afterwards. Settling is recorded in its organisation."""
     assert run(["conflicts", "list"], {}) == 1
     printed = capsys.readouterr()
     assert printed.out.splitlines()[1].split()[:2] == ["acme", "an-id"]
@@ -51,3 +55,6 @@ def test_conflicts_are_listed_and_settled(settled: list[Any], capsys: pytest.Cap
     assert "no id came with different contents" in capsys.readouterr().err
     assert run(["conflicts", "settle", "an-id", "--org", "acme", "--reason", ""], {}) == 2
     assert len(settled) == 1
+    (told,) = recorded.take()
+    assert (told["action"], told["org_id"]) == ("conflict:settle", "acme")
+    assert told["attributes"] == {"event": "an-id", "reason": "a clock"}
