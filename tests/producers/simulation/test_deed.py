@@ -80,12 +80,12 @@ def test_the_words_are_those_that_reports_read() -> None:
     person = scene.staff[0]
     person.key = "key_1"
     wanted = {
-        "entity:update": {"entity", "blueprint", "data_source", "api_key"},
+        "entity:update": {"entity", "blueprint", "data_source", "api_key_id"},
         "data_source:update": {"data_source", "type", "name"},
         "automation:trigger": {"automation"},
         "ai:invoke": {"agent_type", "tokens"},
         "mcp:call": {"tool"},
-        "run:create": {"api_key"},
+        "run:create": {"api_key_id"},
         "workspace:grant": {"workspace"},
     }
     for action, words in wanted.items():
@@ -94,7 +94,7 @@ def test_the_words_are_those_that_reports_read() -> None:
         assert set(fields["attributes"]) == words, action
     runs = [DEEDS["action:run"](scene, person, True) for _ in range(50)]
     assert {each["source"] for each in runs if each} == {"web", "api"}
-    assert all(("api_key" in each["attributes"]) == (each["source"] == "api") for each in runs if each)
+    assert all(("api_key_id" in each["attributes"]) == (each["source"] == "api") for each in runs if each)
 
 
 def test_machines_never_use_a_browser() -> None:

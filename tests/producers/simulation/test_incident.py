@@ -90,7 +90,7 @@ def test_a_privilege_is_escalated_and_taken_back() -> None:
 def test_a_rotated_key_is_used() -> None:
     """After its deletion, by nobody but this incident."""
     for incident, events in of(Kind.ROTATED_KEY_USED):
-        keyed = [e for e in happened() if e.get("attributes", {}).get("api_key") == incident.api_key]
+        keyed = [e for e in happened() if e.get("attributes", {}).get("api_key_id") == incident.api_key]
         (deleted,) = [at(each) for each in keyed if each["action"] == "user:delete_api_key"]
         assert [each for each in keyed if at(each) > deleted] == events
         assert len(events) >= 4

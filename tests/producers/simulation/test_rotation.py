@@ -14,7 +14,7 @@ def test_an_id_tells_nobody_whose_key_it_is() -> None:
     assert new_key(Luck("x")).startswith("key_")
     owners = {event.get("actor_user_id") for event in happened()}
     keys = {
-        event["attributes"]["api_key"] for event in happened() if "api_key" in event.get("attributes", {})
+        event["attributes"]["api_key_id"] for event in happened() if "api_key_id" in event.get("attributes", {})
     }
     assert len(keys) > 30
     assert not any(owner and owner in key for key in keys for owner in owners)
@@ -27,7 +27,7 @@ def test_a_key_is_used_by_one_and_only_while_it_lives() -> None:
     deleted: set[str] = set()
     users: defaultdict[str, set[str]] = defaultdict(set)
     for place, event in enumerate(happened()):
-        key = event.get("attributes", {}).get("api_key")
+        key = event.get("attributes", {}).get("api_key_id")
         if not key:
             continue
         if event["action"] == "user:create_api_key":

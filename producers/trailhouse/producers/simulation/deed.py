@@ -90,7 +90,7 @@ def _sdk(scene: Scene, actor: Actor) -> Fields:
         "project_name": name,
     }
     if actor.key:
-        fields["attributes"] = {"api_key": actor.key}
+        fields["attributes"] = {"api_key_id": actor.key}
     return fields
 
 
@@ -124,7 +124,7 @@ def _report(scene: Scene, actor: Actor, is_done: bool) -> Fields:  # noqa: FBT00
 def _keyed(fields: Fields | None, actor: Actor) -> Fields | None:
     """Over the API, so with the actor's key."""
     if fields is not None and actor.key:
-        fields["attributes"]["api_key"] = actor.key
+        fields["attributes"]["api_key_id"] = actor.key
     return fields
 
 
@@ -156,7 +156,7 @@ def _action(scene: Scene, actor: Actor, is_done: bool) -> Fields:  # noqa: FBT00
     source = scene.luck.pick(_RUN_SOURCES) if type(actor) is Member else "api"
     attributes = {"self_service_action": scene.luck.pick(_SELF_SERVICE)}
     if source == "api" and actor.key:
-        attributes["api_key"] = actor.key
+        attributes["api_key_id"] = actor.key
     return {"source": source, "attributes": attributes}
 
 

@@ -265,7 +265,7 @@ def _use_old_key(plot: _Plot, stage: Stage, first: date, last: date) -> None:
                 "project_asset": f"project-{name}",
                 "project_name": name,
                 "response_code": 200 if is_let_in else 401,
-                "attributes": {"api_key": old},
+                "attributes": {"api_key_id": old},
             },
         )
 

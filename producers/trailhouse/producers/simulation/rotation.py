@@ -78,7 +78,7 @@ def _of_machine(desk: Desk, machine: Machine) -> Iterator[Planned]:
 
 
 def _about(holder: Actor, key: str) -> dict[str, object]:
-    return {"user_asset": holder.user_id, "source": "web", "attributes": {"api_key": key}}
+    return {"user_asset": holder.user_id, "source": "web", "attributes": {"api_key_id": key}}
 
 
 def _made(actor: Actor, holder: Actor, at: int, key: str) -> Planned:
