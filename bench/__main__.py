@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import audit, emitter, path, sink, soak, stack, worker
+from bench import audit, emitter, path, reports, sink, soak, stack, worker
 from bench.machine import describe
 from bench.page import render
 from bench.process import ROOT
@@ -59,6 +59,7 @@ def main() -> int:
                 *emitter.latency(stage(), arguments.events // 8, _say),
             ],
             "audit": lambda: audit.compare(stage(), arguments.audit_rows, arguments.runs, _say),
+            "reports": lambda: reports.compare(stage(), arguments.report_events, arguments.runs, _say),
             "soak": lambda: [soak.soak(stage(), arguments.soak_events, _say)],
         }
         for name, measure in parts.items():
@@ -85,12 +86,15 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--short", action="store_true", help="the default form, by its name")
-    parser.add_argument("--only", metavar="PART,…", help="worker, sink, path, emitter, stack, audit, soak")
+    parser.add_argument(
+        "--only", metavar="PART,…", help="worker, sink, path, emitter, stack, audit, reports, soak"
+    )
     parser.add_argument("--contender", action="append", default=[], help="part of a name; only these workers")
     parser.add_argument("--events", type=int, default=600_000, help="events of a worker's run")
     parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each contender")
     parser.add_argument("--commits", type=int, default=100_000, help="size of the git repository; 0 = none")
     parser.add_argument("--audit-rows", type=int, default=1_000_000, help="entries; only with --only audit")
+    parser.add_argument("--report-events", type=int, default=20_000_000, help="with --only reports")
     parser.add_argument("--soak-memory", action="store_true", help="memory of each role over --soak-events")
     parser.add_argument("--soak-events", type=int, default=5_000_000)
     return parser

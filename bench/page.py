@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import audit
+from bench import audit, reports
 from bench.emitter import EMITTER, IN_MEMORY, PLAIN
 from bench.figures import contenders, figure, ratio
 from bench.path import ROLES
@@ -60,6 +60,7 @@ def render(results: Mapping[str, Mapping[str, Any]]) -> str:
         "emitter": _emitter,
         "stack": _stack,
         "audit": _audit,
+        "reports": _reports,
         "soak": _soak,
     }
     parts += [table(rows[name]) for name, table in tables.items() if name in rows]
@@ -245,6 +246,43 @@ def _audit(rows: Rows) -> str:
         f"## Audit log\n\nAll {count} entries of one organisation, four weeks, in order of time. The driver gives Python"
         f" values, the API bytes.\n\n{_table(head, lines)}"
     )
+
+
+def _reports(rows: Rows) -> str:
+    by_name = {row["contender"]: row for row in rows}
+    load = by_name["load"]
+    lines = [
+        [
+            f"`{name}`",
+            f"{row['p50_ms']:.0f}",
+            f"{row['p95_ms']:.0f}",
+            f"{row['events_read_share']:.2%}",
+            *(_times(by_name.get(f"{name}: {what}"), row) for what in reports.PLAINLY),
+        ]
+        for name, row in by_name.items()
+        if "events_read_share" in row
+    ]
+    head = [
+        "report",
+        "p50, ms",
+        "p95, ms",
+        "reads of `events`",
+        *(f"{what} takes" for what in reports.PLAINLY),
+    ]
+    tables = [
+        [f"`{name.removeprefix('table ')}`", f"{row['rows']:,}", f"{row['bytes_per_event']:.1f}"]
+        for name, row in by_name.items()
+        if name.startswith("table ")
+    ]
+    return (
+        f"## Reports over {load['events']:,} events\n\n20 organisations, 15 months, asked about 90 days of the largest, which"
+        f" has three tenths of the events; loaded at {load['rate']:,.0f} events/s into all tables.\n\n{_table(head, lines)}\n"
+        f"On disk:\n\n{_table(['table', 'rows', 'bytes per event'], tables)}"
+    )
+
+
+def _times(row: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> str:
+    return f"{row['p50_ms'] / ours['p50_ms']:.1f} x" if row else ""
 
 
 def _soak(rows: Rows) -> str:

@@ -33,6 +33,7 @@ EXPORTS: dict[str, list[str]] = {
         "Transport",
         "derive_id",
     ],
+    "trailhouse.producers.simulation": ["Incident", "Kind", "Line", "Plan", "Simulation"],
     "trailhouse.stream": [],
     "trailhouse.sinks": [],
     "trailhouse.queries": [],

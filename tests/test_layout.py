@@ -22,6 +22,8 @@ TESTED_ELSEWHERE = {
     # Error types hold no logic; who raises and who prints them does.
     "sinks/errors": "tests/sinks/test_migrate.py",
     "deploy/errors": "tests/deploy/test_failures.py",
+    # Types that hold no logic; what they say is shown by those who carry it out.
+    "producers/simulation/step": "tests/producers/simulation/test_organisation.py",
     # What only a running process can show.
     "deploy/child": "tests/deploy/kafka/test_broker.py",
     "deploy/launch": "tests/integration/test_local_stack.py",

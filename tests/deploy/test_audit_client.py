@@ -67,6 +67,21 @@ def test_an_answer_without_its_end_is_a_failure() -> None:
             fetched(url)
 
 
+def test_a_reader_that_has_seen_enough_is_no_failure_of_the_api() -> None:
+    """What the output raises comes as it is: `| head` ends quietly, a full disk says so."""
+
+    class Closed(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise BrokenPipeError
+
+    with (
+        answering(whole("200 OK", b"{}\n")) as (url, _),
+        pytest.raises(BrokenPipeError),
+        AuditClient(url, KEY).get("/x", {}) as answer,
+    ):
+        copy(answer, Closed())
+
+
 def test_a_busy_api_is_asked_again_as_it_wishes() -> None:
     """A few times; the last refusal is the failure."""
     busy = whole("503 Busy", b'{"detail":"busy","hint":"later"}', "Retry-After: 7")

@@ -36,7 +36,7 @@ from trailhouse.sinks.clickhouse import ClickHouseError, connect
 from trailhouse.stream.topics import TopicError
 
 EMITTER = Path(__file__).with_name("emitter.py")
-FRESH_S, FRESH_WITHIN_S, SETTLED_WITHIN_S = 60.0, 120.0, 300.0
+FRESH_S, FRESH_WITHIN_S, SETTLED_WITHIN_S, DELIVERED_WITHIN_S = 60.0, 120.0, 300.0, 60.0
 SAMPLE_EVERY_S = 5.0
 
 
@@ -127,12 +127,15 @@ class Soak:
         return time.monotonic() - last
 
     def stop(self) -> None:
-        """Tell the emitter to stop; what is left in the spool is delivered."""
+        """Tell the emitter to stop; what is left in the spool is delivered by the next who opens it, Kafka permitting."""
         assert self.emitter is not None
         self.emitter.terminate()
         self.emitter.wait(120)
-        with AuditProducer(self.stack.kafka, spool=self.folder / "spool") as rest:
-            rest.flush(60)
+        spool, deadline = self.folder / "spool", time.monotonic() + DELIVERED_WITHIN_S
+        with AuditProducer(self.stack.kafka, spool=spool) as rest:
+            rest.flush(0)
+            while any(spool.rglob("*.seg")) and time.monotonic() < deadline:
+                time.sleep(0.2)
 
     def settle(self) -> Balance:
         """The books once nothing is in flight, or when that takes too long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from random import Random
 from typing import Any
 
 import orjson
+import pyarrow.parquet
 import pytest
 from tests.queries.auditing import imagine, new_database, settle, store
 from tests.queries.keyring import bearer, give
@@ -63,25 +65,65 @@ def test_pages_follow_one_another(log: Any) -> None:
     assert (again["events"], again["cursor"], again["has_more"]) == ([], answer["cursor"], False)
 
 
-def test_no_two_events_have_one_place(log: Any) -> None:
-    """Two events of different days may have come with one id; by their places both are there, each once."""
+def test_of_two_events_with_one_id_the_first_received_is_served(log: Any) -> None:
+    """Also where the other names another day; `conflicts` lists both, and which one counts."""
     api, events, key = log
     forged = events[0] | {"occurred_at": "2026-01-01T00:00:00.000Z"}
     partition = uuid.uuid4().int % 60_000
     store(api.client, [forged], partition=partition)
     place = f"epoch-a/{partition}/0"
     settle(api.client, 0, partition=partition)
-    for form, named in (("json", {}), ("csv", {"format": "csv"})):
-        answer = read(api, key, **named)
+    for form in ("json", "csv"):
+        answer = read(api, key, format=form)
         rows = answer.json()["events"] if form == "json" else list(csv.DictReader(io.StringIO(answer.text)))
-        assert len({row["place"] for row in rows}) == len(rows) == len(events) + 1
-        assert len({row["event_id"] for row in rows}) == len(events)
-    (original,) = (
-        row["place"] for row in rows if row["event_id"] == forged["event_id"] and row["place"] != place
-    )
-    # What the sender made of one id shows, and which of the two was there first.
+        assert len({row["place"] for row in rows}) == len({row["event_id"] for row in rows}) == len(rows)
+        assert len(rows) == len(events)
+    (original,) = (row["place"] for row in rows if row["event_id"] == forged["event_id"])
     listed = [(each.place, each.kept) for each in copies(api.client) if each.org_id == api.org]
     assert listed == [(original, True), (place, False)]
+    days = api.http.get(
+        "/admin/audit_logs", params={"startDate": "2026-01-01", "org": api.org}, headers=bearer(key)
+    )
+    assert (days.status_code, days.content) == (200, b"")
+
+
+def test_gzip_for_those_who_ask(log: Any) -> None:
+    """The same bytes inside; a table is packed in itself."""
+    api, _, key = log
+    plain = api.http.get(PATH, headers=bearer(key) | {"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    for form, is_packed in (("json", True), ("parquet", False)):
+        url = f"{PATH}?format={form}"
+        with api.http.stream("GET", url, headers=bearer(key) | {"accept-encoding": "gzip"}) as answer:
+            raw = b"".join(answer.iter_raw())
+        assert (answer.headers.get("content-encoding") == "gzip") is is_packed
+        assert "Accept-Encoding" in answer.headers["vary"]
+        if is_packed:
+            assert len(raw) < len(plain.content)
+            assert gzip.decompress(raw) == plain.content
+
+
+def test_parquet_pages_follow_one_another(log: Any) -> None:
+    """The same events in the same order, also through a filter; the last page has no row and all columns."""
+    api, events, key = log
+    found, cursor, sizes = [], "", []
+    while True:
+        asked = {"format": "parquet", "limit": "20", "outcome": "unknown"} | (
+            {"cursor": cursor} if cursor else {}
+        )
+        answer = read(api, key, **asked)
+        assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+        table = pyarrow.parquet.read_table(io.BytesIO(answer.content))
+        found += table.to_pylist()
+        sizes.append(table.num_rows)
+        cursor = answer.headers["x-trailhouse-cursor"]
+        if not table.num_rows:
+            break
+    wanted = [event["event_id"] for event in events if "response_code" not in event]
+    assert [row["event_id"] for row in found] == wanted
+    assert (sizes[0], table.column_names) == (20, list(found[0]))
+    assert read(api, key, format="parquet", limit="20").headers["x-trailhouse-more"] == "true"
+    assert {told["action"] for told in api.recorded.take()} == {"export:create"}
 
 
 def test_now_begins_behind_what_there_is(log: Any) -> None:

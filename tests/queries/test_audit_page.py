@@ -186,7 +186,7 @@ def test_everything_that_was_sent_can_be_read(settled: tuple[Client, list[Any]])
 def test_csv_pages_hold_the_same(settled: tuple[Client, list[Any]]) -> None:
     """A record for each event, as many columns as the header."""
     client, events = settled
-    page = read_page(client, START, ALL, limit=1000, read_pii=True, is_csv=True)
+    page = read_page(client, START, ALL, limit=1000, read_pii=True, form="csv")
     text = csv_header(EVENT, read_pii=True).decode() + "".join(f"{line}\n" for line in page.lines)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["event_id"] for row in rows] == [event["event_id"] for event in events]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from trailhouse.deploy.errors import DeployError
@@ -80,23 +80,34 @@ class AuditClient:
             ) from None
 
 
-def copy(answer: http.client.HTTPResponse, out: IO[bytes]) -> int:
-    """Write an answer's body to `out`; returns its bytes. Raises `FetchFailed` where it ends before its end."""
-    size = 0
-    try:
-        while chunk := answer.read(CHUNK_BYTES):
-            out.write(chunk)
-            size += len(chunk)
-    except (OSError, http.client.HTTPException):
-        is_whole = False
-    else:
-        is_whole = not answer.length  # what is left of the length that was promised
-    if not is_whole:
+class Copied(NamedTuple):
+    """How much was copied: bytes, and line feeds among them."""
+
+    size: int
+    lines: int
+
+
+def copy(answer: http.client.HTTPResponse, out: IO[bytes]) -> Copied:
+    """Write an answer's body to `out`. Raises `FetchFailed` where it ends before its end, `OSError` where `out` fails."""
+    size = lines = 0
+    while chunk := _read(answer):
+        out.write(chunk)
+        size += len(chunk)
+        lines += chunk.count(b"\n")
+    if chunk is None or answer.length:  # what is left of the length that was promised
         raise FetchFailed(
             f"the answer ended after {size} bytes, before its end",
             hint="what came is not the whole; fetch it again",
         )
-    return size
+    return Copied(size, lines)
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes | None:
+    """The next bytes; None = the connection broke."""
+    try:
+        return answer.read(CHUNK_BYTES)
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 @contextmanager

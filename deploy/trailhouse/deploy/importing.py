@@ -122,7 +122,7 @@ def run_job(job: Job, sources: Sequence[Source], meter: Meter, environ: Mapping[
         _read_all(job, sources, meter, _Printer(), outcome)
         return outcome
     stack = find_stack(job.data, environ)
-    _check_kafka(stack.kafka.bootstrap)
+    check_kafka(stack.kafka.bootstrap)
     from trailhouse.producers import AuditProducer  # noqa: PLC0415  not needed to try a mapping
 
     # No spool: what was not sent is read again by the next import.
@@ -133,11 +133,11 @@ def run_job(job: Job, sources: Sequence[Source], meter: Meter, environ: Mapping[
     except AuditBufferFull as error:
         raise NotSent("Kafka takes no events", cause=str(error), hint=AGAIN) from None
     finally:
-        _deliver(producer)
+        deliver(producer)
     outcome.seconds = time.perf_counter() - started
     if job.wait_s is not None and outcome.tally.events:
         try:
-            outcome.waited_s = _await(stack, job.wait_s, meter)
+            outcome.waited_s = await_queryable(stack, job.wait_s, meter)
         except NotLanded as error:
             outcome.trouble = outcome.trouble or error
     return outcome
@@ -168,7 +168,7 @@ def _read_all(
     outcome.seconds = time.perf_counter() - started
 
 
-def _check_kafka(bootstrap: str) -> None:
+def check_kafka(bootstrap: str) -> None:
     """Raise `NotSent` when no broker answers: before a pipe is read, and not after everybody's patience."""
     for address in bootstrap.split(","):
         host, _, port = address.rpartition(":")
@@ -177,7 +177,7 @@ def _check_kafka(bootstrap: str) -> None:
     raise NotSent(f"Kafka does not answer at {bootstrap}", hint=f"is it running? trailhouse status; {AGAIN}")
 
 
-def _deliver(producer: AuditProducer) -> None:
+def deliver(producer: AuditProducer) -> None:
     """Return when Kafka has everything, or has confirmed nothing for `FLUSH_TIMEOUT_S`; raises `NotSent`."""
     left, before = producer.flush(FLUSH_TIMEOUT_S).spooled, None
     while left and (before is None or left < before):
@@ -188,7 +188,8 @@ def _deliver(producer: AuditProducer) -> None:
         raise NotSent("Kafka did not take everything", cause=str(error), hint=AGAIN) from None
 
 
-def _await(stack: Stack, timeout_s: float, meter: Meter) -> float:
+def await_queryable(stack: Stack, timeout_s: float, meter: Meter) -> float:
+    """Wait until everything on the raw topic can be queried; how many seconds that took. Raises `NotLanded`."""
     from trailhouse.sinks.settings import SinkSettings  # noqa: PLC0415  only a waiting import needs the stages behind
 
     group = SinkSettings.from_env(stack.environ).group

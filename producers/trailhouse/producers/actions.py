@@ -156,6 +156,7 @@ OWN: Final[tuple[Action, ...]] = (
     Action("rejected:read", "Rejected records are read.", _R, Category.AUDIT, is_activity=False),
     Action("rejected:replay", "Rejected records are sent again.", _O, Category.AUDIT, is_activity=False),
     Action("event:trace", "Way of one event is followed.", _R, Category.AUDIT, is_activity=False),
+    Action("person:read", "It is looked up what is kept of a person.", _R, Category.AUDIT, is_activity=False),
     Action("person:export", "All that is kept of a person is read.", _R, Category.AUDIT, is_activity=False),
     Action("person:erase", "Person is erased.", _D, Category.AUDIT, is_activity=False),
     Action("retention:update", "Retention is changed.", _U, Category.AUDIT, is_activity=False),
@@ -163,6 +164,12 @@ OWN: Final[tuple[Action, ...]] = (
     Action("org:update", "Settings of an organisation are changed.", _U, Category.AUDIT, is_activity=False),
     Action("hold:create", "Legal hold begins.", _C, Category.AUDIT, is_activity=False),
     Action("hold:release", "Legal hold ends.", _D, Category.AUDIT, is_activity=False),
+    Action("gap:accept", "Raw records are accepted as lost.", _O, Category.AUDIT, is_activity=False),
+    Action("conflict:settle", "Id that came twice is settled.", _O, Category.AUDIT, is_activity=False),
+    Action(
+        "breaker:close", "Partitions held for their rejects go on.", _O, Category.AUDIT, is_activity=False
+    ),
+    Action("key:read", "API keys of Trailhouse are listed.", _R, Category.ACCESS, is_activity=False),
     Action("key:create", "API key of Trailhouse is made.", _C, Category.ACCESS, is_activity=False),
     Action("key:revoke", "API key of Trailhouse is revoked.", _D, Category.ACCESS, is_activity=False),
     Action("access:denied", "Access to Trailhouse is refused.", _O, Category.ACCESS, is_activity=False),

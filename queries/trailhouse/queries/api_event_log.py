@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from trailhouse.producers.event import Outcome
 from trailhouse.queries.api_access import SECURITY, Access, who_asks
+from trailhouse.queries.api_audit import GZIP_LEVEL, accepts_gzip
 from trailhouse.queries.api_reports import choose_format, single
 from trailhouse.queries.audit_columns import EVENT
 from trailhouse.queries.audit_cursor import NOW, Cursor
@@ -34,6 +36,7 @@ MEDIA_TYPES: Final = {
     "json": "application/json",
     "ndjson": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8; header=present",
+    "parquet": "application/vnd.apache.parquet",
 }
 PARAMETERS: Final[Mapping[str, str]] = {
     "cursor": f"where to go on: what the last answer gave. Left out: from the beginning; `{NOW}`: from now on",
@@ -41,7 +44,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     **FILTERS,
     "anonymize": "`true`: without any personal data",
     "org": "the organisation, for keys of several; else the cursor's, else the key's default organisation",
-    "format": "`json` (default), `ndjson` or `csv`, whose cursor stands in X-Trailhouse-Cursor and Link",
+    "format": "`json` (default), or `ndjson`, `csv`, `parquet`, whose cursor stands in X-Trailhouse-Cursor and Link",
 }
 DESCRIPTION: Final = (
     "Events in the order in which they arrived, so that whoever goes on from the last cursor misses none, however late "
@@ -62,10 +65,13 @@ class EventLog:
         """Answer one request; raises `QueryError`."""
         key = await self.access.key(request, Scope.AUDIT_READ)
         params = single(request)
-        form = choose_format(params.get("format"), request.headers.get("accept", ""))
-        return await run_in_threadpool(self._answer, key, params | {"format": form}, who_asks(request))
+        form = choose_format(params.get("format"), request.headers.get("accept", ""), MEDIA_TYPES)
+        is_packed = accepts_gzip(request.headers.get("accept-encoding", ""))
+        return await run_in_threadpool(
+            self._answer, key, params | {"format": form}, who_asks(request), is_packed=is_packed
+        )
 
-    def _answer(self, key: Key, params: dict[str, str], who: Who) -> Response:
+    def _answer(self, key: Key, params: dict[str, str], who: Who, *, is_packed: bool) -> Response:
         for name in params:
             if name not in PARAMETERS:
                 raise UnknownParameter("the event log", name, PARAMETERS)
@@ -81,27 +87,26 @@ class EventLog:
             cursor = start_of(place, named, caller, key.default_org, store)
             check_rights(cursor.org, caller, profile, self.settings.has_plan)
             if place == NOW:
-                page = Page((), Cursor(cursor.org, read_marks(client)), has_more=False)
-            else:
-                page = read_page(
-                    client,
-                    cursor,
-                    wanted,
-                    limit=limit,
-                    read_pii=read_pii,
-                    is_csv=form == "csv",
-                    collected=profile.collected,
-                )
+                cursor = Cursor(cursor.org, read_marks(client))
+            page = read_page(
+                client,
+                cursor,
+                wanted,
+                limit=limit,
+                read_pii=read_pii,
+                form=form,
+                collected=profile.collected,
+            )
             is_real = cursor.org in (caller.orgs or ()) or store.knows(cursor.org)
         self._record(who, page, wanted, form, read_pii=read_pii, is_real=is_real)
-        return answer(page, form, given, read_pii=read_pii)
+        return answer(page, form, given, read_pii=read_pii, is_packed=is_packed)
 
     def _record(  # noqa: PLR0913 - each is something that is recorded
         self, who: Who, page: Page, wanted: Filter, form: str, *, read_pii: bool, is_real: bool
     ) -> None:
         org = page.cursor.org
         self.audit.record(
-            "export:create" if form == "csv" else "audit:read",
+            "export:create" if form in {"csv", "parquet"} else "audit:read",
             org if is_real else None,
             who,
             details={
@@ -131,13 +136,15 @@ def start_of(
     return cursor
 
 
-def answer(page: Page, form: str, given: Mapping[str, str], *, read_pii: bool) -> Response:
-    """A page as JSON with its cursor, or as lines with the cursor in the headers."""
+def answer(
+    page: Page, form: str, given: Mapping[str, str], *, read_pii: bool, is_packed: bool = False
+) -> Response:
+    """A page as JSON with its cursor, or as lines or a table with the cursor in the headers."""
     cursor = page.cursor.to_text()
     again = {name: value for name, value in given.items() if name != "cursor"} | {"cursor": cursor}
     headers = {
         "Cache-Control": "no-store",
-        "Vary": "Accept",
+        "Vary": "Accept, Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
         "X-Trailhouse-Cursor": cursor,
         "X-Trailhouse-More": "true" if page.has_more else "false",
@@ -147,11 +154,17 @@ def answer(page: Page, form: str, given: Mapping[str, str], *, read_pii: bool) -
     if form == "csv":
         headers["Content-Disposition"] = 'attachment; filename="events.csv"'
         body = csv_header(EVENT, read_pii=read_pii) + "".join(f"{line}\n" for line in page.lines).encode()
+    elif form == "parquet":
+        headers["Content-Disposition"] = 'attachment; filename="events.parquet"'
+        body = page.table
     elif form == "ndjson":
         body = "".join(f"{line}\n" for line in page.lines).encode()
     else:
         events, more = ",\n".join(page.lines), "true" if page.has_more else "false"
         body = f'{{"events":[\n{events}\n],"cursor":"{cursor}","has_more":{more}}}\n'.encode()
+    if is_packed and form != "parquet":  # which is packed in itself
+        headers["Content-Encoding"] = "gzip"
+        body = gzip.compress(body, GZIP_LEVEL)
     return Response(body, headers=headers, media_type=MEDIA_TYPES[form])
 
 

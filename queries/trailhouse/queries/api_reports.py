@@ -40,8 +40,7 @@ EXPLAINED: Final[Mapping[str, Callable[[Explanation], str | bytes]]] = {
     "csv": render.csv,
     "ndjson": render.ndjson,
 }
-
-
+TEXTS: Final = {name: FORMATS[name] for name in EXPLAINED}
 _EXPLAIN: Final = (
     "The events behind one row, the first thousand by time and how many there are. The row is named by its own values "
     "and the period by its bounds, as the `explain` link of each row has them, so that later events move nothing."
@@ -102,14 +101,16 @@ def routes(  # noqa: PLR0913 - what a report's way needs
     return router
 
 
-def choose_format(asked: str | None, accept: str, names: Iterable[str] = tuple(EXPLAINED)) -> str:
-    """`?format=` decides, else the first media type of Accept we have; `*/*` and nothing mean JSON."""
-    known = list(names)
+def choose_format(asked: str | None, accept: str, kinds: Mapping[str, str] = TEXTS) -> str:
+    """`?format=` decides, else the first media type of Accept we have; `*/*` and nothing mean JSON.
+
+    `kinds`: the media type of each format there is.
+    """
     if asked is not None:
-        if asked not in known:
-            raise BadParameter("format", asked, "one of " + ", ".join(known))
+        if asked not in kinds:
+            raise BadParameter("format", asked, "one of " + ", ".join(kinds))
         return asked
-    media = {FORMATS[name].partition(";")[0]: name for name in known}
+    media = {kind.partition(";")[0]: name for name, kind in kinds.items()}
     wanted = [
         part.partition(";")[0].strip().lower()
         for part in accept.split(",")
@@ -159,7 +160,8 @@ class _Asking:
         async def endpoint(request: Request) -> Response:
             caller = await self.reading.caller(request)
             params = single(request, many=("org",))
-            form = choose_format(params.pop("format", None), request.headers.get("accept", ""), forms)
+            kinds = {name: FORMATS[name] for name in forms}
+            form = choose_format(params.pop("format", None), request.headers.get("accept", ""), kinds)
             body, question = await run_in_threadpool(answer, report, caller, params, who_asks(request), form)
             headers = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
             if form in {"csv", "parquet"}:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trailhouse.queries.audit_columns import EVENT
+from trailhouse.queries.audit_copies import first_received
 from trailhouse.queries.audit_cursor import Cursor, Key, Place, Stretch
 from trailhouse.queries.audit_filter import Filter
-from trailhouse.queries.audit_lines import csv_line, json_line
+from trailhouse.queries.audit_lines import csv_line, json_line, table_columns
 from trailhouse.queries.audit_read import source
 from trailhouse.queries.store import our_errors
 from trailhouse.sinks.clickhouse import Client
@@ -24,15 +25,29 @@ from trailhouse.sinks.clickhouse import Client
 PLACES_AT_ONCE: Final = 50_000
 ROUNDS: Final = 8
 PATIENCE_S: Final = 5.0
+_LINES: Final = {"json": json_line, "ndjson": json_line, "csv": csv_line}
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries as text, how far they go, and whether there is more by now."""
+    """Entries as text, how far they go, and whether there is more by now.
+
+    As Parquet, `table` is the file, and `lines` are as many empty texts.
+    """
 
     lines: Sequence[str]
     cursor: Cursor
     has_more: bool
+    table: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What of the events at some places is shown, and to whom."""
+
+    wanted: Filter
+    collected: str
+    read_pii: bool
 
 
 def read_marks(client: Client) -> dict[Key, int]:
@@ -51,38 +66,31 @@ def read_page(  # noqa: PLR0913 - each is part of the question
     *,
     limit: int,
     read_pii: bool,
-    is_csv: bool = False,
+    form: str = "json",
     collected: str = "1",
     places_at_once: int = PLACES_AT_ONCE,
     patience_s: float = PATIENCE_S,
 ) -> Page:
     """At most `limit` events after `cursor`. A page may hold fewer, even none, and still have more after it.
 
-    `collected` is SQL over a row of `events`, never from outside. Raises `QueryError`.
+    `form`: json, ndjson, csv or parquet. `collected` is SQL over a row of `events`, never from outside. Raises `QueryError`.
     """
-    line = (csv_line if is_csv else json_line)(EVENT, read_pii=read_pii)
+    shown = _Shown(wanted, collected, read_pii)
+    # A table is read in one go, when it is known how far it goes.
+    line = _LINES[form](EVENT, read_pii=read_pii) if form in _LINES else "''"
     marks, lines = read_marks(client), list[str]()
-    deadline = time.monotonic() + patience_s
+    start, deadline = cursor, time.monotonic() + patience_s
     for number in range(ROUNDS):
         left = cursor.left(marks)
         if not left or len(lines) == limit or (number and time.monotonic() > deadline):
             break
         room = limit - len(lines)
         last = _nth_place(client, cursor.org, left, room if wanted.is_open else places_at_once)
-        rows = _rows(
-            client,
-            cursor,
-            left,
-            last,
-            line,
-            wanted=wanted,
-            collected=collected,
-            read_pii=read_pii,
-            limit=room,
-        )
+        rows = _rows(client, cursor.org, left, last, line=line, shown=shown, limit=room)
         lines += [text for _, text in rows]
         cursor = cursor.after(left, rows[-1][0] if len(rows) == room else last)
-    return Page(lines, cursor, bool(cursor.left(marks)))
+    table = _table(client, start, cursor, shown) if form == "parquet" else b""
+    return Page(lines, cursor, bool(cursor.left(marks)), table)
 
 
 def _nth_place(client: Client, org: str, left: Sequence[Stretch], count: int) -> Place | None:
@@ -97,34 +105,53 @@ def _nth_place(client: Client, org: str, left: Sequence[Stretch], count: int) ->
     return Place(str(rows[0][0]), int(rows[0][1]), int(rows[0][2])) if rows else None
 
 
-def _rows(  # noqa: PLR0913 - as `read_page`
+def _rows(  # noqa: PLR0913 - each is part of the question
     client: Client,
-    cursor: Cursor,
+    org: str,
     left: Sequence[Stretch],
     last: Place | None,
-    line: str,
     *,
-    wanted: Filter,
-    collected: str,
-    read_pii: bool,
+    line: str,
+    shown: _Shown,
     limit: int,
 ) -> list[tuple[Place, str]]:
     """The events of `left` up to `last` that pass, with their places, in order."""
-    condition, bound = _within(left, last)
-    keys = f"SELECT day, event_id FROM event_places WHERE org_id = {{org:String}} AND ({condition})"
-    rows = f"org_id = {{org:String}} AND (toDate(occurred_at), event_id) IN ({keys})"
+    selected, bound = _selected(client, org, left, last, shown)
+    sql = f"SELECT event.epoch, event.partition, event.offset, {line} {selected} LIMIT {{limit:UInt32}}"
+    with our_errors():
+        found = client.query(sql, parameters=bound | {"limit": limit}).result_rows
+    return [(Place(str(row[0]), int(row[1]), int(row[2])), str(row[3])) for row in found]
+
+
+def _table(client: Client, start: Cursor, end: Cursor, shown: _Shown) -> bytes:
+    """The events between two cursors that pass, as a Parquet file."""
+    values = table_columns(EVENT, read_pii=shown.read_pii)
+    if left := start.left(end.read):
+        selected, bound = _selected(client, start.org, left, None, shown)
+    else:  # nothing was read; a file without rows has its columns, too
+        rows, bound = "org_id = {org:String} AND 0", {"org": start.org}
+        selected = f"FROM {source(rows, read_pii=shown.read_pii, is_key=True)}"
+    with our_errors():
+        return bytes(client.raw_query(f"SELECT {values} {selected}", parameters=bound, fmt="Parquet"))
+
+
+def _selected(
+    client: Client, org: str, left: Sequence[Stretch], last: Place | None, shown: _Shown
+) -> tuple[str, dict[str, Any]]:
+    """SQL from FROM on, and its values: the events of `left` up to `last` that pass, in order."""
+    condition, places = _within(left, last)
+    bound = {"org": org, **places}
+    keys = f"FROM event_places WHERE org_id = {{org:String}} AND ({condition})"
+    rows = f"org_id = {{org:String}} AND (toDate(occurred_at), event_id) IN (SELECT day, event_id {keys})"
+    copies = first_received(client, f"SELECT event_id {keys}", bound)
     # A copy of an event has a place of its own, which is not the event's: it is read where it counts.
     at_place, _ = _within(left, last, "event.")
     sql = (
-        f"SELECT event.epoch, event.partition, event.offset, {line}"
-        f" FROM {source(rows, read_pii=read_pii, is_key=True)}"
-        f" WHERE ({at_place}) AND {collected} AND {wanted.sql}"
-        " ORDER BY event.epoch, event.partition, event.offset LIMIT {limit:UInt32}"
+        f"FROM {source(rows, read_pii=shown.read_pii, is_key=True)}"
+        f" WHERE ({at_place}) AND {copies} AND {shown.collected} AND {shown.wanted.sql}"
+        " ORDER BY event.epoch, event.partition, event.offset"
     )
-    parameters = {"org": cursor.org, "limit": limit, **bound, **wanted.bound}
-    with our_errors():
-        found = client.query(sql, parameters=parameters).result_rows
-    return [(Place(str(row[0]), int(row[1]), int(row[2])), str(row[3])) for row in found]
+    return sql, bound | dict(shown.wanted.bound)
 
 
 def _within(left: Sequence[Stretch], last: Place | None, prefix: str = "") -> tuple[str, Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from trailhouse.queries.audit_columns import WANDB, Column
+from trailhouse.queries.audit_copies import ALL, first_received
 from trailhouse.queries.audit_lines import csv_header, csv_line, json_line, table_columns
 from trailhouse.queries.audit_window import Window
 from trailhouse.queries.errors import StorageUnavailable
@@ -67,25 +68,28 @@ def read_days(
     read_pii = selection.read_pii
     if form == "parquet":
         values = table_columns(selection.columns, read_pii=read_pii)
-        bound = {
-            "org": selection.org,
-            "first": str(selection.window.first),
-            "last": str(selection.window.last),
-        }
-        yield from stream(client, _sql(values, selection, _DAYS), bound, "Parquet")
+        parts = list(slices(client, selection, slice_rows))
+        # Which copies count is asked slice by slice: what is asked of all days at once would not fit in memory.
+        first = [_first_received(client, selection.org, part) for part in parts]
+        copies = (
+            ALL if set(first) <= {ALL} else first_received(client, _IDS.format(rows=_DAYS), _of(selection))
+        )
+        yield from stream(client, _sql(values, selection, _DAYS, copies), _of(selection), "Parquet")
         return
     if form == "csv":
         yield csv_header(selection.columns, read_pii=read_pii)
     line = (csv_line if form == "csv" else json_line)(selection.columns, read_pii=read_pii)
     for part in slices(client, selection, slice_rows):
-        yield from stream(client, _sql(line, selection, _SLICE), _bindings(selection.org, part), "TSVRaw")
+        copies = _first_received(client, selection.org, part)
+        yield from stream(
+            client, _sql(line, selection, _SLICE, copies), _bindings(selection.org, part), "TSVRaw"
+        )
 
 
 def slices(client: Client, selection: Selection, slice_rows: int) -> Iterator[Slice]:
     """What the selection's days hold in parts of about `slice_rows` entries, in order: some days, or a part of one."""
-    bound = {"org": selection.org, "first": str(selection.window.first), "last": str(selection.window.last)}
     with our_errors():
-        rows = client.query(_COUNTS, parameters=bound).result_rows
+        rows = client.query(_COUNTS, parameters=_of(selection)).result_rows
     days = [(day, int(count)) for day, count in rows]
     for first, last, count in grouped(days, slice_rows):
         inner: list[Bound] = []
@@ -156,10 +160,18 @@ def _bindings(org: str, part: Slice) -> dict[str, Any]:
     }
 
 
-def _sql(values: str, selection: Selection, rows: str) -> str:
+def _of(selection: Selection) -> dict[str, Any]:
+    return {"org": selection.org, "first": str(selection.window.first), "last": str(selection.window.last)}
+
+
+def _first_received(client: Client, org: str, part: Slice) -> str:
+    return first_received(client, _IDS.format(rows=_SLICE), _bindings(org, part))
+
+
+def _sql(values: str, selection: Selection, rows: str, copies: str) -> str:
     return (
         f"SELECT {values} FROM {source(rows, read_pii=selection.read_pii)}"
-        f" WHERE {selection.collected} ORDER BY event.occurred_at, event.event_id"
+        f" WHERE {selection.collected} AND {copies} ORDER BY event.occurred_at, event.event_id"
     )
 
 
@@ -186,6 +198,7 @@ _SLICE: Final = (
     f"{_DAYS} AND {_PLACE} > ({{after_ms:Int64}}, {{after_id:UUID}})"
     f" AND {_PLACE} <= ({{until_ms:Int64}}, {{until_id:UUID}})"
 )
+_IDS: Final = "SELECT event_id FROM events WHERE {rows}"
 _COUNTS: Final = (
     f"SELECT toDate(occurred_at) AS day, count() FROM events WHERE {_DAYS} GROUP BY day ORDER BY day"
 )

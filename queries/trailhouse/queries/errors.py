@@ -5,6 +5,7 @@ QueryError
 ├── UnknownReport        no report has that name
 ├── BadParameter         a parameter has a value that cannot be used
 │   ├── UnknownParameter the report takes no parameter of that name
+│   ├── UnknownOrg       no event names that organisation, which whoever operates the installation is told
 │   └── OrgNeeded        no organisation is named, and there is not exactly one
 ├── NotAllowed           the caller may not see that organisation
 ├── NoDefaultOrg         the audit log was asked for without saying of which organisation
@@ -130,6 +131,22 @@ class OrgNeeded(BadParameter):
             return f"{prefix}org is needed: no organisation has a stored event yet", ""
         some = ", ".join(self.orgs[:10]) + (" …" if len(self.orgs) > 10 else "")
         return f"{prefix}org is needed: there are several: {some}", f"name one of them{self.or_else}"
+
+
+class UnknownOrg(BadParameter):
+    """No event names organisation `org`, of the `known` ones; for callers who may know which there are."""
+
+    def __init__(self, org: str, known: Iterable[str], or_else: str = "") -> None:
+        self.known, self.or_else = sorted(known), or_else
+        super().__init__("org", org, "")
+
+    def _words(self, prefix: str) -> tuple[str, str]:
+        similar = difflib.get_close_matches(self.shown.strip("'"), self.known, n=1)
+        some = ", ".join(self.known[:10]) + (" …" if len(self.known) > 10 else "")
+        hint = (
+            f"did you mean {similar[0]}?" if similar else f"organisations with events: {some or 'none yet'}"
+        )
+        return f"{prefix}org is {self.shown}: no event of it is stored", hint + self.or_else
 
 
 class NotAllowed(QueryError):

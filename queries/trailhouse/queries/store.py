@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from trailhouse.queries.errors import QueryError, StorageUnavailable
+from trailhouse.queries.errors import QueryError, StorageUnavailable, UnknownOrg
 from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, error_code
 from trailhouse.sinks.org_settings import OrgSettings, org_settings
@@ -95,6 +95,11 @@ class ClickHouseStore:
     def knows(self, org: str) -> bool:
         """Whether that is an organisation: one that no event names is not made one by being asked for."""
         return self.first_event(org) is not None
+
+    def check_known(self, org: str, or_else: str = "") -> None:
+        """Raise `UnknownOrg` for one that no event names, with the closest one there is; for operators alone."""
+        if not self.knows(org):
+            raise UnknownOrg(org, self.orgs(), or_else)
 
     def first_reject(self, org: str) -> datetime | None:
         """When the organisation's first rejected record arrived, "" = anybody's; None when there is none."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import ConflictRefused
@@ -103,8 +103,20 @@ def settle(  # noqa: PLR0913  # what is kept with it
 
     Raises `ConflictRefused` when that event is in no conflict, or settled already, and what `sweep` raises.
     """
+    wanted = check_open(client, org, event_id)
+    swept = sweep(client, *wanted, on_table=on_table)
+    client.insert(
+        "settled",
+        [[*wanted, reason, settled_by]],
+        column_names=["org_id", "event_id", "reason", "settled_by"],
+    )
+    return swept
+
+
+def check_open(client: Client, org: str, event_id: str) -> Identity:
+    """The identity of an event in an open conflict; raises `ConflictRefused` for any other."""
     try:
-        wanted: Any = org, str(uuid.UUID(event_id))
+        wanted = org, str(uuid.UUID(event_id))
     except ValueError:
         raise ConflictRefused(
             f"{event_id!r} is no event id", "`trailhouse conflicts list` shows them"
@@ -114,10 +126,4 @@ def settle(  # noqa: PLR0913  # what is kept with it
             f"event {wanted[1]} of {org} is in no open conflict",
             "`trailhouse conflicts list` shows those that are",
         )
-    swept = sweep(client, wanted[0], wanted[1], on_table=on_table)
-    client.insert(
-        "settled",
-        [[*wanted, reason, settled_by]],
-        column_names=["org_id", "event_id", "reason", "settled_by"],
-    )
-    return swept
+    return wanted

@@ -88,6 +88,16 @@ def accept(  # noqa: PLR0913  # who, what, why and where
 
     Raises `RangeRefused` unless all of it is missing and its raw data are gone: what can still be refilled is not lost.
     """
+    check_gone(kafka, client, group, wanted)
+    client.insert(
+        "lost",
+        [[*wanted, reason, accepted_by]],
+        column_names=["epoch", "partition", "first", "last", "reason", "accepted_by"],
+    )
+
+
+def check_gone(kafka: KafkaSettings, client: Client, group: str, wanted: Range) -> None:
+    """Raise `RangeRefused` for a range that cannot be accepted as lost."""
     found = [loss for loss in losses(kafka, client, group) if loss.state == GONE]
     if not any(
         loss.range[:2] == wanted[:2] and loss.range.first <= wanted.first <= wanted.last <= loss.range.last
@@ -100,8 +110,3 @@ def accept(  # noqa: PLR0913  # who, what, why and where
             if shown
             else "there is none now; `trailhouse gap list` shows what is missing",
         )
-    client.insert(
-        "lost",
-        [[*wanted, reason, accepted_by]],
-        column_names=["epoch", "partition", "first", "last", "reason", "accepted_by"],
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,9 +78,12 @@ def test_the_analyst_sees_no_personal_data(as_identity: As) -> None:
     for name in made:
         admin.command(f"CREATE TABLE {name} (n UInt64) ENGINE = MergeTree ORDER BY n")
     admin.command("CREATE VIEW who SQL SECURITY INVOKER AS SELECT * FROM users")
+    # As `directory_people` and `aliases_in` are made.
+    admin.command("CREATE VIEW whose AS SELECT count() FROM users WHERE toString(tuple(*)) = {text:String}")
     try:
         analyst, reader = as_identity("analyst"), as_identity("reader")
-        for name in (*PERSONAL, "who"):
+        assert reader.query("SELECT * FROM whose(text = 'x')").result_rows == [(0,)]
+        for name in (*PERSONAL, "who", "whose(text = 'x')"):
             with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
                 analyst.query(f"SELECT * FROM {name}")
         with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
@@ -87,8 +91,24 @@ def test_the_analyst_sees_no_personal_data(as_identity: As) -> None:
         assert reader.query("SELECT * FROM users").result_rows == []
         assert analyst.query("SELECT * FROM events").result_rows == []
     finally:
-        for name in ("who", *made):
+        for name in ("who", "whose", *made):
             admin.command(f"DROP TABLE {name}")
+
+
+def test_the_page_for_analysts_grants_what_the_analyst_has() -> None:
+    """For a ClickHouse of one's own it closes the same tables, with the same caps; a policy can bind the tables it names."""
+    page = (Path(__file__).parents[3] / "docs" / "analysts.md").read_text()
+    closed = re.findall(r"REVOKE SELECT ON trailhouse\.(\w+) FROM trailhouse_analyst", page)
+    analyst = IDENTITIES["analyst"]
+    revoked = [re.sub(r".*\.", "", grant) for grant in analyst.grants if grant.startswith("REVOKE")]
+    assert sorted(closed) == sorted(revoked)
+    assert all(f"{name} = {value}" in page for name, value in analyst.caps.items())
+    policy = page[page.index("CREATE ROW POLICY") : page.index("USING org_id")]
+    tables = re.findall(r"trailhouse\.(\w+)", policy)
+    schema = "\n".join(each.text for each in load())
+    assert tables
+    for table in tables:
+        assert re.search(rf"CREATE TABLE {table} \([^;]*?\borg_id ", schema), table
 
 
 @pytest.mark.parametrize(

@@ -66,15 +66,21 @@ def test_days_go_to_stdout_or_a_file(
         assert out.read_bytes().startswith(magic)
 
 
-def test_new_events_are_added_from_where_the_last_time_ended(api: Served, tmp_path: Path) -> None:
-    """Each once, however often it is run; filters hold."""
+def test_new_events_are_added_from_where_the_last_time_ended(
+    api: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each once, however often it is run; filters hold; stderr says how many there were."""
     out, cursor = tmp_path / "log.ndjson", tmp_path / "cursor"
     fetch = ["audit", "fetch", "--cursor-file", str(cursor), "--out", str(out), *api.address]
     for _ in range(2):
         assert run(fetch, os.environ) == 0
         assert [each["event_id"] for each in lines(out)] == [event["event_id"] for event in api.events[:40]]
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"40 events from the beginning added to {out};")
+    assert second.startswith(f"0 events since {cursor} was written last added to {out};")
     settle(api.client, 59)
     assert run(fetch, os.environ) == 0
+    assert capsys.readouterr().err.startswith("20 events since ")
     assert [each["event_id"] for each in lines(out)] == [event["event_id"] for event in api.events]
     only = tmp_path / "only"
     filtered = ["audit", "fetch", "--cursor-file", str(tmp_path / "other"), "--out", str(only), *api.address]

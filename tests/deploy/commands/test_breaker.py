@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from kafka.structs import OffsetAndMetadata
+from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.stream.breaker import Note
@@ -73,16 +74,24 @@ def test_held_partitions_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "closed"), [(["0"], [0]), (["4", "0"], [0, 4]), (["--all"], [0, 4])])
-def test_closing_lets_pass_what_is_there_now(arguments: list[str], closed: list[int]) -> None:
-    """Up to the end of the log as it is."""
+def test_closing_lets_pass_what_is_there_now(
+    arguments: list[str], closed: list[int], recorded: Recorded
+) -> None:
+    """Up to the end of the log as it is; it is recorded of which partitions."""
     assert run(["breaker", "close", *arguments], {}) == 0
+    (told,) = recorded.take()
+    assert (told["action"], told["attributes"]) == (
+        "breaker:close",
+        {"partitions": " ".join(map(str, closed))},
+    )
     assert Offsets.written == {number: Note("the-id", 1040) for number in closed}
 
 
 @pytest.mark.parametrize(
     ("arguments", "status"), [([], 2), (["0", "--all"], 2), (["1"], 1), (["0", "2"], 1), (["9"], 1)]
 )
-def test_nothing_is_closed_by_mistake(arguments: list[str], status: int) -> None:
+def test_nothing_is_closed_by_mistake(arguments: list[str], status: int, recorded: Recorded) -> None:
     """What is not held cannot be closed, nor part of a list with such a one."""
     assert run(["breaker", "close", *arguments], {}) == status
+    assert recorded.take() == []
     assert Offsets.written == {}

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.sinks.conflicts import Copy
@@ -39,12 +40,15 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return Sweep(1, ("sightings",))
 
     monkeypatch.setattr("trailhouse.sinks.conflicts.settle", settle)
+    monkeypatch.setattr("trailhouse.sinks.conflicts.check_open", lambda _client, *what: what)
     monkeypatch.setattr("getpass.getuser", lambda: "me")
     return calls
 
 
-def test_conflicts_are_listed_and_settled(settled: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """1 while one is open, with the command that settles it; 0 afterwards."""
+def test_conflicts_are_listed_and_settled(
+    settled: list[Any], recorded: Recorded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1 while one is open, with the command that settles it; 0 afterwards. Settling is recorded in its organisation."""
     assert run(["conflicts", "list"], {}) == 1
     printed = capsys.readouterr()
     assert printed.out.splitlines()[1].split()[:2] == ["acme", "an-id"]
@@ -53,11 +57,14 @@ def test_conflicts_are_listed_and_settled(settled: list[Any], capsys: pytest.Cap
     assert json.loads(capsys.readouterr().out)[0]["kept"] is True
     assert run(["conflicts", "settle", "an-id", "--org", "acme", "--reason", " a clock "], {}) == 0
     assert settled == [(("acme", "an-id"), {"reason": "a clock", "settled_by": "me"})]
-    told = capsys.readouterr().err
-    assert "making users anew" in told
-    assert "what the copies said stays in sightings" in told
-    assert told.endswith("settled; taken out: 1 copy\n")
+    printed = capsys.readouterr()
+    assert "making users anew" in printed.err
+    assert "what the copies said stays in sightings" in printed.err
+    assert printed.err.endswith("settled; taken out: 1 copy\n")
     assert run(["conflicts", "list"], {}) == 0
     assert "no id came with different contents" in capsys.readouterr().err
     assert run(["conflicts", "settle", "an-id", "--org", "acme", "--reason", ""], {}) == 2
     assert len(settled) == 1
+    (told,) = recorded.take()
+    assert (told["action"], told["org_id"]) == ("conflict:settle", "acme")
+    assert told["attributes"] == {"event": "an-id", "reason": "a clock"}

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.sinks.errors import RangeRefused
@@ -25,9 +26,11 @@ def accepted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         def close(self) -> None:
             pass
 
-    def accept(_kafka: Any, _client: Any, group: str, missing: Range, **said: str) -> None:
+    def check_gone(_kafka: Any, _client: Any, _group: str, missing: Range) -> None:
         if missing != GONE_RANGE.range:
             raise RangeRefused("not that one", "those that are: …")
+
+    def accept(_kafka: Any, _client: Any, group: str, missing: Range, **said: str) -> None:
         calls.append((group, missing, said))
 
     monkeypatch.setenv("TRAILHOUSE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
@@ -35,6 +38,7 @@ def accepted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
     monkeypatch.setattr("trailhouse.sinks.clickhouse.connect", lambda _settings: Client())
     monkeypatch.setattr("trailhouse.sinks.losses.accept", accept)
+    monkeypatch.setattr("trailhouse.sinks.losses.check_gone", check_gone)
     monkeypatch.setattr("getpass.getuser", lambda: "me")
     return calls
 
@@ -69,8 +73,8 @@ def test_the_list(
     assert "trailhouse gap accept id/2/5-9 --reason" in printed.err
 
 
-def test_accepting(accepted: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    """With a reason and under the name of who did it; what is no such range is refused."""
+def test_accepting(accepted: list[Any], recorded: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a reason and under the name of who did it, recorded once; what is no such range is refused."""
     assert run(["gap", "accept", "id/2/5-9", "--reason", " the disk "], {}) == 0
     assert accepted == [("ours", GONE_RANGE.range, {"reason": "the disk", "accepted_by": "me"})]
     assert "5 records recorded as lost" in capsys.readouterr().err
@@ -78,4 +82,7 @@ def test_accepting(accepted: list[Any], capsys: pytest.CaptureFixture[str]) -> N
     assert run(["gap", "accept", "id-2-5", "--reason", "x"], {}) == 2
     assert run(["gap", "accept", "id/2/5-9", "--reason", " "], {}) == 2
     assert run(["gap", "accept", "id/2/5-9"], {}) == 2
+    (told,) = recorded.take()
+    assert (told["action"], told["org_id"]) == ("gap:accept", "trailhouse:installation")
+    assert told["attributes"] == {"range": "id/2/5-9", "records": 5, "reason": "the disk"}
     assert len(accepted) == 1

@@ -27,11 +27,15 @@ def test_a_hold_is_placed_listed_and_released(
     point_at(monkeypatch, clickhouse_settings)
     store(database)
     assert run(["hold", "add", "--org", "acme", "--user", ANNA, "--reason", "case 1"], os.environ) == 0
-    hold_id = capsys.readouterr().out.strip()
+    said = capsys.readouterr()
+    hold_id = said.out.strip()
+    assert said.err.startswith("nothing of one person of acme (")
+    assert f"hold release {hold_id} --reason" in said.err
+    assert not any(each in said.err.lower() for each in CANARIES)
     (hold,) = holds(database)
     assert (hold.hold_id, len(hold.user_refs) >= 3) == (hold_id, True)
     assert run(["hold", "add", "--org", "beta", "--reason", "case 2"], os.environ) == 0
-    capsys.readouterr()
+    assert capsys.readouterr().err.startswith("nothing of everybody of beta is erased")
 
     assert run(["hold", "list", "--org", "acme", "--format", "json"], os.environ) == 0
     out = capsys.readouterr().out

@@ -91,10 +91,29 @@ def test_search_takes_names_and_addresses(
     """In any case; nobody found is exit code 1; what was searched for is not recorded."""
     code, out, err = call(capsysbinary, "search", "aBEL")
     assert (code, out.count("\n")) == (0, 2)
-    assert "1 of 4 in acme" in err
+    assert "1 of 4 in acme (3 people, 1 others) · " in err
     assert "mia@example.org" in call(capsysbinary, "search", "MIA@")[1]
     assert call(capsysbinary, "search", "nobody")[:2] == (1, "")
     assert not any(word in str(recorded.take()).lower() for word in ("abel", "mia@", "nobody"))
+
+
+def test_the_first_few(stack: Client, recorded: Recorded, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A limit shortens what is printed, never what is counted."""
+    _, out, err = call(capsysbinary, "list", "--limit", "1")
+    assert (out.count("\n"), err.partition(" · ")[0]) == (2, "the first 1 of 3 in acme")
+    found = json.loads(call(capsysbinary, "search", "a", "--limit", "1", "--format", "json")[1])
+    assert (len(found["users"]), found["found"]) == (1, 3)
+
+
+def test_a_misspelled_organisation_is_refused(
+    stack: Client, recorded: Recorded, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """With the closest one there is; nothing was read, so nothing is recorded."""
+    code, out, err = call(capsysbinary, "list", "--org", "acmee")
+    assert (code, out) == (2, "")
+    assert "--org is 'acmee': no event of it is stored" in err
+    assert "did you mean acme?" in err
+    assert recorded.take() == []
 
 
 def test_the_export_has_the_eleven_columns(

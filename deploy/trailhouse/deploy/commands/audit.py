@@ -110,7 +110,7 @@ def _fetch_days(client: AuditClient, asked: dict[str, str], out: Path | None) ->
             sys.stdout.buffer.flush()
         else:
             with whole_file(out) as file:
-                size = copy(answer, file)
+                size = copy(answer, file).size
             say(f"{size:,} bytes in {out}")
 
 
@@ -118,15 +118,19 @@ def _fetch_new(client: AuditClient, asked: dict[str, str], out: Path | None, cur
     from trailhouse.deploy.audit_client import copy, whole_file  # noqa: PLC0415 - keeps the command line quick
 
     cursor = cursor_file.read_text().strip() if cursor_file.exists() else ""
-    has_more = True
+    has_more, events = True, 0
+    is_first = not cursor
     while has_more:
         params = asked | {"format": "ndjson", "limit": PAGE_EVENTS} | ({"cursor": cursor} if cursor else {})
         with client.get("/api/v1/events", params) as answer, _appended(out) as file:
             cursor = answer.headers["X-Trailhouse-Cursor"]
             has_more = answer.headers["X-Trailhouse-More"] == "true"
-            copy(answer, file)
+            copied = copy(answer, file)
         with whole_file(cursor_file) as file:
             file.write(cursor.encode() + b"\n")
+        events += copied.lines
+    since = "from the beginning" if is_first else f"since {cursor_file} was written last"
+    say(f"{events:,} events {since}{f' added to {out}' if out else ''}; the next fetch goes on after them")
 
 
 @contextmanager

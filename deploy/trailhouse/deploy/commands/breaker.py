@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
+from trailhouse.deploy.self_audit import record
 
 if TYPE_CHECKING:
     from trailhouse.deploy.stack import Stack
@@ -84,6 +85,7 @@ def close(
         number: Note(held[number].epoch, max(ends[number], held[number].offset + 1)) for number in wanted
     }
     if closed:
+        record(stack, "breaker:close", partitions=" ".join(map(str, sorted(wanted))))
         notes.write(closed)
     notes.close()
     for number in sorted(wanted):

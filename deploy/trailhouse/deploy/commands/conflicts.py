@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
+from trailhouse.deploy.self_audit import record
 
 app = typer.Typer(no_args_is_help=True, help="List or settle ids that came with different contents.")
 
@@ -61,15 +62,19 @@ def settle(
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
     from trailhouse.queries.self_audit import operator_name  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
-    from trailhouse.sinks.conflicts import settle as record  # noqa: PLC0415
+    from trailhouse.sinks.conflicts import check_open  # noqa: PLC0415
+    from trailhouse.sinks.conflicts import settle as close_conflict  # noqa: PLC0415
 
     if not reason.strip():
         raise typer.BadParameter("say what it was", param_hint="--reason")
-    client = connect(find_stack(data, os.environ).clickhouse("admin"))
-    swept = record(
+    stack = find_stack(data, os.environ)
+    client = connect(stack.clickhouse("admin"))
+    _, event = check_open(client, org, event_id)
+    record(stack, "conflict:settle", org, event=event, reason=reason.strip())
+    swept = close_conflict(
         client,
         org,
-        event_id,
+        event,
         reason=reason.strip(),
         settled_by=operator_name(),
         on_table=lambda table: say(f"making {table} anew"),

@@ -71,7 +71,9 @@ def erase(  # noqa: PLR0913 - each argument is an option
         keeping = read_keeping(session.stack.kafka)
         person = session.find(org, user, is_exact=exact, with_aliases=with_aliases)
         done = plan_erasure(session.client, person)
-        if not dry_run:
+        if dry_run:
+            session.record("person:read", org, person=shown_ref(person.refs[0]), rows=sum(done.rows.values()))
+        else:
             session.record(
                 "person:erase", org, person=shown_ref(person.refs[0]), rows=sum(done.rows.values())
             )
@@ -79,7 +81,8 @@ def erase(  # noqa: PLR0913 - each argument is an option
         copies = remainders(
             session.stack.kafka,
             keeping,
-            datetime.now(UTC),
+            # Copies of what was deleted before are as old as that; running it again does not make them younger.
+            datetime.now(UTC) if any(done.rows.values()) or done.erased_at is None else done.erased_at,
             days_kept(policies(session.client), org, BACKUPS),
         )
         keys = keys_of(session, person)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
+from trailhouse.deploy.self_audit import record
 
 app = typer.Typer(
     no_args_is_help=True, help="List raw records that are missing, or accept that they are lost."
@@ -70,7 +71,8 @@ def accept(
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
     from trailhouse.queries.self_audit import operator_name  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
-    from trailhouse.sinks.losses import accept as record  # noqa: PLC0415
+    from trailhouse.sinks.losses import accept as accept_loss  # noqa: PLC0415
+    from trailhouse.sinks.losses import check_gone  # noqa: PLC0415
     from trailhouse.stream.gaps import Range  # noqa: PLC0415
 
     try:
@@ -83,7 +85,10 @@ def accept(
         raise typer.BadParameter("say why", param_hint="--reason")
     stack = find_stack(data, os.environ)
     client = connect(stack.clickhouse("ingest"))
-    record(stack.kafka, client, sink_group(), wanted, reason=reason.strip(), accepted_by=operator_name())
+    given = stack.kafka, client, sink_group(), wanted
+    check_gone(*given)
+    record(stack, "gap:accept", range=str(wanted), records=wanted.records, reason=reason.strip())
+    accept_loss(*given, reason=reason.strip(), accepted_by=operator_name())
     client.close()
     say(f"{wanted.records} records recorded as lost; the sink goes on within seconds")
 

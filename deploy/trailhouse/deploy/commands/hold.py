@@ -44,6 +44,8 @@ def add(  # noqa: PLR0913 - each argument is an option
         session.record("hold:create", org, persons=len(refs), reason=reason.strip())
         hold = place(session.client, org, refs, reason=reason.strip(), placed_by=session.operator)
     print(hold.hold_id)
+    whom = f"one person of {org} ({len(refs)} ids)" if refs else f"everybody of {org}"
+    say(f"nothing of {whom} is erased or expires until: trailhouse hold release {hold.hold_id} --reason …")
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
-from trailhouse.deploy.self_audit import self_audit
+from trailhouse.deploy.self_audit import record, self_audit
 
 if TYPE_CHECKING:
     from trailhouse.deploy.stack import Stack
@@ -58,11 +58,13 @@ def create(  # noqa: PLR0913 - each argument is an option
 ) -> None:
     """Make an API key and print it.
 
-    It is shown this once: only its SHA-256 is kept. Needs ClickHouse's admin identity.
+    It is shown this once: only its SHA-256 is kept. An organisation may be one that has no events yet; a note says so.
+    Needs ClickHouse's admin identity.
     """
-    from trailhouse.queries.errors import BadParameter  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.queries.errors import BadParameter, UnknownOrg  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.queries.key import Scope, new_key, parse_life  # noqa: PLC0415
     from trailhouse.queries.key_table import add_keys  # noqa: PLC0415
+    from trailhouse.queries.store import ClickHouseStore  # noqa: PLC0415
 
     for each in scope:
         if each not in set(Scope):
@@ -78,9 +80,13 @@ def create(  # noqa: PLR0913 - each argument is an option
     )
     stack = _stack(data)
     client = _admin(stack)
+    strange = [each for each in sorted(key.orgs or ()) if not ClickHouseStore(client).knows(each)]
+    notes = [UnknownOrg(each, ClickHouseStore(client).orgs()).spell("--") for each in strange]
     record_key(stack, "key:create", key)
     add_keys(client, [key])
     client.close()
+    for note in notes:
+        say(f"note: {note} yet; {note.hint}")
     if format is Format.JSON:
         print_json({"username": key.username, "key": text.reveal()})
     else:
@@ -89,18 +95,30 @@ def create(  # noqa: PLR0913 - each argument is an option
 
 
 @app.command(name="list")
-def show(*, data: Data = None, format: FormatOption = Format.TABLE) -> None:  # noqa: A002
+def show(
+    *,
+    org: Annotated[
+        str | None, typer.Option(metavar="ORG", help="Only keys that are good for this organisation.")
+    ] = None,
+    data: Data = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002 - the option's name
+) -> None:
     """List the API keys, oldest first: never the keys themselves."""
     from trailhouse.queries.key_table import load_keys  # noqa: PLC0415 - keeps the command line quick
 
-    client = _admin(_stack(data))
-    found = [described(key, datetime.now(UTC)) for key in load_keys(client).values()]
+    stack = _stack(data)
+    client = _admin(stack)
+    keys = [key for key in load_keys(client).values() if org is None or key.orgs is None or org in key.orgs]
     client.close()
+    record(stack, "key:read", *([org] if org and any(key.orgs for key in keys) else []), rows=len(keys))
+    found = [described(key, datetime.now(UTC)) for key in keys]
     if format is Format.JSON:
         print_json(found)
     else:
         columns = ("id", "username", "orgs", "scopes", "service_account", "created", "expires", "status")
         print_table(columns, [[_cell(each[name]) for name in columns] for each in found])
+        if org is not None and not found:
+            say(f"no key is good for {org}")
 
 
 @app.command()

@@ -53,6 +53,9 @@ Profile = Annotated[
         help="Whose words and rules decide what is active (docs/users.md).",
     ),
 ]
+Limit = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Print the first N; the line below counts all found.")
+]
 Masked = Annotated[bool, typer.Option("--masked", help="Show hashes in place of who people are.")]
 Form = Annotated[UsersFormat, typer.Option("--format", help="How to print.")]
 
@@ -66,13 +69,14 @@ def list_(  # noqa: PLR0913 - each argument is an option
     sort: Sort = "name",
     timezone: Timezone = "UTC",
     profile: Profile = "self_managed",
+    limit: Limit = None,
     masked: Masked = False,
     data: Data = None,
     format: Form = UsersFormat.TABLE,  # noqa: A002 - the option's name
 ) -> None:
     """List everybody of an organisation: invited, listed in a roster, or seen to act."""
     asked = {"org": org, "kind": kind, "status": status, "sort": sort, "timezone": timezone}
-    _print(_read(data, profile, format, asked, masked=masked), format)
+    _print(_read(data, profile, format, asked, masked=masked), format, limit)
 
 
 @app.command()
@@ -86,13 +90,14 @@ def search(  # noqa: PLR0913 - each argument is an option
     sort: Sort = "name",
     timezone: Timezone = "UTC",
     profile: Profile = "self_managed",
+    limit: Limit = None,
     data: Data = None,
     format: Form = UsersFormat.TABLE,  # noqa: A002 - the option's name
 ) -> None:
-    """Find users by name or e-mail address; exit code 1 when there are none."""
+    """Find people and service accounts by name or e-mail address; exit code 1 when there are none."""
     asked = {"org": org, "kind": kind, "sort": sort, "timezone": timezone, "search": text}
     found = _read(data, profile, format, asked, masked=False)
-    _print(found, format)
+    _print(found, format, limit)
     if not found.people:
         raise typer.Exit(1)
 
@@ -220,7 +225,7 @@ def _read(
     from trailhouse.queries.directory import Wanted, read_directory, record_reading, semantics_of  # noqa: PLC0415
     from trailhouse.queries.errors import BadParameter  # noqa: PLC0415
     from trailhouse.queries.self_audit import Who  # noqa: PLC0415
-    from trailhouse.queries.store import Pool  # noqa: PLC0415
+    from trailhouse.queries.store import ClickHouseStore, Pool  # noqa: PLC0415
 
     caller = Caller(orgs=None, read_pii=not masked, is_instance=True, is_known=True)
     params = {name: text for name, text in asked.items() if text is not None}
@@ -229,6 +234,8 @@ def _read(
     try:
         with pool.client() as client:
             found = read_directory(client, caller, Wanted(**params), semantics=semantics_of(profile))
+            if not found.total:
+                ClickHouseStore(client).check_known(found.org)
     except BadParameter as error:
         raise error.spell("--") from None
     finally:
@@ -238,24 +245,25 @@ def _read(
     return found
 
 
-def _print(found: Directory, form: UsersFormat) -> None:
+def _print(found: Directory, form: UsersFormat, limit: int | None = None) -> None:
     from trailhouse.queries import directory_export  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.queries.standing import Status  # noqa: PLC0415
 
+    page = found.people[:limit]
     if form is UsersFormat.JSON:
-        print_json(directory_export.document(found))
+        print_json(directory_export.document(found, page))
     elif form is UsersFormat.CSV:
-        sys.stdout.buffer.write(directory_export.csv(found.people).encode())
+        sys.stdout.buffer.write(directory_export.csv(page).encode())
         sys.stdout.buffer.flush()
     else:
-        if found.people:
-            print_table(
-                directory_export.TABLE_COLUMNS, [directory_export.table_row(each) for each in found.people]
-            )
+        if page:
+            print_table(directory_export.TABLE_COLUMNS, [directory_export.table_row(each) for each in page])
         counts = [f"{count:,} {status.words.lower()}" for status in Status if (count := found.count(status))]
         shown = (
             f"{len(found.people):,}"
             if len(found.people) == found.total
             else f"{len(found.people):,} of {found.total:,}"
         )
-        say(" · ".join([f"{shown} in {found.org}", *counts, f"times in {found.timezone}"]))
+        who = f" ({found.total - found.others:,} people, {found.others:,} others)" if found.others else ""
+        first = f"the first {len(page):,} of " if len(page) < len(found.people) else ""
+        say(" · ".join([f"{first}{shown} in {found.org}{who}", *counts, f"times in {found.timezone}"]))
