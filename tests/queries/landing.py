@@ -85,6 +85,7 @@ def row(event: Mapping[str, Any], offset: int) -> dict[str, Any]:
         "occurred_at": _text(oracle.when(event)),
         "action": event["action"],
         "is_activity": event.get("is_activity", True),
+        "is_login": event.get("is_login", event["action"] == "user:login" and event.get("is_activity", True)),
         "actor_type": event.get("actor_type", "user") if who else "anonymous",
         "user_ref": user_ref(event["org_id"], who),
         "identity": who,

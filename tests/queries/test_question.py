@@ -138,7 +138,7 @@ def test_a_parameter_of_another_report_is_refused() -> None:
 def test_rights_are_bound_from_the_caller() -> None:
     """What decides over personal data and unreadable records comes from the caller alone."""
     masked = put(caller=Caller(orgs=frozenset({"acme"}))).bindings
-    assert (masked["org"], masked["read_pii"], masked["is_instance"]) == ("acme", False, False)
+    assert (masked["orgs"], masked["read_pii"], masked["is_instance"]) == (["acme"], False, False)
     full = put(org="acme").bindings
     assert (full["read_pii"], full["is_instance"]) == (True, False)
 
@@ -146,18 +146,18 @@ def test_rights_are_bound_from_the_caller() -> None:
 def test_without_an_organisation_an_operator_asks_about_the_installation() -> None:
     """Where the report knows how; `all` then reaches back before any event."""
     whole = put("rejected_by_reason", store=Known("acme", "beta"), last="all")
-    assert (whole.bindings["org"], whole.bindings["is_instance"]) == ("", True)
+    assert (whole.bindings["orgs"], whole.bindings["is_instance"]) == ([], True)
     assert whole.period.first == date(1970, 1, 1)
     assert put("events_by_action", store=Known("acme")).org == "acme"
     for caller in (Caller(orgs=None), Caller(orgs=frozenset({"acme"}), is_instance=True)):
         own = put("rejected_by_reason", caller=caller, store=Known("acme"))
-        assert (own.bindings["org"], own.bindings["is_instance"]) == ("acme", False)
+        assert (own.bindings["orgs"], own.bindings["is_instance"]) == (["acme"], False)
 
 
 def test_sql_to_paste_holds_its_values() -> None:
     """`--show-sql` prints one statement, without a placeholder, that clickhouse-client and a POST run as it is."""
     text = put("events_by_action", org="acme", since="2026-01-01", until="2026-01-01").to_sql()
-    assert "org_id = CAST('acme' AS String)" in text
+    assert "org_id IN CAST('[\\'acme\\']' AS Array(String))" in text
     assert "CAST('[(1767225600000, 1767312000000)]' AS Array(Tuple(Int64, Int64)))" in text
     assert "{" not in text
     assert ";" not in text

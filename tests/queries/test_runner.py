@@ -306,9 +306,10 @@ counts: x
 terms: [event]
 chart: number
 last: 30d
+explain: {where: is_activity, text: x}
 columns: {x: {type: integer, unit: x, text: x}}
 */
-SELECT 1 AS y FROM events WHERE org_id = {org:String} LIMIT 1"""
+SELECT 1 AS y FROM events WHERE org_id IN {orgs:Array(String)} LIMIT 1"""
     with pytest.raises(ReportBroken, match="gives y; the header says x"):
         run(world.client, parse("x", text), Caller.operator(), {"org": "acme"}, now=NOW)
 

@@ -54,7 +54,7 @@ def test_of_one_who_was_erased_only_hashes_are_held(database: Client) -> None:
     erase(database, anna(database), reason="ticket", erased_by="ops", patience_s=0)
     found = list(dossier(database, find_person(database, PSEUDONYMS, "acme", [ANNA_ID])))
     kinds = [each["kind"] for each in found]
-    assert set(kinds) == {"person", "active_day", "erased", "event"}
+    assert set(kinds) == {"person", "active_day", "first_active", "erased", "event"}
     assert [each for each in found if "pii" in each] == []
     assert "canary" not in json.dumps(found).lower()
 

@@ -66,6 +66,11 @@ COMMANDS: Final = (
         "Follow one event: received, enriched, stored or not, counted where, and how long each step took.",
     ),
     Command("conflicts", "conflicts:app", "List or settle ids that came with different contents."),
+    Command(
+        "seal",
+        "seal:seal",
+        "Count finished days anew that are not sealed, so that reports over them are fast.",
+    ),
     Command("gap", "gap:app", "List raw records that are missing, or accept that they are lost."),
     Command(
         "breaker",

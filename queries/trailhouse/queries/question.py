@@ -11,11 +11,14 @@ from typing import Any, Final, Protocol
 from trailhouse.producers.event import ORG_ID
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, OrgNeeded, UnknownParameter
+from trailhouse.queries.history import past
+from trailhouse.queries.lead import lead_of, widened
 from trailhouse.queries.periods import Last, Period, between, first_day, parse_bound, parse_last
 from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.zones import find_zone
 
 DEFAULT_TIMEZONE: Final = "UTC"
+DEFAULT_WEEK_START: Final = 1
 # In place of an organisation: all of them, and records that name none. No caller's text can be this.
 INSTANCE: Final = ""
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+):([^{}]+)\}")
@@ -39,26 +42,41 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One run of a report. `org` is `INSTANCE` when it is about the whole installation; `own` holds the report's own
+    """One run of a report. `orgs` is empty when it is about the whole installation; `own` holds the report's own
     parameters, defaults filled in.
     """
 
     report: Report
     caller: Caller
-    org: str
+    orgs: tuple[str, ...]
     period: Period
     own: Mapping[str, str | int]
+
+    @property
+    def org(self) -> str:
+        """The organisations as one text, with commas; `INSTANCE` when it is about the whole installation."""
+        return ",".join(self.orgs) if self.orgs else INSTANCE
+
+    @property
+    def before(self) -> Period:
+        """What the report may look at from before its period."""
+        if self.report.lead:
+            return lead_of(
+                self.period, str(self.own.get(self.report.lead, self.report.lead)), DEFAULT_WEEK_START
+            )
+        return self.period.before(is_whole_month=self.report.is_whole_month)
 
     @property
     def bindings(self) -> dict[str, Any]:
         """Values of the placeholders, for the server to bind: rights and period from here, never from text."""
         return {
-            "org": self.org,
-            "spans": [tuple(span) for span in self.period.spans],
-            "cuts": [tuple(cut) for cut in self.period.cuts],
-            "ranges": list(self.period.ranges),
+            "orgs": list(self.orgs),
+            **_bound_period("", self.period),
+            **_bound_period("before_", self.before),
+            **(_bound_past(self.period) if "{past_" in self.report.sql else {}),
+            "week_start": DEFAULT_WEEK_START,
             "read_pii": self.caller.read_pii,
-            "is_instance": self.org == INSTANCE,
+            "is_instance": not self.orgs,
             "is_known": self.caller.is_known,
             **self.own,
         }
@@ -84,16 +102,14 @@ def ask(
     if unknown := [name for name in params if name not in ASKED and name not in own]:
         raise UnknownParameter(report.name, unknown[0], (*ASKED, *own))
     is_whole = "org" not in params and caller.is_operator and report.is_for_instance
-    org = INSTANCE if is_whole else org_of(params.get("org"), caller, store)
-    return Question(
-        report=report,
-        caller=caller,
-        org=org,
-        period=_period(report, params, org=org, store=store, now=now),
-        own={
-            name: each.parse(params[name]) if name in params else each.default for name, each in own.items()
-        },
-    )
+    orgs = () if is_whole else (org_of(params.get("org"), caller, store),)
+    values = {
+        name: each.parse(params[name]) if name in params else each.default for name, each in own.items()
+    }
+    period = _period(report, params, orgs=orgs, store=store, now=now)
+    if report.lead in values:
+        period = widened(period, str(values[report.lead]), DEFAULT_WEEK_START)
+    return Question(report=report, caller=caller, orgs=orgs, period=period, own=values)
 
 
 def org_of(asked: str | None, caller: Caller, store: Store) -> str:
@@ -117,7 +133,9 @@ def check_org(text: str) -> None:
         raise BadParameter("org", text, "an organisation's id: 1-128 of A-Z a-z 0-9 . _ : -")
 
 
-def _period(report: Report, params: Mapping[str, str], *, org: str, store: Store, now: datetime) -> Period:
+def _period(
+    report: Report, params: Mapping[str, str], *, orgs: tuple[str, ...], store: Store, now: datetime
+) -> Period:
     zone = find_zone(params.get("timezone", DEFAULT_TIMEZONE))
     until: date | datetime = (
         parse_bound("until", params["until"], zone) if "until" in params else now.astimezone(zone).date()
@@ -131,13 +149,29 @@ def _period(report: Report, params: Mapping[str, str], *, org: str, store: Store
     end = (
         (until - timedelta(milliseconds=1)).astimezone(zone).date() if isinstance(until, datetime) else until
     )
-    first_event = _first_event(org, store) if last.count is None else None
+    first_event = _first_event(orgs, store) if last.count is None else None
     return between(zone, first_day(last, end, zone, first_event), until)
 
 
-def _first_event(org: str, store: Store) -> datetime | None:
+def _first_event(orgs: tuple[str, ...], store: Store) -> datetime | None:
     # What names no organisation may be older than any event.
-    return datetime.fromtimestamp(0, UTC) if org == INSTANCE else store.first_event(org)
+    if not orgs:
+        return datetime.fromtimestamp(0, UTC)
+    found = [moment for org in orgs if (moment := store.first_event(org)) is not None]
+    return min(found, default=None)
+
+
+def _bound_period(prefix: str, period: Period) -> dict[str, Any]:
+    return {
+        f"{prefix}spans": [tuple(span) for span in period.spans],
+        f"{prefix}cuts": [tuple(cut) for cut in period.cuts],
+        f"{prefix}ranges": list(period.ranges),
+    }
+
+
+def _bound_past(period: Period) -> dict[str, Any]:
+    pieces, cuts = past(period)
+    return {"past_spans": [tuple(span) for span in pieces], "past_cuts": [tuple(cut) for cut in cuts]}
 
 
 def _literal(value: Any) -> str:

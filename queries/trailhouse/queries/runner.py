@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Final
@@ -11,14 +12,15 @@ from zoneinfo import ZoneInfo
 
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import ReportBroken
+from trailhouse.queries.header import Column
 from trailhouse.queries.note import counts_nothing, note_on
-from trailhouse.queries.question import INSTANCE, Question, ask
-from trailhouse.queries.report import Column, Report
+from trailhouse.queries.question import Question, ask
+from trailhouse.queries.report import Report
 from trailhouse.queries.self_audit import SelfAudit, Who
 from trailhouse.queries.store import ClickHouseStore, our_errors
 from trailhouse.sinks.clickhouse import Client
 
-Value = str | int | date | datetime | None
+Value = str | int | float | date | datetime | None
 Row = tuple[Value, ...]
 # Formats in which a report's figures leave for somewhere else.
 FILES: Final = frozenset({"csv", "ndjson"})
@@ -28,6 +30,7 @@ FILES: Final = frozenset({"csv", "ndjson"})
 class Result:
     """A report's answer. Times in `rows` are in the time zone asked for; `landed_until` tells how fresh the store is.
 
+    `rows` have the columns that are shown, `hidden` the others' values, row by row.
     `note` says why nothing is counted, where that is so; then perhaps nobody has heard of that organisation.
     """
 
@@ -38,6 +41,7 @@ class Result:
     elapsed_s: float
     note: str | None = None
     is_org_known: bool = True
+    hidden: tuple[Row, ...] = ()
 
     @property
     def report(self) -> Report:
@@ -45,7 +49,14 @@ class Result:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return self.question.report.columns
+        """The columns that are shown."""
+        return tuple(column for column in self.question.report.columns if not column.is_hidden)
+
+    def values(self, number: int) -> dict[str, Value]:
+        """What row `number` (from 0) has in each column, hidden ones too."""
+        shown = zip((column.name for column in self.columns), self.rows[number], strict=True)
+        names = [column.name for column in self.report.columns if column.is_hidden]
+        return dict(shown) | dict(zip(names, self.hidden[number] if names else (), strict=True))
 
     @property
     def is_so_far(self) -> bool:
@@ -84,10 +95,7 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
             f"the SQL gives {', '.join(result.column_names)}; the header says {', '.join(names)}",
         )
     zone = ZoneInfo(question.period.timezone)
-    rows = tuple(
-        tuple(_value(column, value, zone) for column, value in zip(question.report.columns, row, strict=True))
-        for row in result.result_rows
-    )
+    rows = _picked(question.report, result.result_rows, zone, is_hidden=False)
     store = ClickHouseStore(client)
     is_empty = counts_nothing(rows)
     return Result(
@@ -97,7 +105,8 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
         landed_until=store.landed_until(),
         elapsed_s=time.perf_counter() - started,
         note=note_on(question, store) if is_empty else None,
-        is_org_known=not is_empty or question.org == INSTANCE or store.first_event(question.org) is not None,
+        is_org_known=not is_empty or all(store.knows(org) for org in question.orgs),
+        hidden=_picked(question.report, result.result_rows, zone, is_hidden=True),
     )
 
 
@@ -128,8 +137,17 @@ def _or_clock(now: datetime | None) -> datetime:
     return datetime.now(UTC) if now is None else now
 
 
+def _picked(
+    report: Report, rows: Sequence[Sequence[Any]], zone: ZoneInfo, *, is_hidden: bool
+) -> tuple[Row, ...]:
+    wanted = [
+        (number, column) for number, column in enumerate(report.columns) if column.is_hidden == is_hidden
+    ]
+    return tuple(tuple(_value(column, row[number], zone) for number, column in wanted) for row in rows)
+
+
 def _value(column: Column, value: Any, zone: ZoneInfo) -> Value:
-    """What the driver gave, as the column's type: `datetime.date`, aware `datetime`, `int` or `str`."""
+    """What the driver gave, as the column's type: `datetime.date`, aware `datetime`, `int`, `float` or `str`."""
     if value is None:
         return None
     if column.type == "time":
@@ -140,6 +158,8 @@ def _value(column: Column, value: Any, zone: ZoneInfo) -> Value:
         return moment.astimezone(timezone(moment.astimezone(zone).utcoffset() or timedelta()))
     if column.type == "integer":
         return int(value)
+    if column.type == "number":
+        return float(value) if math.isfinite(value) else None
     if column.type == "date":
         return date(value.year, value.month, value.day)
     return str(value)

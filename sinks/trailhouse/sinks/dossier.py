@@ -59,12 +59,14 @@ _SMALL: Final[Mapping[str, str]] = {
     "directory": "SELECT identity, email, name, first_seen, last_seen FROM people WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) ORDER BY ALL",
     "said": "SELECT fact, item, max(said).3 AS value, max(said).1 AS at FROM directory WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY user_ref, fact, item ORDER BY fact, item, value",
     "active_day": "SELECT day, actor_type, bitCount(groupBitOr(slots)) AS quarter_hours, min(first) AS first, max(last) AS last FROM user_days WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY day, actor_type ORDER BY ALL",
+    "first_active": "SELECT actor_type, min(first) AS at FROM newcomers WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY actor_type ORDER BY ALL",
     "erased": "SELECT erased_at, reason FROM erased FINAL WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) ORDER BY ALL",
 }
 
 
 def dossier(client: Client, person: Person, *, with_others: bool = False) -> Iterator[dict[str, Any]]:
-    """One dict per thing held: `kind` says what it is (person, directory, said, event, active_day, erased, hold).
+    """One dict per thing held: `kind` says what it is (person, directory, said, event, active_day, first_active, erased,
+    hold).
 
     Events are the oldest first; `as` says what the person is in each. `with_others` shows what they say of other people
     too. Values are JSON's.

@@ -124,6 +124,10 @@ def counted_by(way: Way, reports: Mapping[str, Report]) -> list[str]:
 
 def _reads(way: Way, sql: str) -> Iterable[bool]:
     yield way.became == "rejected" and "FROM rejected" in sql
-    yield way.became == "stored" and "FROM action_slots" in sql
-    yield way.is_activity and way.has_user and ("activity(" in sql or "FROM user_days" in sql)
+    yield way.became == "stored" and ("FROM action_slots" in sql or "action_counts_in(" in sql)
+    yield (
+        way.is_activity
+        and way.has_user
+        and any(each in sql for each in ("activity(", "activity_in(", "FROM user_days"))
+    )
     yield way.became in {"repeat", "conflict"} and "FROM landed" in sql
