@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trailhouse.queries.caller import Caller
+from trailhouse.queries.header import Column
 from trailhouse.queries.question import ask
-from trailhouse.queries.report import Column, Report
+from trailhouse.queries.report import Report
 from trailhouse.queries.reports import load
 from trailhouse.queries.runner import Result
 

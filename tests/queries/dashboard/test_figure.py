@@ -8,7 +8,7 @@ import pytest
 from tests.queries.dashboard.answers import MONTH, NAME, USERS
 
 from trailhouse.queries.dashboard.figure import ago, axis_days, change, day, exact, short, shown
-from trailhouse.queries.report import Column
+from trailhouse.queries.header import Column
 
 
 @pytest.mark.parametrize(

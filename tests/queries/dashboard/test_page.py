@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trailhouse.queries.dashboard.page import ACTIVITY, MEMBERS, PAGES, Page, period_words
+from trailhouse.queries.dashboard.page import ACTIVITY, MEMBERS, Page, period_words
+from trailhouse.queries.dashboard.pages import PAGES
 from trailhouse.queries.periods import parse_last
 from trailhouse.queries.reports import load
 
@@ -14,9 +15,10 @@ def test_panels_are_named_once_and_periods_can_be_asked(page: Page) -> None:
     """A panel's key is a parameter of the page's address."""
     keys = [panel.key for panel in page.panels]
     assert len(set(keys)) == len(keys)
-    assert not {"org", "timezone", "last"} & set(keys)
+    assert not {"org", "timezone", "last", "area"} & set(keys)
     for panel in page.panels:
-        for period in (*panel.periods, *page.picker, *filter(None, (panel.last, page.last))):
+        periods = () if panel.by else tuple(panel.periods)
+        for period in (*periods, *page.picker, *filter(None, (panel.last, page.last))):
             parse_last(period)
 
 
@@ -28,6 +30,8 @@ def test_what_panels_set_their_reports_take(page: Page) -> None:
         own = {each.name: each for each in reports[panel.report].parameters}
         for name, text in panel.params.items():
             own[name].parse(text)
+        if panel.by:
+            assert [own[panel.by].parse(each) for each in panel.periods] == list(panel.periods)
 
 
 def test_a_page_shows_the_panels_whose_report_there_is() -> None:

@@ -9,7 +9,7 @@ from tests.queries.dashboard.answers import DAY, NAME, NOW, USERS, answer, repor
 from trailhouse.queries.dashboard.page import Panel
 from trailhouse.queries.dashboard.panel import ROWS_MAX, View, asked_with, table_of
 from trailhouse.queries.errors import StorageUnavailable
-from trailhouse.queries.report import Column
+from trailhouse.queries.header import Column
 
 PANEL = Panel("total", "users_active_over_time", "Total", last="3m", params={"actors": "all"})
 

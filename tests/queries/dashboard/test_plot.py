@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from tests.queries.dashboard.answers import DAY, MONTH, NAME, NOW, USERS, WEEK, answer
 
 from trailhouse.queries.dashboard.plot import drawing_of, drawn
-from trailhouse.queries.report import Column
+from trailhouse.queries.header import Column
 
 TODAY = NOW.date()
 CHANGE = Column("change", "integer", "users", "difference from the month before")

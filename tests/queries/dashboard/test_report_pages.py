@@ -16,10 +16,17 @@ import pytest
 from tests.house import ORG, ROOT, House
 from tests.queries.keyring import bearer
 
-from trailhouse.queries.dashboard.page import PAGES, Page
+from trailhouse.queries.dashboard.page import Page, Panel
+from trailhouse.queries.dashboard.pages import PAGES
 from trailhouse.queries.reports import load
 
 BUILT = [page for each in PAGES if (page := each.having(load())).sections]
+# Each page, and of those that show one section at a time each of these.
+SHOWN = [
+    (page, section.key, section.panels if page.is_tabbed else page.panels)
+    for page in BUILT
+    for section in (page.sections if page.is_tabbed else page.sections[:1])
+]
 
 
 def panels(page: str) -> dict[str, str]:
@@ -35,13 +42,17 @@ def figures(panel: str) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("page", BUILT, ids=lambda page: str(page.name))
-def test_every_figure_is_the_reports(company: House, page: Page) -> None:
+@pytest.mark.parametrize(
+    ("page", "area", "panels_of"), SHOWN, ids=[f"{page.name}-{area}" for page, area, _ in SHOWN]
+)
+def test_every_figure_is_the_reports(
+    company: House, page: Page, area: str, panels_of: tuple[Panel, ...]
+) -> None:
     """Each panel's export link gives the API's file byte for byte, and the panel shows its figures."""
     with company.visitor() as client, httpx.Client(base_url=company.url, timeout=30) as api:
-        shown = panels(client.get(f"{page.name}?org={ORG}").text)
-        assert list(shown) == [panel.key for panel in page.panels]
-        for panel in page.panels:
+        shown = panels(client.get(f"{page.name}?org={ORG}&area={area}").text)
+        assert list(shown) == [panel.key for panel in panels_of]
+        for panel in panels_of:
             html = shown[panel.key]
             assert 'role="alert"' not in html, html
             to = re.search(r'href="(/org/dashboard/export/[^"]+)"', html)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final, Literal
 
-from trailhouse.queries.report import Column
+from trailhouse.queries.header import Column
 from trailhouse.queries.runner import Value
 
 Direction = Literal["up", "down", "same", "new"]
@@ -62,7 +62,7 @@ def shown(column: Column, value: Value) -> str:
 
 def is_change(column: Column) -> bool:
     """Whether a figure tells a difference, so that its sign matters."""
-    return column.name in {"change", "difference"} or column.name.startswith(("change_", "difference_"))
+    return column.name == "growth" or column.name.endswith(("change", "difference"))
 
 
 def day(value: date, *, unit: str = "day") -> str:

@@ -7,7 +7,7 @@ are pages of their own making.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -32,6 +32,11 @@ MONTH_PERIODS: Final[Mapping[str, str]] = MappingProxyType(
     {"3m": "Last 3 months", "6m": "Last 6 months", "12m": "Last 12 months", "all": "All time"}
 )
 
+SPANS: Final[Mapping[str, str]] = MappingProxyType(
+    {"week": "Weekly", "month": "Monthly", "last_month": "Last month", "seven_days": "Last 7 days"}
+)
+NO_CHOICE: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 def period_words(period: str) -> str:
     """`Last 7 days` for `7d`; what is no number of days, weeks, months or years stays as it is."""
@@ -43,7 +48,10 @@ def period_words(period: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One report on a page. `key` is its name in the page's URL; what is '' is as the report's header says."""
+    """One report on a page. `key` is its name in the page's URL; what is '' is as the report's header says.
+
+    With `by` the panel's choices are values of that parameter of the report instead of periods; none = no choice.
+    """
 
     key: str
     report: str
@@ -53,6 +61,7 @@ class Panel:
     periods: Mapping[str, str] = field(default_factory=lambda: PLOT_PERIODS)
     params: Mapping[str, str] = field(default_factory=dict)
     semantics: str = ""
+    by: str = ""
 
     def period(self, report: Report) -> str:
         """The period when none is asked for."""
@@ -61,10 +70,11 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Panels that belong together."""
+    """Panels that belong together; `key` names it in the address of a page that shows one section at a time."""
 
     title: str
     panels: tuple[Panel, ...]
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ class Page:
     sections: tuple[Section, ...]
     picker: Mapping[str, str] = field(default_factory=dict)
     last: str = ""
+    is_tabbed: bool = False
 
     @property
     def panels(self) -> tuple[Panel, ...]:
@@ -85,11 +96,11 @@ class Page:
     def having(self, reports: Mapping[str, Report]) -> Page:
         """The page with those panels alone whose report there is."""
         sections = tuple(
-            Section(section.title, kept)
+            replace(section, panels=kept)
             for section in self.sections
             if (kept := tuple(panel for panel in section.panels if panel.report in reports))
         )
-        return Page(self.name, self.title, self.lead, sections, self.picker, self.last)
+        return replace(self, sections=sections)
 
 
 ACTIVITY: Final = Page(
@@ -127,22 +138,3 @@ MEMBERS: Final = Page(
     picker=MEMBER_PERIODS,
     last="30d",
 )
-USAGE: Final = Page(
-    "usage",
-    "Usage",
-    "How the product is used, month by month: people, entities, actions, data sources and AI.",
-    (),
-)
-STATISTICS: Final = Page(
-    "statistics",
-    "Statistics",
-    "Who uses what, and who leads.",
-    (),
-)
-SECURITY: Final = Page(
-    "security",
-    "Security",
-    "What an administrator looks at first when something is odd.",
-    (),
-)
-PAGES: Final = (ACTIVITY, MEMBERS, USAGE, STATISTICS, SECURITY)

@@ -16,7 +16,7 @@ from trailhouse.queries.dashboard.plot import drawing_of, drawn, visible
 from trailhouse.queries.dashboard.series import Drawing
 from trailhouse.queries.dashboard.sparkline import sparkline
 from trailhouse.queries.errors import QueryError
-from trailhouse.queries.report import Report
+from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.runner import Result, run
 from trailhouse.sinks.clickhouse import Client
 
@@ -148,10 +148,11 @@ def ask_panel(  # noqa: PLR0913 - each is part of the question
 def asked_with(panel: Panel, report: Report, params: Mapping[str, str]) -> dict[str, str]:
     """The report's parameters: organisation and zone of the page, the panel's period, what the panel itself sets."""
     asked = {name: params[name] for name in ("org", "timezone") if params.get(name)}
-    # A report without a column for it knows no other definitions.
-    known = getattr(report, "semantics", {})
-    if panel.semantics in known:
+    if "semantics" in ASKED and panel.semantics in report.semantics:
         asked["semantics"] = panel.semantics
+    if panel.by:
+        chosen = params.get(panel.key) or next(iter(panel.periods))
+        return {**asked, **panel.params, panel.by: chosen, "last": panel.period(report)}
     period = params.get(panel.key) or params.get("last") or panel.period(report)
     return {**asked, **panel.params, "last": period}
 
@@ -170,7 +171,7 @@ def table_of(result: Result, *, whole: bool = False) -> Table:
 
 def spark_of(result: Result) -> Markup:
     """The first series over dates as a small line; '' where there is none."""
-    if not any(column.type == "date" for column in result.columns):
+    if not result.rows or result.columns[0].type != "date" or any(c.type == "text" for c in result.columns):
         return Markup()
     drawing = drawing_of(result)
     values = [value for value in drawing.series[0].values if value is not None] if drawing.series else []

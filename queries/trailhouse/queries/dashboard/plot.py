@@ -13,7 +13,7 @@ from trailhouse.queries.dashboard.figure import axis_days, day, is_change
 from trailhouse.queries.dashboard.line_plot import line_plot
 from trailhouse.queries.dashboard.pie_plot import OTHERS, pie_plot
 from trailhouse.queries.dashboard.series import SERIES_MAX, Drawing, Series
-from trailhouse.queries.report import Column
+from trailhouse.queries.header import Column
 from trailhouse.queries.runner import Result, Value
 
 BARS_MAX: Final = 10
@@ -31,7 +31,9 @@ def drawn(result: Result) -> Markup:
         drawing = drawing_of(result)
         if not drawing.series:
             return Markup()
-        return (line_plot if chart == "line" else bar_plot)(drawing, label=label)
+        # Bars of several series stand on each other, which parts of a whole may and columns of figures may not.
+        has_parts = len(drawing.series) == 1 or any(column.type == "text" for _, column in columns)
+        return (bar_plot if chart == "bar" and has_parts else line_plot)(drawing, label=label)
     return _ranked(result, columns, label)
 
 
@@ -66,11 +68,12 @@ def drawing_of(result: Result) -> Drawing:
 
 
 def visible(result: Result) -> list[tuple[int, Column]]:
-    """The columns that people see, with their places in a row."""
+    """The columns that people see, with their places in a row; of one organisation its name is not said again."""
+    is_one_org = len(result.question.orgs) == 1
     return [
         (index, column)
         for index, column in enumerate(result.columns)
-        if not getattr(column, "is_hidden", False)
+        if not column.is_hidden and not (is_one_org and column.name == "org")
     ]
 
 
@@ -85,13 +88,15 @@ def spoken(result: Result) -> str:
 
 def _ranked(result: Result, columns: Sequence[tuple[int, Column]], label: str) -> Markup:
     names = [index for index, column in columns if column.type in {"text", "time"}]
-    figures = [(index, column) for index, column in columns if column.type in _NUMBERS]
+    figures = [
+        (index, column) for index, column in columns if column.type in _NUMBERS and column.unit != "place"
+    ]
     if not names or not figures:
         return Markup()
     (value_at, figure), name_at = figures[0], names[0]
     rows = [(str(row[name_at] or ""), _number(row[value_at])) for row in result.rows]
     texts, values = [name for name, _ in rows], [value for _, value in rows]
-    if str(result.report.chart) == "pie":
+    if result.report.chart == "pie":
         return pie_plot(texts, values, unit=figure.unit, label=label)
     head = (_words(result.columns[name_at].name).capitalize(), figure.unit.capitalize())
     return bar_rows(texts[:BARS_MAX], values[:BARS_MAX], head=head)
@@ -128,10 +133,9 @@ def _holds_today(dates: Sequence[Value], when: Column, result: Result) -> bool:
     last = dates[-1] if dates else None
     if not isinstance(last, date) or isinstance(last, datetime):
         return False
-    ends = {
-        "month": (last.replace(day=28) + timedelta(days=4)).replace(day=1),
-        "week": last + timedelta(days=7),
-    }
+    week = last + timedelta(days=7)
+    month = (last.replace(day=28) + timedelta(days=4)).replace(day=1)
+    ends = {"month": month, "week": week, "start": week}
     return ends.get(when.name, last + timedelta(days=1)) > result.question.period.last
 
 

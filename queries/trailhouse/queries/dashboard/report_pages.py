@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
 from trailhouse.queries import render
-from trailhouse.queries.dashboard.address import ROOT, link
+from trailhouse.queries.dashboard.address import ROOT, lasting, link
 from trailhouse.queries.dashboard.page import MEMBERS, Page, period_words
 from trailhouse.queries.dashboard.panel import View, ask_panel
 from trailhouse.queries.dashboard.site import Built, Site, Visit
-from trailhouse.queries.errors import UnknownReport
+from trailhouse.queries.errors import BadParameter, UnknownReport
 from trailhouse.queries.key import Scope
 from trailhouse.queries.report import ASKED, Report, find
 from trailhouse.queries.runner import prepare, record_reading, run
@@ -50,6 +51,7 @@ def _endpoint(site: Site, page: Page) -> Callable[[Request], Any]:
 
 def build(site: Site, page: Page, visit: Visit) -> Built:
     """Ask every panel of a page, and record that it was read; a panel that fails is told in its place."""
+    tabs, page = tabs_of(page, visit)
     params = page_params(page, visit.asked)
 
     def ask(panel: Any) -> View:
@@ -64,12 +66,29 @@ def build(site: Site, page: Page, visit: Visit) -> Built:
     by_key = {view.panel.key: view for view in views}
     return "panels.html", {
         "the_page": page,
+        "tabs": tabs,
         "views": by_key,
         "picked": params.get("last", ""),
         "freshness": freshest(views),
         "links": {view.panel.key: links(page, view, visit) for view in views},
         "members": page.name == MEMBERS.name and visit.visitor.allows(Scope.AUDIT_READ),
     }
+
+
+def tabs_of(page: Page, visit: Visit) -> tuple[list[tuple[str, str, bool]], Page]:
+    """Of a page that shows one section at a time: each section's words, address and whether it is shown; and that one.
+
+    Any other page has no tabs and is shown whole.
+    """
+    if not page.is_tabbed:
+        return [], page
+    wanted = visit.params.get("area") or page.sections[0].key
+    shown = next((each for each in page.sections if each.key == wanted), None)
+    if shown is None:
+        raise BadParameter("area", wanted, "one of " + ", ".join(each.key for each in page.sections))
+    kept = lasting(visit.asked)
+    tabs = [(each.title, link(page.name, kept, area=each.key), each is shown) for each in page.sections]
+    return tabs, replace(page, sections=(replace(shown, title=""),))
 
 
 def page_params(page: Page, asked: Mapping[str, str]) -> dict[str, str]:
@@ -111,8 +130,10 @@ def freshest(views: Iterable[View]) -> Any:
 
 def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str, str, bool]]:
     """The panel's own periods: words, address, whether it is the one shown."""
-    chosen = view.asked["last"]
+    chosen = view.asked[view.panel.by or "last"]
     named = dict(view.panel.periods)
+    if not named:
+        return []
     named.setdefault(chosen, period_words(chosen))
     return [
         (

@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from trailhouse.queries.api_problems import record_refusal
 from trailhouse.queries.dashboard.address import lasting, link
 from trailhouse.queries.dashboard.frame import Frame, redirect
-from trailhouse.queries.dashboard.page import PAGES, Page
+from trailhouse.queries.dashboard.page import Page
+from trailhouse.queries.dashboard.pages import PAGES
 from trailhouse.queries.dashboard.visitor import Door, Visitor
 from trailhouse.queries.errors import (
     BadParameter,
