@@ -213,6 +213,26 @@ def test_what_was_made_of_the_rows_goes_with_them(database: Client) -> None:
     assert database.query(days, parameters={"ref": bob}).result_rows == [(date(2026, 3, 1),)]
 
 
+def test_logins_go_with_the_activity(database: Client) -> None:
+    """A person's later logins stay, who has none has no row; a hold keeps all of theirs."""
+    login = {"action": "user:login", "outcome": "success"}
+    old = [event(number, **login, actor_user_id=who) for number, who in enumerate(("anna-7", "bob", "dora"))]
+    new = event(9, **login, actor_user_id="bob", occurred_at="2026-03-01T00:14:00Z")
+    insert_lines(database, "landing", enriched([*old, new]))
+    set_policy(database, Policy("acme", ACTIVITY, 30))
+    anna, bob = (PSEUDONYMS.ref("acme", each) for each in ("anna-7", "bob"))
+    place(database, "acme", [anna], reason="case 1", placed_by="legal")
+    expire_all(database)
+    expire_all(database)
+    found = database.query(
+        "SELECT user_ref, arrayMap(slot -> toString(toDateTime(slot * 900, 'UTC')), bitmapToArray(groupBitmapMergeState(slots))) FROM login_slots GROUP BY user_ref"
+    ).result_rows
+    assert {int(ref): slots for ref, slots in found} == {
+        anna: ["2025-12-01 08:00:00"],
+        bob: ["2026-03-01 00:00:00"],
+    }
+
+
 def test_a_hold_placed_after_a_run_was_cut_off_keeps_what_it_covers(database: Client) -> None:
     """Written down already, and not deleted: it stays, and the books stay clean."""
     insert_lines(database, "landing", enriched([event(1, **ANNA_ACTS), event(2, **BOB)]))

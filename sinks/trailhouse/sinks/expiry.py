@@ -40,6 +40,7 @@ class _Table:
     """Where a class lies: its table, the day of a row, whether a hold on persons keeps it, and how the books count it.
 
     `beside` = tables made of the same rows, which go with them, each with what says that a row of it is too old.
+    `logins` = whether it takes from `login_slots` the logins of these days: a row there holds all of a person's.
     """
 
     name: str
@@ -48,6 +49,7 @@ class _Table:
     slot: str = ""
     id: str = ""
     beside: tuple[tuple[str, str], ...] = ()
+    logins: bool = False
 
 
 _TABLES: Final[Mapping[str, _Table]] = {
@@ -80,6 +82,7 @@ _TABLES: Final[Mapping[str, _Table]] = {
                 WHERE org_id = {org:String} GROUP BY ALL HAVING toDate(max(last).1) < {before:Date})""",
             ),
         ),
+        logins=True,
     ),
     REJECTED: _Table(
         "rejected",
@@ -118,6 +121,8 @@ def expire(client: Client, due: Due, *, expired_by: str) -> int:
             _expire_month(client, due.data_class, asked | month)
     else:
         # What lies beside goes first: while rows of the table itself are left, a run that was cut off is repeated.
+        if table.logins:
+            _forget_logins(client, table, asked)
         for name, is_old in (*table.beside, (table.name, f"{table.day} < {{before:Date}}")):
             _delete(client, name, f"org_id = {{org:String}} AND {is_old} AND NOT {table.is_held}", asked)
     client.insert(
@@ -157,6 +162,17 @@ def _expire_month(client: Client, data_class: str, asked: Mapping[str, Any]) -> 
     # A hold may have been placed since a run that was cut off wrote them down.
     for name in (*(each for each, _ in table.beside), table.name):
         _delete(client, name, f"{is_old} AND {table.id} IN {written} AND NOT {table.is_held}", named)
+
+
+def _forget_logins(client: Client, table: _Table, asked: Mapping[str, Any]) -> None:
+    """Take the quarter-hours before a day out of the bitmaps, then the rows in which none is left."""
+    client.command(
+        "ALTER TABLE login_slots UPDATE slots = bitmapSubsetInRange(slots, toUInt32(toUInt32({before:Date}) * 96), toUInt32(4294967295)) "
+        "WHERE org_id = {org:String} AND bitmapMin(slots) < toUInt32({before:Date}) * 96 "
+        f"AND NOT {table.is_held} SETTINGS mutations_sync = 2",
+        parameters=dict(asked),
+    )
+    _delete(client, "login_slots", "org_id = {org:String} AND bitmapCardinality(slots) = 0", asked)
 
 
 def _delete(client: Client, table: str, condition: str, asked: Mapping[str, Any]) -> None:

@@ -24,10 +24,13 @@ FROM (
     AND action = 'action:run'
     AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
     AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2 - 1, 'UTC'))
-    AND arrayExists(
+    AND occurred_at >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC')
+    AND occurred_at < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
+    AND (length({ranges:Array(Tuple(Int64, Int64))}) = 1 OR arrayExists(
       instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
-    )
+    ))
   GROUP BY role
+  SETTINGS do_not_merge_across_partitions_select_final = 1
 )
 ORDER BY runs DESC, role ASC

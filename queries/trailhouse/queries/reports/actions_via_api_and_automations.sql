@@ -15,14 +15,20 @@ columns:
   actions_via_api: {type: integer, unit: runs, text: 'runs of self-service actions with source `api`'}
   automations: {type: integer, unit: triggers, text: 'triggers of automations, whatever triggered them'}
 */
-SELECT countIf(action = 'action:run') + countIf(action = 'automation:trigger') AS total, countIf(action = 'action:run') AS actions_via_api, countIf(action = 'automation:trigger') AS automations
-FROM notable FINAL
-WHERE org_id IN {orgs:Array(String)}
-  AND category = 'automation'
-  AND (action = 'automation:trigger' OR (action = 'action:run' AND source = 'api'))
-  AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
-  AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2 - 1, 'UTC'))
-  AND arrayExists(
-    instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
-    {ranges:Array(Tuple(Int64, Int64))}
-  )
+SELECT actions_via_api + automations AS total, actions_via_api, automations
+FROM (
+  SELECT countIf(action = 'action:run') AS actions_via_api, countIf(action = 'automation:trigger') AS automations
+  FROM notable FINAL
+  WHERE org_id IN {orgs:Array(String)}
+    AND category = 'automation'
+    AND (action = 'automation:trigger' OR (action = 'action:run' AND source = 'api'))
+    AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
+    AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2 - 1, 'UTC'))
+    AND occurred_at >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC')
+    AND occurred_at < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
+    AND (length({ranges:Array(Tuple(Int64, Int64))}) = 1 OR arrayExists(
+      instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
+      {ranges:Array(Tuple(Int64, Int64))}
+    ))
+  SETTINGS do_not_merge_across_partitions_select_final = 1
+)

@@ -6,6 +6,9 @@ counts: people with at least one event that counts as activity in the period, ea
 terms: [active-user, person, activity, period, local-day]
 chart: number
 last: 30d
+semantics:
+  wandb-dedicated: {last: 3m, quote: 'Total active users: unique active users during the selected period (defaults to 3 months).'}
+  wandb-saas: {last: 90d, since: '2025-05-09', quote: 'Active user count: unique active users during the selected period (defaults to 3 months). … A user is active if they perform any auditable action scoped to the organization after May 8 2025.'}
 explain: {where: "is_activity AND user_ref != 0 AND (actor_type = 'user' OR {actors:String} = 'all')", column: active_users, is: uniqExact(user_ref)}
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'whose activity counts; all adds service accounts and systems'}

@@ -9,7 +9,7 @@ ties: the later login first, then the user's identity by code point, then the or
 last: 7d
 semantics:
   port: {last: 7d, quote: 'users who have logged in within the last 7 days.'}
-explain: {where: "is_login AND is_activity AND actor_type = 'user' AND org_id = {row_org:String} AND user_ref = toUInt64({row_ref:String})", column: last_login, is: max(occurred_at)}
+explain: {where: "is_login AND is_activity AND actor_type = 'user' AND org_id = {row_org:String} AND user_ref = toUInt64({row_ref:String})", text: 'the logins of that person in the period, the last of which it is'}
 parameters:
   limit: {type: UInt32, default: 1000, minimum: 1, maximum: 100000, text: 'rows at most'}
 columns:

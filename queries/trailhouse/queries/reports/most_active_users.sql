@@ -7,6 +7,8 @@ terms: [active-user, active-day, person, activity, period, local-day, masked-use
 chart: table
 ties: more active days first, then the later last activity, then the user's identity by code point, then the organisation; decided before masking
 last: 30d
+semantics:
+  wandb-saas: {last: 30d, since: '2025-05-09', parameters: {limit: 10}, quote: 'Most active user: top-10 users ranked by active days and last-active date. … A user is active if they perform any auditable action scoped to the organization after May 8 2025.'}
 explain: {where: "is_activity AND user_ref != 0 AND (actor_type = 'user' OR {actors:String} = 'all') AND toString(user_ref) = {row_ref:String}", column: active_days, is: uniqExact(local_day)}
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'whose activity counts; all adds service accounts and systems'}

@@ -21,6 +21,10 @@ columns:
   difference: {type: integer, unit: person days, text: 'less the same of the month before, which is read whole'}
   ref: {type: text, unit: id, text: which team it is, is_hidden: true}
 */
+WITH (
+  SELECT arraySort(groupUniqArray(toStartOfMonth(local_day)))
+  FROM calendar(spans = arrayConcat({before_spans:Array(Tuple(Int64, Int64, Int32))}, {spans:Array(Tuple(Int64, Int64, Int32))}))
+) AS months
 SELECT
   month,
   -- The id of a team that never had one is its name, which not everybody may read.
@@ -31,33 +35,26 @@ SELECT
   if({read_pii:Bool} OR NOT startsWith(team, 'name '), team, '') AS ref
 FROM (
   SELECT
-    org_id, team, team_name, month, toInt64(sum(days)) AS daily_logins,
+    org_id, team, team_name, month, toInt64(sum(days[month])) AS daily_logins,
     daily_logins - lagInFrame(daily_logins, 1, 0) OVER (PARTITION BY org_id, team ORDER BY month ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS difference
   FROM (
-    SELECT members.org_id AS org_id, team, team_name, month, days
+    SELECT members.org_id AS org_id, team, team_name, days, arrayJoin(months) AS month
     FROM memberships_in(orgs = {orgs:Array(String)}) AS members
-    INNER JOIN (
-      SELECT org_id, user_ref, toStartOfMonth(local_day) AS month, uniqExact(local_day) AS days
+    LEFT JOIN (
+      SELECT org_id, user_ref, mapFromArrays(groupArray(month), groupArray(days)) AS days
       FROM (
-        SELECT org_id, user_ref, local_day
-        FROM logins_in(orgs = {orgs:Array(String)}, spans = {before_spans:Array(Tuple(Int64, Int64, Int32))}, cuts = {before_cuts:Array(Tuple(Int64, Int64, Int32))})
+        -- The days of a month as bits, so that no day counts twice.
+        SELECT org_id, user_ref, toStartOfMonth(local_day) AS month, bitCount(groupBitOr(bitShiftLeft(toUInt32(1), toDayOfMonth(local_day) - 1))) AS days
+        FROM logins_in(
+          orgs = {orgs:Array(String)},
+          spans = arrayConcat({before_spans:Array(Tuple(Int64, Int64, Int32))}, {spans:Array(Tuple(Int64, Int64, Int32))}),
+          cuts = arrayConcat({before_cuts:Array(Tuple(Int64, Int64, Int32))}, {cuts:Array(Tuple(Int64, Int64, Int32))})
+        )
         WHERE actor_type = 'user'
-        UNION ALL
-        SELECT org_id, user_ref, local_day
-        FROM logins_in(orgs = {orgs:Array(String)}, spans = {spans:Array(Tuple(Int64, Int64, Int32))}, cuts = {cuts:Array(Tuple(Int64, Int64, Int32))})
-        WHERE actor_type = 'user'
+        GROUP BY org_id, user_ref, month
       )
-      GROUP BY org_id, user_ref, month
+      GROUP BY org_id, user_ref
     ) AS logins ON members.org_id = logins.org_id AND members.user_ref = logins.user_ref
-    UNION ALL
-    -- A team nobody of which logged in is in every month, too.
-    SELECT org_id, team, team_name, month, 0 AS days
-    FROM (SELECT DISTINCT org_id, team, team_name FROM memberships_in(orgs = {orgs:Array(String)})) AS teams
-    CROSS JOIN (
-      SELECT toStartOfMonth(local_day) AS month FROM calendar(spans = {before_spans:Array(Tuple(Int64, Int64, Int32))})
-      UNION DISTINCT
-      SELECT toStartOfMonth(local_day) AS month FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
-    ) AS months
   )
   GROUP BY org_id, team, team_name, month
 ) AS engagement

@@ -6,6 +6,8 @@ counts: people with at least one event that counts as activity on that local day
 terms: [active-user, person, activity, period, local-day]
 chart: line
 last: 30d
+semantics:
+  wandb-dedicated: {last: 6m, quote: 'Users active over time: fluctuation of active users over the period (defaults to 6 months). Hover over a point to see the exact count on that date.'}
 explain: {where: "is_activity AND user_ref != 0 AND (actor_type = 'user' OR {actors:String} = 'all')", bucket: day, column: active_users, is: uniqExact(user_ref)}
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'whose activity counts; all adds service accounts and systems'}

@@ -6,6 +6,8 @@ counts: people with at least one event that counts as activity in that week, eac
 terms: [active-user, person, activity, period, week]
 chart: bar
 last: 30d
+semantics:
+  wandb-saas: {last: 30d, since: '2025-05-09', quote: 'Weekly active users: users active per week. … A user is active if they perform any auditable action scoped to the organization after May 8 2025.'}
 explain: {where: "is_activity AND user_ref != 0 AND (actor_type = 'user' OR {actors:String} = 'all')", bucket: week, column: active_users, is: uniqExact(user_ref)}
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'whose activity counts; all adds service accounts and systems'}
