@@ -107,8 +107,8 @@ def links(page: Page, view: View, visit: Visit) -> dict[str, Any]:
     period = view.result.question.period if view.result else None
     behind = {
         "org": visit.org,
-        "since": period.first.isoformat() if period else None,
-        "until": period.last.isoformat() if period else None,
+        "since": render.text(period.since) if period else None,
+        "until": render.text(period.until) if period else None,
     }
     state = {**visit.asked}
     choices = [] if page.picker else _choices(page, view, state)

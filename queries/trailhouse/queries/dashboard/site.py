@@ -17,7 +17,7 @@ from trailhouse.queries.dashboard.address import lasting, link
 from trailhouse.queries.dashboard.frame import Frame, redirect
 from trailhouse.queries.dashboard.page import Page
 from trailhouse.queries.dashboard.pages import PAGES
-from trailhouse.queries.dashboard.visitor import Door, Visitor
+from trailhouse.queries.dashboard.visitor import SESSION_COOKIE, Door, Visitor
 from trailhouse.queries.errors import (
     BadParameter,
     MissingScope,
@@ -82,6 +82,9 @@ class Site:
     ) -> Response:
         """Let the visitor in, find the organisation, and let `build` make the page in a thread."""
         visitor: Visitor | None = None
+        if request.headers.get("sec-fetch-site") == "cross-site" and SESSION_COOKIE not in request.cookies:
+            # A link in a mail comes without our cookies; asked for again from here it comes with them.
+            return self.frame.page(request, "again.html", {"here": _here(request)})
         try:
             visitor = await self.door.visitor(request)
             if visitor is None or (visitor.key is None and not visitor.allows(scope)):
@@ -135,7 +138,7 @@ class Site:
             "visit": visit,
             "given": given,
             "token": self.door.sessions.token(nonce),
-            "next": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "next": _here(request),
         }
 
     def _visit(
@@ -158,11 +161,7 @@ class Site:
         return template, self.around(request, visitor, page, visit) | context
 
     def _ask_to_sign_in(self, request: Request) -> Response:
-        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        if request.headers.get("sec-fetch-site") == "cross-site" and not request.cookies:
-            # A link in a mail comes without our cookies; asked for again from here it comes with them.
-            return self.frame.page(request, "again.html", {"here": here})
-        return redirect(link("sign-in", {"next": here}))
+        return redirect(link("sign-in", {"next": _here(request)}))
 
     def _choose(self, request: Request, visitor: Visitor, page: str, error: OrgNeeded) -> Response:
         params = {name: value for name, value in request.query_params.items() if name != "org"}
@@ -173,6 +172,10 @@ class Site:
         }
         status = HTTPStatus.OK if error.orgs or error.orgs is None else HTTPStatus.NOT_FOUND
         return self.frame.page(request, "message.html", context, status)
+
+
+def _here(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _orgs(visitor: Visitor, store: ClickHouseStore) -> tuple[str, ...]:
