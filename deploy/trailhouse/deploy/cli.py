@@ -19,12 +19,14 @@ from trailhouse.deploy.failures import USAGE, failure_of
 class Command:
     """A subcommand: where it lives (`module:attribute`, a function or a Typer group) and its line in the help.
 
-    `text` is the first line of its docstring; a test holds them together.
+    `text` is the first line of its docstring; a test holds them together. One that `is_open` takes any option and
+    refuses by itself those that mean nothing.
     """
 
     name: str
     target: str
     text: str
+    is_open: bool = False
 
     def load(self) -> Any:
         module, _, attribute = self.target.partition(":")
@@ -44,8 +46,11 @@ COMMANDS: Final = (
     ),
     Command("users", "users:app", "List, search and export users; import a roster."),
     Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files."),
-    Command("reports", "reports:reports", "List the reports."),
-    Command("report", "reports:report", "Run a report."),
+    Command("reports", "reports:app", "List the reports, or make a Grafana panel of one."),
+    Command(
+        "report", "report:report", "Run a report, or list the events behind one of its rows.", is_open=True
+    ),
+    Command("orgs", "orgs:app", "Say which time zone, week and company organisations have."),
     Command(
         "balance", "balance:balance", "Account for every raw record: stored, rejected, repeated, or missing."
     ),
@@ -103,7 +108,8 @@ def build(words: Sequence[str]) -> typer.Typer:
         if isinstance(loaded, typer.Typer):
             app.add_typer(loaded, name=command.name, help=command.text)
         else:
-            app.command(command.name, short_help=command.text)(loaded)
+            settings = {"allow_extra_args": True, "ignore_unknown_options": True} if command.is_open else None
+            app.command(command.name, short_help=command.text, context_settings=settings)(loaded)
     return app
 
 

@@ -160,6 +160,7 @@ OWN: Final[tuple[Action, ...]] = (
     Action("person:erase", "Person is erased.", _D, Category.AUDIT, is_activity=False),
     Action("retention:update", "Retention is changed.", _U, Category.AUDIT, is_activity=False),
     Action("retention:apply", "What retention lets go is deleted.", _D, Category.AUDIT, is_activity=False),
+    Action("org:update", "Settings of an organisation are changed.", _U, Category.AUDIT, is_activity=False),
     Action("hold:create", "Legal hold begins.", _C, Category.AUDIT, is_activity=False),
     Action("hold:release", "Legal hold ends.", _D, Category.AUDIT, is_activity=False),
     Action("key:create", "API key of Trailhouse is made.", _C, Category.ACCESS, is_activity=False),

@@ -71,13 +71,18 @@ BOUND: Final[Mapping[str, str]] = MappingProxyType(
 # What every report can be asked with besides its own parameters.
 ASKED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "org": "organisation the report is about",
+        "org": "organisation the report is about; several of them with commas",
+        "company": "instead of `org`: all organisations of a company, if you may read each",
         "since": "first local day, or first instant",
         "until": "last local day (it counts whole), or the instant before which the period ends; today when left out",
         "last": "instead of `since`: the last days, weeks, months or years up to `until`, such as 30d, 12w, 6m, 1y, or all",
-        "timezone": "IANA time zone whose days count; UTC when left out",
+        "timezone": "IANA time zone whose days count; when left out that of the organisation, else UTC",
+        "week_start": "first day of a week, monday to sunday; when left out that of the organisation, else monday",
+        "semantics": "whose definition answers, where the report knows several",
     }
 )
+# What a row in JSON says besides its columns.
+ROW_KEYS: Final = frozenset({"state", "explain"})
 _HEADER: Final = re.compile(r"\A/\*\n(.*?)\n\*/\n", re.DOTALL)
 _PLACEHOLDER: Final = re.compile(r"\{(\w+):([^{}]+)\}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
@@ -185,6 +190,8 @@ def parse(name: str, text: str) -> Report:
         columns=columns,
         sql=text[match.end() :].strip(),
     )
+    if clash := [column.name for column in columns if column.name in ROW_KEYS]:
+        raise ReportBroken(name, f"column {clash[0]} has a name that every row in JSON has already")
     _check_placeholders(report)
     if fault := fault_in(report.lead, {each.name: each for each in report.parameters}):
         raise ReportBroken(name, fault)
