@@ -13,6 +13,7 @@ from trailhouse.queries.question import ask
 from trailhouse.queries.report import Report
 from trailhouse.queries.reports import load
 from trailhouse.queries.runner import Result
+from trailhouse.sinks.org_settings import OrgSettings
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
 DAY = Column("day", "date", "local day", "a day")
@@ -34,14 +35,22 @@ class Nothing:
     def first_reject(self, org: str) -> datetime | None:
         return None
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_, **__: None
+    def settings(self, orgs: Sequence[str]) -> list[OrgSettings]:
+        return []
+
+    def company(self, name: str) -> list[str]:
+        return []
+
+    def knows(self, org: str) -> bool:
+        return False
 
 
-def report_of(chart: str, columns: Sequence[Column]) -> Report:
+def report_of(chart: str, columns: Sequence[Column], bucket: str = "day") -> Report:
     """A report with this chart and these columns."""
+    report = load()["users_active_over_time"]
     return dataclasses.replace(
-        load()["users_active_over_time"],
+        report,
+        explain=dataclasses.replace(report.explain, bucket=bucket),  # type: ignore[arg-type] # as the headers say it
         chart=chart,  # type: ignore[arg-type] # as the headers of files say it
         columns=tuple(columns),
     )
@@ -52,10 +61,11 @@ def answer(
     columns: Sequence[Column],
     rows: Sequence[Sequence[Any]],
     *,
-    last: str = "30d",
+    last: str = "60d",
     note: str | None = None,
+    bucket: str = "day",
 ) -> Result:
     """What such a report answered at `NOW`."""
     params = {"org": "acme", "last": last}
-    question = ask(report_of(chart, columns), Caller.operator(), params, store=Nothing(), now=NOW)
+    question = ask(report_of(chart, columns, bucket), Caller.operator(), params, store=Nothing(), now=NOW)
     return Result(question, tuple(tuple(row) for row in rows), NOW, NOW, 0.01, note)

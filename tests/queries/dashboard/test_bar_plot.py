@@ -11,7 +11,7 @@ from trailhouse.queries.dashboard.series import Drawing, Series
 def test_bars_stand_on_each_other_and_the_last_is_so_far() -> None:
     """Heights are shares of the axis; one that may still grow is another class."""
     series = (Series("a", (1, 2)), Series("b", (1, 2)))
-    plot = bar_plot(Drawing(("Jan", "Feb"), series, so_far=1), label="L")
+    plot = bar_plot(Drawing(("Jan", "Feb"), series, states=("", "so far")), label="L")
     bars = re.findall(r'<rect class="([^"]+)"[^>]* y="([\d.]+)%" height="([\d.]+)%"', plot)
     assert bars == [
         ("bar s0", "75.00", "25.00"),

@@ -12,7 +12,9 @@ LABELS = ("1 Mar", "2 Mar", "3 Mar", "4 Mar")
 
 def test_what_is_so_far_is_dashed_from_the_last_final_point() -> None:
     """The line is one, and its last part another (design rule 9)."""
-    plot = line_plot(Drawing(LABELS, (Series("users", (0, 4, 8, 2)),), so_far=1), label="Users")
+    plot = line_plot(
+        Drawing(LABELS, (Series("users", (0, 4, 8, 2)),), states=("", "", "", "so far")), label="Users"
+    )
     lines = dict(re.findall(r'<polyline class="([^"]+)" points="([^"]+)"', plot))
     assert lines["line s0"] == "0.00,100.00 33.33,50.00 66.67,0.00"
     assert lines["line so-far s0"] == "66.67,0.00 100.00,75.00"

@@ -24,16 +24,23 @@ def test_dates_with_figures_are_series() -> None:
         ("admins", (2, 1)),
     ]
     assert (drawing.labels, drawing.names) == (("10 Mar 2026", "11 Mar 2026"), ("10 Mar", "11 Mar"))
-    assert (drawing.so_far, drawing.unit) == (1, "users")
+    assert (drawing.states, drawing.unit) == (("provisional", "so far"), "users")
 
 
-def test_the_running_week_and_month_are_so_far() -> None:
-    """A bucket that is over is not, also where the period goes on."""
+def test_what_may_still_change_is_said_of_each_date() -> None:
+    """Today is so far, yesterday provisional, what is older final; of weeks and months the one that runs (rule 9)."""
+    rows = [(TODAY - timedelta(days=days), 1) for days in (3, 2, 1, 0)]
+    assert drawing_of(answer("line", (DAY, USERS), rows, bucket="day")).states == (
+        "",
+        "",
+        "provisional",
+        "so far",
+    )
     monday = TODAY - timedelta(days=TODAY.weekday())
-    assert drawing_of(answer("bar", (WEEK, USERS), [(monday, 1)])).so_far == 1
-    assert drawing_of(answer("bar", (WEEK, USERS), [(monday - timedelta(days=7), 1)])).so_far == 0
-    assert drawing_of(answer("bar", (MONTH, USERS), [(TODAY.replace(day=1), 1)])).so_far == 1
-    assert drawing_of(answer("bar", (MONTH, USERS), [(date(2026, 2, 1), 1)])).so_far == 0
+    weeks = [(monday - timedelta(days=7), 1), (monday, 1)]
+    assert drawing_of(answer("bar", (WEEK, USERS), weeks, bucket="week")).states == ("", "so far")
+    months = [(date(2026, 2, 1), 1), (date(2026, 3, 1), 1)]
+    assert drawing_of(answer("bar", (MONTH, USERS), months, bucket="month")).so_far == 1
 
 
 def test_a_text_beside_the_date_makes_series() -> None:

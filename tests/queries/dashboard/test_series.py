@@ -9,7 +9,7 @@ from trailhouse.queries.dashboard.series import Drawing, Series, across
 
 def test_the_script_reads_exact_figures_and_what_is_so_far() -> None:
     """Labels and figures as people read them; gaps stay gaps."""
-    drawing = Drawing(("Mon", "Tue"), (Series("users", (1234, None)),), unit="users", so_far=1)
+    drawing = Drawing(("Mon", "Tue"), (Series("users", (1234, None)),), unit="users", states=("", "so far"))
     assert json.loads(drawing.to_json()) == {
         "labels": ["Mon", "Tue (so far)"],
         "unit": "users",

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Final, Literal
 
 from trailhouse.queries.header import Column
-from trailhouse.queries.runner import Value
+from trailhouse.queries.value import Value
 
 Direction = Literal["up", "down", "same", "new"]
 NOTHING: Final = "\N{EN DASH}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Final
 
 from markupsafe import Markup
@@ -13,8 +13,10 @@ from trailhouse.queries.dashboard.figure import axis_days, day, is_change
 from trailhouse.queries.dashboard.line_plot import line_plot
 from trailhouse.queries.dashboard.pie_plot import OTHERS, pie_plot
 from trailhouse.queries.dashboard.series import SERIES_MAX, Drawing, Series
+from trailhouse.queries.finality import State
 from trailhouse.queries.header import Column
-from trailhouse.queries.runner import Result, Value
+from trailhouse.queries.runner import Result
+from trailhouse.queries.value import Value
 
 BARS_MAX: Final = 10
 _NUMBERS: Final = frozenset({"integer", "number"})
@@ -62,7 +64,7 @@ def drawing_of(result: Result) -> Drawing:
         series=tuple(series),
         unit=first[1].unit,
         names=axis_days([each for each in dates if isinstance(each, date)], unit=when.name),
-        so_far=1 if result.is_so_far and _holds_today(dates, when, result) else 0,
+        states=_states(dates, at, result),
         is_whole=first[1].type == "integer",
     )
 
@@ -73,7 +75,7 @@ def visible(result: Result) -> list[tuple[int, Column]]:
     return [
         (index, column)
         for index, column in enumerate(result.columns)
-        if not column.is_hidden and not (is_one_org and column.name == "org")
+        if not (is_one_org and column.name == "org")
     ]
 
 
@@ -128,15 +130,10 @@ def _over(dates: Sequence[Value], values: dict[Value, Value]) -> tuple[float | N
     return tuple(None if (value := values.get(each)) is None else _number(value) for each in dates)
 
 
-def _holds_today(dates: Sequence[Value], when: Column, result: Result) -> bool:
-    """Whether the last bucket is the one that is still running."""
-    last = dates[-1] if dates else None
-    if not isinstance(last, date) or isinstance(last, datetime):
-        return False
-    week = last + timedelta(days=7)
-    month = (last.replace(day=28) + timedelta(days=4)).replace(day=1)
-    ends = {"month": month, "week": week, "start": week}
-    return ends.get(when.name, last + timedelta(days=1)) > result.question.period.last
+def _states(dates: Sequence[Value], at: int, result: Result) -> tuple[str, ...]:
+    """How each date's figures may still change, in words; '' = not any more."""
+    states = {row[at]: state for row, state in zip(result.rows, result.states, strict=True)}
+    return tuple("" if states[each] is State.FINAL else states[each].words for each in dates)
 
 
 def _number(value: Value) -> float:

@@ -18,6 +18,7 @@ from trailhouse.queries.errors import BadParameter, UnknownReport
 from trailhouse.queries.key import Scope
 from trailhouse.queries.report import ASKED, Report, find
 from trailhouse.queries.runner import prepare, record_reading, run
+from trailhouse.queries.value import text_of
 
 # Panels of one page that are asked at a time.
 AT_ONCE: Final = 4
@@ -107,8 +108,8 @@ def links(page: Page, view: View, visit: Visit) -> dict[str, Any]:
     period = view.result.question.period if view.result else None
     behind = {
         "org": visit.org,
-        "since": render.text(period.since) if period else None,
-        "until": render.text(period.until) if period else None,
+        "since": text_of(period.since) if period else None,
+        "until": text_of(period.until) if period else None,
     }
     state = {**visit.asked}
     choices = [] if page.picker else _choices(page, view, state)
@@ -148,7 +149,7 @@ def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str
 def _record(site: Site, page: Page, visit: Visit, views: Iterable[View]) -> None:
     told = [view for view in views if view.result is not None]
     is_real = visit.org in (visit.visitor.caller.orgs or ()) or any(
-        view.result.is_org_known for view in told if view.result
+        not view.result.unknown_orgs for view in told if view.result
     )
     site.audit.record(
         "analytics:read",
@@ -180,7 +181,7 @@ def _csv(site: Site, visit: Visit, name: str) -> Response:
     report = _report(site, name)
     with site.pool.client() as client:
         result = run(client, report, visit.visitor.caller, _asked(visit), now=visit.now)
-    record_reading(site.audit, visit.visitor.who, visit.visitor.caller, result, "csv")
+    record_reading(site.audit, visit.visitor.who, result, "csv")
     period = result.question.period
     file = f"{name}_{period.first}_{period.last}.csv"
     return Response(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 import orjson
@@ -24,14 +25,22 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is drawn. `names` are the labels as short as an axis has room for; `so_far` counts the labels at the end whose figures may still grow; `unit` is said with values."""
+    """What is drawn. `names` are the labels as short as an axis has room for; `states` say of
+    each label how its figures may still change, '' = not any more; `unit` is said with values.
+    """
 
     labels: tuple[str, ...]
     series: tuple[Series, ...]
     unit: str = ""
     names: tuple[str, ...] = ()
-    so_far: int = 0
+    states: tuple[str, ...] = ()
     is_whole: bool = True
+
+    @property
+    def so_far(self) -> int:
+        """How many labels at the end have figures that may still change."""
+        final = [index for index, state in enumerate(self.states) if not state]
+        return len(self.states) - (final[-1] + 1 if final else 0)
 
     @property
     def values(self) -> list[float]:
@@ -42,8 +51,8 @@ class Drawing:
         """For the script: labels, and each series with its figures as they are read."""
         told: dict[str, Any] = {
             "labels": [
-                f"{label} (so far)" if index >= len(self.labels) - self.so_far else label
-                for index, label in enumerate(self.labels)
+                f"{label} ({state})" if state else label
+                for label, state in zip_longest(self.labels, self.states, fillvalue="")
             ],
             "unit": self.unit,
             "series": [

@@ -25,7 +25,7 @@ from trailhouse.queries.errors import (
     QueryError,
 )
 from trailhouse.queries.key import Scope
-from trailhouse.queries.question import org_of
+from trailhouse.queries.orgs import org_of
 from trailhouse.queries.report import Report
 from trailhouse.queries.self_audit import SelfAudit
 from trailhouse.queries.settings import ApiSettings
