@@ -60,6 +60,15 @@ def test_tables_hold_what_a_page_shows() -> None:
     assert [head[0] for head in table.heads] == ["day", "active users", "change"]
 
 
+def test_a_log_without_figures_is_not_empty() -> None:
+    """Rows are something to show; no row, and figures that count nothing, are not."""
+    name = report_of("table", (NAME,))
+    log = View(PANEL, name, {}, answer("table", (NAME,), [("ann",)], note="nothing"))
+    assert not log.is_empty
+    assert View(PANEL, name, {}, answer("table", (NAME,), [])).why_empty == "nothing in this period"
+    assert View(PANEL, name, {}, answer("table", (NAME, USERS), [("a", 0)], note="why")).is_empty
+
+
 def test_a_failure_is_shown_in_its_place() -> None:
     """Without figures, and without falling over."""
     view = View(PANEL, report_of("line", (DAY, USERS)), {}, error=StorageUnavailable("away", "try again"))

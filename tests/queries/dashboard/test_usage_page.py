@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from trailhouse.queries.dashboard.usage_page import USAGE
 from trailhouse.queries.reports import load
 
@@ -15,5 +17,7 @@ def test_five_areas_and_every_report_of_ports() -> None:
         "Data sources",
         "AI usage",
     ]
-    ports = {name for name, report in load().items() if any(each.startswith("P") for each in report.source)}
+    ports = {
+        name for name, report in load().items() if any(re.fullmatch(r"P\d+", each) for each in report.source)
+    }
     assert ports - {"events_by_action"} <= {panel.report for panel in USAGE.panels}

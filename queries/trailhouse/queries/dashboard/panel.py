@@ -69,8 +69,16 @@ class View:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is counted; `result.note` says why."""
-        return self.result is not None and self.result.note is not None
+        """Whether there is nothing to show; rows without a figure, as of a log, are something."""
+        if self.result is None:
+            return False
+        has_figures = any(column.type in {"integer", "number"} for column in self.result.columns)
+        return not self.result.rows or (self.result.note is not None and has_figures)
+
+    @property
+    def why_empty(self) -> str:
+        """In one sentence."""
+        return (self.result.note if self.result else None) or "nothing in this period"
 
     @property
     def plot(self) -> Markup:
@@ -171,7 +179,10 @@ def table_of(result: Result, *, whole: bool = False) -> Table:
 
 def spark_of(result: Result) -> Markup:
     """The first series over dates as a small line; '' where there is none."""
-    if not result.rows or result.columns[0].type != "date" or any(c.type == "text" for c in result.columns):
+    is_over_dates = result.columns[0].type == "date" and len({row[0] for row in result.rows}) == len(
+        result.rows
+    )
+    if not result.rows or not is_over_dates:
         return Markup()
     drawing = drawing_of(result)
     values = [value for value in drawing.series[0].values if value is not None] if drawing.series else []

@@ -75,7 +75,7 @@ def visible(result: Result) -> list[tuple[int, Column]]:
     return [
         (index, column)
         for index, column in enumerate(result.columns)
-        if not (is_one_org and column.name == "org")
+        if not (is_one_org and column.name in {"org", "all_orgs"})
     ]
 
 
@@ -132,6 +132,10 @@ def _over(dates: Sequence[Value], values: dict[Value, Value]) -> tuple[float | N
 
 def _states(dates: Sequence[Value], at: int, result: Result) -> tuple[str, ...]:
     """How each date's figures may still change, in words; '' = not any more."""
+    if result.report.explain.bucket is None:
+        # Nobody knows how long each date's time is; the last one runs as long as the whole does.
+        last = "" if result.state is State.FINAL else result.state.words
+        return (*[""] * (len(dates) - 1), last)
     states = {row[at]: state for row, state in zip(result.rows, result.states, strict=True)}
     return tuple("" if states[each] is State.FINAL else states[each].words for each in dates)
 
