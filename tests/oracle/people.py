@@ -155,7 +155,7 @@ def retention_cohorts(
     rows = []
     for number, start in enumerate(starts):
         size = len(cohorts[start])
-        for after, later in enumerate(starts[number:]):
+        for after, later in enumerate(starts[number:] if size else [start]):
             active = len(cohorts[start] & seen[later])
             rows.append((start, size, after, active, 100 * active / size if size else None))
     return rows

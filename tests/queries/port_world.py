@@ -57,8 +57,14 @@ def imagine(random: Random, count: int) -> list[dict[str, Any]]:
                 where = {"entity_name": name} | ({} if is_named else {"entity_asset": team})
                 day = datetime(2025, 8, 1, 9, number, tzinfo=UTC)
                 events.append(made(random, org, day, "team:accept_invite", actor_user_id=who, **where))
+        machine = {"actor_type": "service_account", "actor_user_id": "bot-0"}
+        joined = datetime(2025, 8, 2, 9, tzinfo=UTC)
+        where = {"entity_asset": "team-a", "entity_name": "Vision"}
+        events.append(made(random, org, joined, "team:accept_invite", **machine, **where))
     while len(events) < count:
-        near = random.choice(edges).astimezone(UTC) + timedelta(minutes=15 * random.randint(-130, 130))
+        near = random.choice(edges).astimezone(UTC) + timedelta(
+            minutes=15 * random.choice([0, random.randint(-130, 130), random.randint(-130, 130)])
+        )
         far = datetime(2025, 7, 20, tzinfo=UTC) + timedelta(minutes=15 * random.randrange(200 * 96))
         moment = near if random.random() < 0.5 else far
         moment += timedelta(
@@ -236,15 +242,23 @@ def _period(prefix: str, period: Period) -> dict[str, Any]:
     }
 
 
-def windows(timezone: str, random: Random) -> list[Window]:
-    """Whole months up to a day; and up to an instant."""
+def windows(timezone: str, random: Random, *, is_whole: bool) -> list[Window]:
+    """From the first of a month up to a day and up to an instant; else also days and hours."""
     found = []
     for text in ZONES[timezone]:
         day = date.fromisoformat(text[:10])
         first = (day - timedelta(days=random.randrange(1, 40))).replace(day=1)
-        found.append(Window(timezone, first, day + timedelta(days=random.randrange(20))))
-        middle = datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(
-            minutes=random.randrange(900), milliseconds=7
-        )
-        found.append(Window(timezone, first, until=middle + timedelta(days=random.choice([0, 3]))))
+        middle = datetime.fromisoformat(text).replace(tzinfo=UTC)
+        middle += timedelta(minutes=random.randrange(900), milliseconds=7)
+        found += [
+            Window(timezone, first, day + timedelta(days=random.randrange(20))),
+            Window(timezone, first, until=middle + timedelta(days=random.choice([0, 3]))),
+        ]
+        if not is_whole:
+            edge = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+            found += [
+                Window(timezone, day, day),
+                Window(timezone, since=edge, until=edge + timedelta(hours=random.choice([3, 30]))),
+                Window(timezone, since=middle, until=middle + timedelta(minutes=random.choice([40, 2000]))),
+            ]
     return found

@@ -24,7 +24,7 @@ REPORTS = load()
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 OPERATOR = Caller.operator()
 # Rows of each answer that are opened: each costs two queries.
-ROWS = 12
+ROWS = 3
 PERIODS = (
     {"since": "2010-01-01", "until": "2026-05-31", "timezone": "America/St_Johns"},
     {"since": "2021-03-21T20:31:07.250Z", "until": "2025-03-30", "timezone": "Asia/Tehran"},
@@ -61,7 +61,7 @@ def test_what_is_listed_adds_up_to_what_is_shown(world: World, name: str) -> Non
     for period in PERIODS:
         result = answered(world, name, period)
         numbers = range(len(result.rows))
-        for number in {*numbers[:2], *random.sample(numbers, min(ROWS, len(numbers)))}:
+        for number in {*numbers[:1], *random.sample(numbers, min(ROWS, len(numbers)))}:
             values = result.values(number)
             link = link_of(result.question, values)
             if link is None:

@@ -37,7 +37,7 @@ def drawn(random: Random, report: str) -> dict[str, Any]:
 
 def asked(report: str, values: dict[str, Any]) -> dict[str, str]:
     """The same as a caller's texts."""
-    texts = {name: str(values[name]) for name in ("span", "per") if name in values}
+    texts: dict[str, str] = {name: str(values[name]) for name in ("span", "per") if name in values}
     if "week_start" in values:
         texts["week_start"] = DAYS[values["week_start"] - 1]
     if not values.get("people_only", True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -62,25 +64,41 @@ def imagine(org: Org, random: Random) -> list[Any]:
     return events
 
 
+@dataclass(frozen=True)
+class Told:
+    """Organisations, the events of the first, and everybody the directory has of them all."""
+
+    orgs: tuple[Org, ...]
+    events: list[Any]
+    everybody: list[tuple[str, Person]]
+
+    @property
+    def people(self) -> list[tuple[str, Person]]:
+        return [(org, person) for org, person in self.everybody if person.is_person]
+
+
 @pytest.fixture(scope="module")
-def orgs(town: Town) -> tuple[tuple[Org, list[Any]], ...]:
-    """Three organisations, one of which nobody ever heard of."""
-    told = []
-    for seed in range(2):
-        org, random = Org.new(town.client), Random(seed)
+def told(town: Town) -> Told:
+    """Three organisations, of the last of which nobody ever heard."""
+    orgs, histories = [Org.new(town.client) for _ in range(3)], []
+    for seed, org in enumerate(orgs[:2]):
+        random = Random(seed)
         events = imagine(org, random)
         shuffled = random.sample(events, len(events))
         org.tell(*shuffled[: len(events) // 2])
         org.tell(*reversed(shuffled))
-        told.append((org, events))
-    return (*told, (Org.new(town.client), []))
+        histories.append(events)
+    known = [(org.name, person) for org in orgs for person in org.directory(kind="all").people]
+    return Told(tuple(orgs), histories[0], known)
 
 
-def asked(report: str, *orgs: Org, masked: bool = False, **params: str) -> list[tuple[Any, ...]]:
+def asked(
+    report: str, *orgs: Org, period: Mapping[str, str] = LONG, masked: bool = False, **params: str
+) -> list[tuple[Any, ...]]:
     names = [each.name for each in orgs]
     caller = Caller(frozenset(names), read_pii=not masked)
     limit = {"limit": "1000"} if any(each.name == "limit" for each in REPORTS[report].parameters) else {}
-    texts = {"org": ",".join(names), **LONG, **limit, **params}
+    texts = {"org": ",".join(names), **period, **limit, **params}
     return list(run(orgs[0].client, REPORTS[report], caller, texts, now=NOW).rows)
 
 
@@ -91,48 +109,41 @@ def word_of(person: Person) -> str:
     return {"invite_pending": "invited"}.get(person.status, person.status)
 
 
-def everybody(*orgs: Org, kind: str = "people") -> list[tuple[str, Person]]:
-    return [(org.name, person) for org in orgs for person in org.directory(kind=kind).people]
-
-
-def test_everybody_is_in_a_report_as_in_the_directory(orgs: Any) -> None:
+def test_everybody_is_in_a_report_as_in_the_directory(told: Told) -> None:
     """Who, how they stand, their seats and last logins: aliases are one person, whatever the order of arrival."""
-    some = [org for org, _ in orgs]
-    known = everybody(*some)
-    found = {(row[1], row[0]): row[2:] for row in asked("last_logins", *some)}
-    assert set(found) == {(org, person.user) for org, person in known}
-    for org, person in known:
+    found = {(row[1], row[0]): row[2:] for row in asked("last_logins", *told.orgs)}
+    assert set(found) == {(org, person.user) for org, person in told.people}
+    for org, person in told.people:
         status, login = found[org, person.user]
         words = {"member", "withdrawn"} if person.status is Status.NEVER_ACTIVE else {word_of(person)}
         assert (status in words, login) == (True, person.last_login), person
-    ((total, invited, deactivated),) = asked("total_users", *some)
-    words = [status for status, _ in found.values()]
-    assert (total, invited, deactivated) == tuple(map(words.count, ("member", "invited", "deactivated")))
-    assert min(total, invited, deactivated, words.count("withdrawn")) > 0
+    ((total, invited, deactivated),) = asked("total_users", *told.orgs)
+    standing = [status for status, _ in found.values()]
+    assert (total, invited, deactivated) == tuple(map(standing.count, ("member", "invited", "deactivated")))
+    assert min(total, invited, deactivated, standing.count("withdrawn")) > 0
     assert any(login is not None for _, login in found.values())
-    with_machines = asked("last_logins", *some, actors="all")
-    assert {(row[1], row[0]) for row in with_machines} - set(found) == {
-        (org, person.user) for org, person in everybody(*some, kind="service_accounts")
+    with_machines = asked("last_logins", *told.orgs, actors="all")
+    assert {(row[1], row[0]) for row in with_machines} == {
+        (org, person.user) for org, person in told.everybody
     }
+    assert len(with_machines) > len(found)
 
 
-def test_workspaces_are_the_directorys(orgs: Any) -> None:
+def test_workspaces_are_the_directorys(told: Told) -> None:
     """Given, taken away, listed by a roster or deleted, for each organisation apart."""
-    some = [org for org, _ in orgs]
-    known = sorted(everybody(*some), key=lambda each: (-len(each[1].workspaces), each[1].user, each[0]))
-    rows = asked("workspaces_by_user", *some)
+    known = sorted(told.people, key=lambda each: (-len(each[1].workspaces), each[1].user, each[0]))
+    rows = asked("workspaces_by_user", *told.orgs)
     assert [(row[1], row[0], row[3], row[4]) for row in rows] == [
         (org, person.user, len(person.workspaces), ", ".join(person.workspaces)) for org, person in known
     ]
     assert sum(row[3] for row in rows) > 3
 
 
-def test_unused_seats_are_those_of_the_inactive(orgs: Any) -> None:
+def test_unused_seats_are_those_of_the_inactive(told: Told) -> None:
     """Whoever holds one and did nothing in the period under any name; the longest unseen first."""
-    some = [org for org, _ in orgs]
-    found = asked("seats_unused", *some, **QUARTER)
+    found = asked("seats_unused", *told.orgs, period=QUARTER)
     first = datetime(2026, 1, 20, 5, tzinfo=UTC)
-    holders = {(org, person.user): person for org, person in everybody(*some) if person.seat}
+    holders = {(org, person.user): person for org, person in told.people if person.seat}
     idle = {
         who: person
         for who, person in holders.items()
@@ -146,18 +157,18 @@ def test_unused_seats_are_those_of_the_inactive(orgs: Any) -> None:
     assert all(row[4] is None for row in found if row[0] == "idle")
 
 
-def test_logins_outside_the_period_are_none_of_it(orgs: Any) -> None:
+def test_logins_outside_the_period_are_none_of_it(told: Told) -> None:
     """The last one inside counts, up to the last moment of the period."""
-    org, events = orgs[0]
+    org = told.orgs[0]
     logins: dict[str, list[datetime]] = {}
-    for event in events:
-        told = event if isinstance(event, dict) else event.to_dict()
-        if told["action"] == "user:login" and "outcome" not in told:
-            moment = datetime.fromisoformat(told["occurred_at"])
-            logins.setdefault(told["actor_user_id"], []).append(moment)
+    for event in told.events:
+        said_of = event if isinstance(event, dict) else event.to_dict()
+        if said_of["action"] == "user:login" and "outcome" not in said_of:
+            moment = datetime.fromisoformat(said_of["occurred_at"])
+            logins.setdefault(said_of["actor_user_id"], []).append(moment)
     moments = sorted(itertools.chain(*logins.values()))
     for until in (moments[len(moments) // 2], moments[-1], moments[-1] + timedelta(milliseconds=1)):
-        rows = asked("last_logins", org, until=until.isoformat())
+        rows = asked("last_logins", org, period={**LONG, "until": until.isoformat()})
         for (
             user,
             _,
@@ -169,9 +180,9 @@ def test_logins_outside_the_period_are_none_of_it(orgs: Any) -> None:
             assert login == max(want, default=None), (user, until)
 
 
-def test_masked_rows_stay_in_their_places(orgs: Any) -> None:
+def test_masked_rows_stay_in_their_places(told: Told) -> None:
     """Ranked before masking: without names the same rows in the same order."""
-    org, _ = orgs[0]
+    org = told.orgs[0]
     for report in ("last_logins", "workspaces_by_user", "seats_unused"):
         plain, masked = asked(report, org), asked(report, org, masked=True)
         assert [row[1:] for row in plain] == [row[1:] for row in masked]
@@ -207,4 +218,4 @@ def test_a_summary_counts_a_period_and_the_directory(town: Town) -> None:
         invite("2026-01-08T10:00", user_email="new@example.org"),
     )
     period = {"since": date(2026, 1, 1).isoformat(), "until": "2026-01-31"}
-    assert asked("user_statistics", org, **period) == [(3, 2, 4, 3)]
+    assert asked("user_statistics", org, period=period) == [(3, 2, 4, 3)]

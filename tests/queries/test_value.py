@@ -41,7 +41,17 @@ def test_what_was_written_is_read(kind: ColumnType, value: Value) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"), [("date", "31"), ("time", "now"), ("integer", "1.5"), ("number", "x")]
+    ("kind", "text"),
+    [
+        ("date", "31"),
+        ("time", "now"),
+        ("integer", "1.5"),
+        ("number", "x"),
+        ("number", "inf"),
+        ("integer", "9" * 19),
+        ("date", "1969-12-31"),
+        ("time", "9999-01-01T00:00:00Z"),
+    ],
 )
 def test_what_is_no_such_value_is_refused(kind: ColumnType, text: str) -> None:
     """By the name of its parameter."""

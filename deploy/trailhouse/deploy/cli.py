@@ -46,7 +46,7 @@ COMMANDS: Final = (
     ),
     Command("users", "users:app", "List, search and export users; import a roster."),
     Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files."),
-    Command("reports", "reports:app", "List the reports, or make a Grafana panel of one."),
+    Command("reports", "rebuild:app", "List the reports, or make a Grafana panel of one."),
     Command(
         "report", "report:report", "Run a report, or list the events behind one of its rows.", is_open=True
     ),

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from trailhouse.queries.errors import BadParameter
 from trailhouse.queries.parameter import Parameter
-from trailhouse.queries.periods import Period, first_day, parse_last, start_of
+from trailhouse.queries.periods import EARLIEST, Period, first_day, parse_last, start_of
 
 UNITS: Final = frozenset({"week", "month"})
 
@@ -32,14 +32,14 @@ def fault_in(lead: str, parameters: Mapping[str, Parameter]) -> str:
     return "" if has_length else f"lead is {lead!r}; wanted such as 29d, or a parameter"
 
 
-def widened(period: Period, unit: str, week_start: int) -> Period:
-    """The period from the first day of the week or month (`unit`) that it begins in."""
-    return period.widen(start_of(unit, period.first, week_start))
-
-
 def lead_of(period: Period, lead: str, week_start: int) -> Period:
     """The time before the period: a week or month, or a length such as `29d`; empty where that is before 1970."""
     eve = period.first - timedelta(days=1)
     if lead in UNITS:
         return period.lead(start_of(lead, eve, week_start))
-    return period.lead(first_day(parse_last(lead), eve, ZoneInfo(period.timezone), None))
+    # The day before may be one that the zone skipped; counted are those that existed.
+    near = period.lead(eve - timedelta(days=3)).spans
+    existing = [EARLIEST + timedelta(days=span.local_day(span.until - 1)) for span in near]
+    return period.lead(
+        first_day(parse_last(lead), max(existing, default=eve), ZoneInfo(period.timezone), None)
+    )

@@ -71,19 +71,6 @@ class Period:
         pieces = tuple(_clip(iter(self.spans), _number(first), _number(last)))
         return Period(self.timezone, max(first, self.first), min(last, self.last), pieces)
 
-    def widen(self, first: date) -> Period:
-        """The same period from an earlier local date on, which counts whole."""
-        zone, pieces = ZoneInfo(self.timezone), list(self.spans)
-        if first > self.first or not pieces:
-            return self
-        for piece in reversed(between(zone, max(first, EARLIEST), self.first).spans):
-            added = piece._replace(until=min(piece.until, pieces[0].since))
-            if added.until == pieces[0].since and added.offset_s == pieces[0].offset_s:
-                pieces[0] = pieces[0]._replace(since=min(added.since, pieces[0].since))
-            elif added.since < added.until:
-                pieces.insert(0, added)
-        return Period(self.timezone, max(first, EARLIEST), self.last, tuple(pieces))
-
     def lead(self, first: date) -> Period:
         """The time from a local date up to the day before the period; none of it where that is before 1970."""
         if max(first, EARLIEST) >= self.first:

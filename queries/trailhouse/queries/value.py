@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime
 
 from trailhouse.queries.errors import BadParameter
 from trailhouse.queries.header import ColumnType
+from trailhouse.queries.periods import EARLIEST, LATEST
 
 Value = str | int | float | date | datetime | None
 Row = tuple[Value, ...]
@@ -25,17 +27,29 @@ def text_of(value: Value) -> str:
 def read_value(name: str, kind: ColumnType, text: str) -> Value:
     """Read what `text_of` wrote; raises `BadParameter`."""
     try:
-        match kind:
-            case "date":
-                return date.fromisoformat(text)
-            case "time":
-                moment = datetime.fromisoformat(text)
-                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-            case "integer":
-                return int(text)
-            case "number":
-                return float(text)
-            case "text":
-                return text
+        value = _read(kind, text)
+        is_good = not isinstance(value, date) or EARLIEST.year <= value.year <= LATEST.year
     except (ValueError, OverflowError):
-        raise BadParameter(name, text, f"a {kind}, as the row has it") from None
+        is_good = False
+    if not is_good:
+        raise BadParameter(name, text, f"a {kind}, as the row has it")
+    return value
+
+
+def _read(kind: ColumnType, text: str) -> Value:
+    match kind:
+        case "date":
+            return date.fromisoformat(text)
+        case "time":
+            moment = datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        case "integer":
+            if not -(2**63) <= int(text) < 2**63:
+                raise ValueError(text)
+            return int(text)
+        case "number":
+            if not math.isfinite(float(text)):
+                raise ValueError(text)
+            return float(text)
+        case "text":
+            return text

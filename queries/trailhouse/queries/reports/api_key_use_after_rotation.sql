@@ -95,7 +95,7 @@ FROM (
             arrayMap(cut -> cut.1, {cuts:Array(Tuple(Int64, Int64, Int32))})
           )), 'UTC'))
         )
-        AND (org_id, attributes['api_key_id']) IN (SELECT org_id, api_key_id FROM ended)
+        AND attributes['api_key_id'] != ''
         AND action NOT IN ('user:create_api_key', 'user:delete_api_key', 'user:rotate_api_key', 'key:create', 'key:revoke')
         AND arrayExists(
           instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,

@@ -31,18 +31,18 @@ columns:
 */
 WITH shown AS (
   SELECT
-    org_id, user_ref, actor_type, kind, value, earliest, latest, known_since, identity,
+    org_id, user_ref, actor_type, kind, value, earliest, event_id, latest, known_since, identity,
     concat('u_', lower(leftPad(hex(user_ref), 16, '0'))) AS masked,
-    row_number() OVER (ORDER BY earliest.1 DESC, org_id ASC, if(identity = '', masked, identity) ASC, kind ASC, value ASC, actor_type ASC) AS place
+    row_number() OVER (ORDER BY earliest DESC, org_id ASC, if(identity = '', masked, identity) ASC, kind ASC, value ASC, actor_type ASC) AS place
   FROM (
-    SELECT org_id, user_ref, actor_type, kind, value, min(first) AS earliest, max(last).1 AS latest
+    SELECT org_id, user_ref, actor_type, kind, value, min(first.1) AS earliest, argMin(first.2, first.1) AS event_id, max(last.1) AS latest
     FROM sightings
     WHERE org_id IN {orgs:Array(String)}
       AND (actor_type = 'user' OR {actors:String} = 'all')
       AND (kind = {kind:String} OR {kind:String} = 'all')
     GROUP BY org_id, user_ref, actor_type, kind, value
     HAVING arrayExists(
-      instants -> toUnixTimestamp64Milli(earliest.1) >= instants.1 AND toUnixTimestamp64Milli(earliest.1) < instants.2,
+      instants -> toUnixTimestamp64Milli(earliest) >= instants.1 AND toUnixTimestamp64Milli(earliest) < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
     )
   ) AS fresh
@@ -53,8 +53,8 @@ WITH shown AS (
     GROUP BY org_id, user_ref, actor_type
   ) AS known USING (org_id, user_ref, actor_type)
   LEFT JOIN names_in(orgs = {orgs:Array(String)}) AS directory USING (org_id, user_ref)
-  WHERE known_since < earliest.1
-    AND toUnixTimestamp64Milli(earliest.1) - toUnixTimestamp64Milli(known_since) >= {known_for:UInt32} * 86400000
+  WHERE known_since < earliest
+    AND toUnixTimestamp64Milli(earliest) - toUnixTimestamp64Milli(known_since) >= {known_for:UInt32} * 86400000
   ORDER BY place
   LIMIT {limit:UInt32}
 )
@@ -64,7 +64,7 @@ SELECT
   actor_type,
   kind,
   multiIf(kind = 'client', shown.value, plain.address != '', plain.address, concat('a_', shown.value)) AS value,
-  earliest.1 AS first,
+  earliest AS first,
   latest AS last,
   known_since,
   toString(user_ref) AS ref,
@@ -74,7 +74,7 @@ LEFT JOIN (
   SELECT org_id, event_id, any(pii['actor_ip']) AS address
   FROM event_pii
   WHERE {read_pii:Bool}
-    AND (org_id, toDate(occurred_at), event_id) IN (SELECT org_id, toDate(earliest.1), earliest.2 FROM shown WHERE kind = 'address')
+    AND (org_id, toDate(occurred_at), event_id) IN (SELECT org_id, toDate(earliest), event_id FROM shown WHERE kind = 'address')
   GROUP BY org_id, event_id
-) AS plain ON shown.org_id = plain.org_id AND shown.earliest.2 = plain.event_id
+) AS plain ON shown.org_id = plain.org_id AND shown.event_id = plain.event_id
 ORDER BY place

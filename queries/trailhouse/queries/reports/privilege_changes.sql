@@ -51,10 +51,13 @@ WITH shown AS (
       -- Bounds of the whole period, spelled as constants so that partitions and the primary key are used.
       AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
       AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
-      AND arrayExists(
+      AND occurred_at >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC')
+      AND occurred_at < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
+      AND (length({ranges:Array(Tuple(Int64, Int64))}) = 1 OR arrayExists(
         instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
         {ranges:Array(Tuple(Int64, Int64))}
-      )
+      ))
+    SETTINGS do_not_merge_across_partitions_select_final = 1
   )
   WHERE (about = {kind:String} OR {kind:String} = 'all')
     -- What a profile or a team is called is nobody's right.

@@ -29,7 +29,7 @@ parameters:
 columns:
   cohort: {type: date, unit: first day, text: 'first day of the week or month in which they began; one that the edge of the period cuts has those who began inside'}
   newcomers: {type: integer, unit: users, text: 'people who were active in it for the first time ever'}
-  after: {type: integer, unit: weeks or months, text: 'how many weeks or months later; 0 is the one in which they began'}
+  after: {type: integer, unit: weeks or months, text: 'how many weeks or months later; 0 is the one in which they began, and the only row of one in which nobody did'}
   active: {type: integer, unit: users, text: 'those of them who were active in that one'}
   retained: {type: number, unit: percent, text: 'active of newcomers; empty where there are none'}
 */
@@ -83,4 +83,5 @@ FROM (
   )
 )
 GROUP BY number, since
+QUALIFY newcomers != 0 OR since = 0
 ORDER BY cohort, after

@@ -61,12 +61,15 @@ FROM (
     -- Bounds of the whole period, spelled as constants so that partitions and the primary key are used.
     AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
     AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
-    AND arrayExists(
+    AND occurred_at >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC')
+    AND occurred_at < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
+    AND (length({ranges:Array(Tuple(Int64, Int64))}) = 1 OR arrayExists(
       instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
-    )
+    ))
   GROUP BY org_id, user_ref
   HAVING events >= {minimum:UInt32}
+  SETTINGS do_not_merge_across_partitions_select_final = 1
 ) AS accounts
 LEFT JOIN names_in(orgs = {orgs:Array(String)}) AS directory USING (org_id, user_ref)
 ORDER BY events DESC, last DESC, org_id ASC, if(identity = '', masked, identity) ASC

@@ -77,16 +77,15 @@ FROM (
           SELECT
             org_id,
             user_ref,
-            if(empty({cuts:Array(Tuple(Int64, Int64, Int32))}), groupBitmapMergeState(login_slots.slots), bitmapAndnot(
-              groupBitmapMergeState(login_slots.slots),
+            if(empty({cuts:Array(Tuple(Int64, Int64, Int32))}), login_slots.slots, bitmapAndnot(
+              login_slots.slots,
               bitmapBuild(arrayMap(cut -> toUInt32(intDiv(cut.1, 900000)), {cuts:Array(Tuple(Int64, Int64, Int32))}))
             )) AS slots,
             toInt64(bitmapMin(slots)) * 900000 AS start_1,
             intDiv(start_1 + arrayLast(span -> span.1 <= start_1, pieces).3 * 1000 + 86400000, 86400000) - 1 AS day_1,
             (day_1 - (day_1 + 11 - {week_start:UInt8}) % 7 + 7) * 86400000 AS after_1
-          FROM login_slots
+          FROM login_slots FINAL
           WHERE org_id IN {orgs:Array(String)} AND actor_type = 'user'
-          GROUP BY org_id, user_ref
         )
       )
     )
