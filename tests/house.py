@@ -59,7 +59,7 @@ class House:
 
         Who has signed in before with the same rights is let in by the same cookie, unless `is_new`.
         """
-        with httpx.Client(base_url=self.url + ROOT, timeout=30, follow_redirects=False) as client:
+        with httpx.Client(base_url=self.url + ROOT, timeout=120, follow_redirects=False) as client:
             if scopes is not None:
                 seat = frozenset(scopes), frozenset(orgs)
                 if is_new or seat not in self.seats:

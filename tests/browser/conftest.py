@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = "no Chromium on this machine: apt install chromium (or name one in TRAILHOUSE_TEST_CHROMIUM)"
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 120_000
 
 
 def chromium() -> str | None:

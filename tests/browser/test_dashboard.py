@@ -16,7 +16,7 @@ PAGES = ("", "activity", "members", "usage", "statistics", "security", "log", "p
 
 def ask(company: House, path: str, **params: str) -> httpx.Response:
     answer = httpx.get(
-        company.url + path, params={"org": ORG, **params}, headers=bearer(company.key()), timeout=60
+        company.url + path, params={"org": ORG, **params}, headers=bearer(company.key()), timeout=120
     )
     answer.raise_for_status()
     return answer

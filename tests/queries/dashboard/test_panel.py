@@ -34,6 +34,9 @@ def test_a_single_figure_has_both_values_and_both_periods() -> None:
     assert told["change"].text == "+23\u202f%"
     assert told["before"].startswith("1,000 from ")
     assert "change" not in View(PANEL, now.report, {}, now).figure
+    runs = Column("via_api", "integer", "runs", "runs")
+    parts = answer("number", (USERS, runs), [(5, 1_200)])
+    assert View(PANEL, parts.report, {}, parts).figure["parts"] == [("via api", "1,200")]
 
 
 def test_kinds() -> None:

@@ -49,7 +49,7 @@ def test_every_figure_is_the_reports(
     company: House, page: Page, area: str, panels_of: tuple[Panel, ...]
 ) -> None:
     """Each panel's export link gives the API's file byte for byte, and the panel shows its figures."""
-    with company.visitor() as client, httpx.Client(base_url=company.url, timeout=30) as api:
+    with company.visitor() as client, httpx.Client(base_url=company.url, timeout=120) as api:
         shown = panels(client.get(f"{page.name}?org={ORG}&area={area}").text)
         assert list(shown) == [panel.key for panel in panels_of]
         for panel in panels_of:

@@ -25,7 +25,7 @@ def people(page: str) -> list[str]:
 
 def test_everybody_is_there_sorted_as_asked(company: House) -> None:
     """The directory's order, whichever column is clicked (WD1, WD2)."""
-    with company.visitor() as client, httpx.Client(base_url=company.url) as api:
+    with company.visitor() as client, httpx.Client(base_url=company.url, timeout=120) as api:
         headers = bearer(company.key())
         for sort in ("last_active", "name", "active_days", "added"):
             page = client.get(f"?org={ORG}&sort={sort}")
@@ -39,7 +39,7 @@ def test_everybody_is_there_sorted_as_asked(company: House) -> None:
 
 def test_last_active_is_worded_as_the_seeds_do(company: House) -> None:
     """A time, `Invite pending`, `Deactivated` (WD3 to WD5); hovering tells the date added and the active days (WD7)."""
-    with company.visitor() as client, httpx.Client(base_url=company.url) as api:
+    with company.visitor() as client, httpx.Client(base_url=company.url, timeout=120) as api:
         found = api.get("/api/v1/users", params={"sort": "last_active"}, headers=bearer(company.key())).json()
         page = unescape(client.get(f"?org={ORG}").text)
     cells = [row[1] for row in rows_of(page)[1:]]
@@ -60,7 +60,7 @@ def test_last_active_is_worded_as_the_seeds_do(company: House) -> None:
 
 def test_search_status_and_export(company: House) -> None:
     """Found by a part of a name; the file is the API's, with the eleven columns, of whom the page shows (WD12, WD14)."""
-    with company.visitor() as client, httpx.Client(base_url=company.url) as api:
+    with company.visitor() as client, httpx.Client(base_url=company.url, timeout=120) as api:
         name = people(client.get("?sort=name").text)[0][1:].split()[0][:5]
         found = client.get("", params={"search": name.upper(), "sort": "name"}).text
         assert 1 <= len(people(found)) < 20

@@ -91,7 +91,7 @@ class View:
 
     @property
     def figure(self) -> Mapping[str, Any]:
-        """The single figure of a card: short, exact, its unit, and its change from the period as long before."""
+        """The single figure of a card: short, exact, its unit, what stands beside it, its change from the period as long before."""
         if self.result is None or not self.result.rows:
             return {}
         index, column = next(
@@ -104,6 +104,11 @@ class View:
             "short": figure.short(value),
             "exact": figure.exact(value),
             "unit": column.unit,
+            "parts": [
+                (other.name.replace("_", " "), figure.shown(other, self.result.rows[0][at]))
+                for at, other in visible(self.result)
+                if at != index
+            ],
         }
         before = self.before.rows[0][index] if self.before and self.before.rows else None
         if isinstance(before, int | float) and self.before is not None:
