@@ -91,13 +91,12 @@
     if (/[?&]search=/.test(location.search)) document.querySelector("input[type=search]")?.select();
   });
   document.addEventListener("click", async (event) => {
-    for (const menu of $$(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    for (const menu of $$(".menu[open]")) if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
     if (event.target.closest("[data-theme-toggle]")) theme();
     const link = event.target.closest("[data-copy]"), text = event.target.closest("[data-copy-text]");
     if (link || text) event.preventDefault();
     if (link && !(await copy(link.href))) location.href = link.href;
     if (text) await copy(document.querySelector(text.dataset.copyText).textContent);
-    if (link || text) for (const menu of $$(".menu[open]")) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
