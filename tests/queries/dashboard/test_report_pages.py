@@ -103,6 +103,7 @@ def test_one_picker_drives_all_panels_of_members(company: House) -> None:
     assert figures(found["weekly"])["labels"][-1].endswith("(so far)")
     assert len(re.findall(r"<tr>", found["leaders"])) == 11
     assert page.count('class="menu right period"') == 0
+    assert "wandb-saas: <q>" in found["leaders"]
 
 
 def test_a_panel_that_fails_is_told_in_its_place(company: House) -> None:

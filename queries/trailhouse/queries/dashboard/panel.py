@@ -11,11 +11,13 @@ from markupsafe import Markup
 
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.dashboard import figure
+from trailhouse.queries.dashboard.address import ROOT
 from trailhouse.queries.dashboard.page import Panel
 from trailhouse.queries.dashboard.plot import drawing_of, drawn, visible
 from trailhouse.queries.dashboard.series import Drawing
 from trailhouse.queries.dashboard.sparkline import sparkline
 from trailhouse.queries.errors import QueryError
+from trailhouse.queries.explain import link_of
 from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.runner import Result, run
 from trailhouse.sinks.clickhouse import Client
@@ -38,11 +40,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of an answer as cells; `left_out` counts those that are in the file alone."""
+    """The rows of an answer as cells; `left_out` counts those that are in the file alone.
+
+    `behind` = where the events behind each row are, '' = nowhere.
+    """
 
     heads: tuple[tuple[str, str, bool], ...]
     rows: tuple[tuple[Cell, ...], ...]
     left_out: int
+    behind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,15 @@ def table_of(result: Result, *, whole: bool = False) -> Table:
         for _, column in columns
     )
     rows = tuple(tuple(_cell(column, row[index]) for index, column in columns) for row in result.rows[:most])
-    return Table(heads, rows, max(0, len(result.rows) - most))
+    behind = tuple(behind_row(result, number) for number in range(len(rows)))
+    return Table(heads, rows, max(0, len(result.rows) - most), behind)
+
+
+def behind_row(result: Result, number: int) -> str:
+    """The page with the events behind a row; '' where the row has no value that names them."""
+    address = link_of(result.question, result.values(number))
+    name = result.report.name
+    return address.replace(f"/api/v1/reports/{name}/explain", f"{ROOT}explain/{name}") if address else ""
 
 
 def spark_of(result: Result) -> Markup:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from trailhouse.queries import render
 from trailhouse.queries.dashboard.address import ROOT, lasting, link
 from trailhouse.queries.dashboard.page import MEMBERS, Page, period_words
-from trailhouse.queries.dashboard.panel import View, ask_panel
+from trailhouse.queries.dashboard.panel import View, ask_panel, behind_row
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.errors import BadParameter, UnknownReport
 from trailhouse.queries.key import Scope
@@ -116,10 +116,17 @@ def links(page: Page, view: View, visit: Visit) -> dict[str, Any]:
     return {
         "csv": link(f"export/{view.report.name}.csv", asked),
         "sql": link(f"sql/{view.report.name}", asked),
-        "events": link("log", behind) if visit.visitor.allows(Scope.AUDIT_READ) else "",
+        "events": _behind(view) or (link("log", behind) if visit.visitor.allows(Scope.AUDIT_READ) else ""),
         "self": link(page.name, state) + f"#{view.panel.key}",
         "periods": choices,
     }
+
+
+def _behind(view: View) -> str:
+    """Of a single figure, the page with its events; other panels' rows have one each."""
+    if view.kind != "number" or view.result is None or not view.result.rows:
+        return ""
+    return behind_row(view.result, 0)
 
 
 def freshest(views: Iterable[View]) -> Any:
