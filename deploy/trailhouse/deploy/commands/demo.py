@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trailhouse.deploy.commands.up import report_progress
+from trailhouse.deploy.commands.up import print_first_key, report_progress
 from trailhouse.deploy.errors import StackRunning, StackStarting
 from trailhouse.deploy.folder import StackFolder
 from trailhouse.deploy.options import say
@@ -103,7 +103,16 @@ def _show(stack: Stack, folder: StackFolder, git: Path | None) -> int:
     for table in steps.reports(stack, [each.org for each in sent]):
         print(table, flush=True)
     print(steps.ways_to_ask(stack), flush=True)
+    print_sign_in(stack, folder)
     return books.unaccounted
+
+
+def print_sign_in(stack: Stack, folder: StackFolder) -> None:
+    """The key to sign in to the dashboard with: shown once, when it is made; later how to make another."""
+    if not print_first_key(stack):
+        say(
+            f"sign in with the admin key of the first run, or: trailhouse keys create me --org '*' --scope admin --data {folder.path}"
+        )
 
 
 def _stay(folder: StackFolder) -> None:

@@ -97,8 +97,8 @@ def print_addresses(stack: Stack, folder: StackFolder) -> None:
     say(f"{'state':<12}{folder.path}")
 
 
-def print_first_key(stack: Stack) -> None:
-    """The key for everything, when the stack has no key yet. It goes to the terminal, never into a log."""
+def print_first_key(stack: Stack) -> bool:
+    """The key for everything, when the stack has no key yet: whether it was made now. It goes to the terminal, never into a log."""
     from trailhouse.deploy.commands.keys import first_key  # noqa: PLC0415
 
     if key := first_key(stack):
@@ -106,6 +106,7 @@ def print_first_key(stack: Stack) -> None:
         say(
             "            for every organisation and right, and shown this once; trailhouse keys create makes others"
         )
+    return bool(key)
 
 
 def report_progress(name: str, seconds: float, text: str) -> None:
