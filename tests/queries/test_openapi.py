@@ -170,7 +170,7 @@ def exploring(database: Client, clickhouse: ClickHouseSettings, examples: int) -
             yield explorer
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(400, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("examples", [8, pytest.param(25, marks=pytest.mark.faults)])
 def test_every_answer_is_documented(
     examples: int, database: Client, clickhouse_settings: ClickHouseSettings
 ) -> None:
