@@ -38,6 +38,9 @@ DOCUMENTED = [
 ]
 # Kafka is away here, and readiness says so, as it should.
 UNREADY = "GET /readyz"
+REPORTS = "/api/v1/reports/"
+#: What is behind a row is asked with values of the row, which no document knows.
+OF_A_ROW = "/explain"
 #: A busy machine may let the engine answer late; what stays unavailable is a fault.
 RETRIES = 4
 #: What a document says nothing of, now and then.
@@ -76,8 +79,7 @@ class Explorer:
         """Nothing is drawn by chance, nothing remembered; only the constants of loaded modules are mixed in."""
 
         @settings(
-            # Without a parameter or a body one request is like the next.
-            max_examples=self.examples if inputs_of(operation) else 1,
+            max_examples=self.share(operation),
             derandomize=True,
             database=None,
             deadline=None,
@@ -100,6 +102,12 @@ class Explorer:
             self.ask(case, (bearer(key) if key else {}) | odd)
 
         probe()
+
+    def share(self, operation: Operation) -> int:
+        """Without a parameter or a body one request is like the next; and all reports are served by the same functions."""
+        if not inputs_of(operation):
+            return 1
+        return max(1, self.examples // 8) if operation.path.startswith(REPORTS) else self.examples
 
     def start(self, operation: Operation) -> None:
         """Requests whose answers are sure, whatever is drawn afterwards."""
@@ -184,8 +192,8 @@ def test_every_answer_is_documented(
             explorer.start(operation)
             for mode in modes_of(operation):
                 explorer.explore(operation, mode)
-    assert explorer.faults == []
+    assert explorer.faults == [], "\n".join(explorer.faults)
     # Every operation was answered as asked at least once, and every kind of mistake was met.
     answered = {label for label, seen in explorer.statuses.items() if seen & {200, 202}}
-    assert answered == {each.label for each in operations} - {UNREADY}
+    assert answered >= {each.label for each in operations if not each.path.endswith(OF_A_ROW)} - {UNREADY}
     assert set().union(*explorer.statuses.values()) >= {200, 202, 400, 401, 403, 415, 421, 422}

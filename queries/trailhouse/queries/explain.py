@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -23,7 +24,7 @@ from trailhouse.queries.question import Question, bound_period
 from trailhouse.queries.report import Report
 from trailhouse.queries.store import ClickHouseStore, our_errors
 from trailhouse.queries.value import Row, Value, localised, read_value, text_of
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import ROW_FAULT_CODES, ClickHouseError, Client, error_code
 
 LIMIT: Final = 1_000
 #: What a parameter that names a value of the row begins with.
@@ -156,7 +157,7 @@ def explain(
     source, fields = _SOURCES[report.explain.source]
     found = f"({source}) AS found WHERE {report.explain.where}"
     bound = question.bindings | bound_period("", period) | _bound_row(row)
-    with our_errors():
+    with our_errors(), _readable(row):
         (total, figure), *_ = client.query(
             f"SELECT count(), {report.explain.is_ or 'NULL'} FROM {found}", parameters=bound
         ).result_rows
@@ -178,6 +179,18 @@ def explain(
         if total
         else unknown_among(question.about, question.caller, ClickHouseStore(client)),
     )
+
+
+@contextmanager
+def _readable(row: Mapping[str, Value]) -> Iterator[None]:
+    """Blame the row for values that the engine cannot read as what the report compares them with: a hash, say."""
+    try:
+        yield
+    except ClickHouseError as error:
+        if error_code(error) not in ROW_FAULT_CODES:
+            raise
+        told = ", ".join(f"{name}={value}" for name, value in row.items())
+        raise BadParameter("row", told, "the row's values, as its `explain` link has them") from None
 
 
 def _listing(found: str) -> str:
