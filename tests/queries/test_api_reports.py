@@ -53,7 +53,8 @@ def test_every_report_answers_in_every_format_alike(api: httpx.Client, name: str
     ]
     answer = api.get(path, params=WINDOW | {"format": "csv"})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
-    assert answer.headers["content-disposition"] == f'attachment; filename="{name}_2010-01-01_2026-01-31.csv"'
+    days = "_".join(document["period"][edge] for edge in ("first_day", "last_day"))
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}_{days}.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
     assert [{key: text_of(value) for key, value in row.items() if value is not None} for row in bare] == [
         {key: value for key, value in row.items() if value or bare[number][key] is not None}

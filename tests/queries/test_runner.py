@@ -120,7 +120,9 @@ def test_no_report_shows_another_organisation(world: World, name: str) -> None:
             run(world.client, REPORTS[name], caller, {"org": org, **ALL_TIME})
     result = run(world.client, REPORTS[name], caller, ALL_TIME, now=NOW)
     assert result.question.orgs == ("nobody",)
-    assert not any(value for row in result.rows for value in row if isinstance(value, int | str))
+    assert not any(
+        value for row in result.rows for value in row if isinstance(value, int | str) and value != "nobody"
+    )
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -130,7 +132,12 @@ def test_no_placeholder_can_be_talked_into_more(world: World, name: str) -> None
     with pytest.raises(QueryError, match="org is"):
         run(world.client, REPORTS[name], caller, {"org": "acme' OR '1'='1", **ALL_TIME})
     result = run(world.client, REPORTS[name], caller, ALL_TIME, now=NOW)
-    assert not any(value for row in result.rows for value in row if isinstance(value, int | str))
+    assert not any(
+        value
+        for row in result.rows
+        for value in row
+        if isinstance(value, int | str) and value not in (caller.orgs or ())
+    )
 
 
 def test_masked_users_keep_their_places(world: World) -> None:

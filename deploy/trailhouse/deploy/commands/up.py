@@ -97,16 +97,20 @@ def print_addresses(stack: Stack, folder: StackFolder) -> None:
     say(f"{'state':<12}{folder.path}")
 
 
-def print_first_key(stack: Stack) -> bool:
-    """The key for everything, when the stack has no key yet: whether it was made now. It goes to the terminal, never into a log."""
+def print_first_key(stack: Stack) -> None:
+    """Make the key for everything when the stack has no key yet, and print it: to the terminal, never into a log."""
     from trailhouse.deploy.commands.keys import first_key  # noqa: PLC0415
 
     if key := first_key(stack):
-        say(f"{'admin key':<12}{key}")
-        say(
-            "            for every organisation and right, and shown this once; trailhouse keys create makes others"
-        )
-    return bool(key)
+        print_key(key)
+
+
+def print_key(key: str) -> None:
+    """The key for everything, which is shown this once."""
+    say(f"{'admin key':<12}{key}")
+    say(
+        "            for every organisation and right, and shown this once; trailhouse keys create makes others"
+    )
 
 
 def report_progress(name: str, seconds: float, text: str) -> None:
