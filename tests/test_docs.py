@@ -23,7 +23,21 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 AREAS = {"people and access", "reports", "dashboard", "operations"}
-REQUIREMENTS = {"WD": 14, "WS": 9, "WA": 18, "WP": 1, "WL": 6, "P": 27, "K": 9, "A": 9, "S": 6}
+REQUIREMENTS = {
+    "WD": 14,
+    "WS": 9,
+    "WA": 18,
+    "WP": 1,
+    "WL": 6,
+    "P": 27,
+    "K": 9,
+    "A": 9,
+    "S": 6,
+    "PE": 4,
+    "SP": 8,
+    "FG": 4,
+    "FS": 6,
+}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

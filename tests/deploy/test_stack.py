@@ -100,6 +100,7 @@ def test_each_identity_has_its_address(tmp_path: Path, environ: dict[str, str]) 
         "kafka": "127.0.0.1:100",
         "clickhouse": "http://127.0.0.1:102",
         "api": "http://127.0.0.1:103",
+        "dashboard": "http://127.0.0.1:103/org/dashboard/",
         "metrics": {
             role: f"http://127.0.0.1:{port}/metrics"
             for role, port in (("stream", 104), ("sink", 105), ("api", 103))

@@ -22,8 +22,8 @@ from trailhouse.stream.steps import Rules
 EPOCH: Final = "a-topic-id"
 RECEIVED_MS: Final = int(RECEIVED.timestamp() * 1000)
 SLOW_NS: Final = 1_000_000
-#: Reasons that a record's bytes can have; `internal` and `unstorable` would be our own failures.
-CLOSED: Final = frozenset(Reason) - {Reason.INTERNAL, Reason.UNSTORABLE}
+#: Reasons that a record's bytes can have; `internal` and `unstorable` would be our own failures, `conflict` is a person's word.
+CLOSED: Final = frozenset(Reason) - {Reason.INTERNAL, Reason.UNSTORABLE, Reason.CONFLICT}
 Enrich = Callable[..., Bundle]
 
 

@@ -102,7 +102,7 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
     status = machine.status()
     endpoints = status["endpoints"]
     assert list(status) == ["endpoints", "roles"]
-    assert list(endpoints) == ["kafka", "clickhouse", "api", "metrics"]
+    assert list(endpoints) == ["kafka", "clickhouse", "api", "dashboard", "metrics"]
     assert sorted(endpoints["metrics"]) == sorted(WORKERS)
     assert sorted(role["name"] for role in status["roles"]) == sorted(ROLES)
     assert all(
@@ -116,6 +116,7 @@ def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:
         assert httpx.get(address).status_code == 200
     assert httpx.get(f"{endpoints['clickhouse']}/ping").text == "Ok.\n"
     assert httpx.get(f"{endpoints['api']}/healthz").status_code == 200
+    assert "API key" in httpx.get(endpoints["dashboard"], follow_redirects=True).text
     assert (
         subprocess.run(
             [

@@ -11,6 +11,7 @@ import orjson
 from tests import oracle
 from tests.stream import factories
 
+from trailhouse.producers.actions import classify
 from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.stream.bundle import Bundle, enrich_bundle
 
@@ -84,7 +85,9 @@ def row(event: Mapping[str, Any], offset: int) -> dict[str, Any]:
         "event_id": event["event_id"],
         "occurred_at": _text(oracle.when(event)),
         "action": event["action"],
+        "category": classify(event["action"]).category,
         "is_activity": event.get("is_activity", True),
+        "is_login": event.get("is_login", event["action"] == "user:login" and event.get("is_activity", True)),
         "actor_type": event.get("actor_type", "user") if who else "anonymous",
         "user_ref": user_ref(event["org_id"], who),
         "identity": who,

@@ -14,6 +14,7 @@ import uvicorn
 from tests.queries.recording import Recorded
 
 from trailhouse.producers.settings import KafkaSettings, Secret
+from trailhouse.producers.transport import Transport
 from trailhouse.queries.api import SERVER, create_app
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -27,11 +28,16 @@ WINDOW = {"org": "acme", "since": "2010-01-01", "until": "2026-01-31"}
 
 @contextmanager
 def serving(
-    settings: ApiSettings, *, has_watch: bool = False, recorded: Recorded | None = None
+    settings: ApiSettings,
+    *,
+    has_watch: bool = False,
+    recorded: Recorded | None = None,
+    transport: Transport | None = None,
 ) -> Iterator[httpx.Client]:
     """The API of `settings` on a port of its own, and a client for it; both are closed afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(settings, has_watch=has_watch, audit=(recorded or Recorded()).audit)
+        audit = (recorded or Recorded()).audit
+        app = create_app(settings, has_watch=has_watch, audit=audit, transport=transport)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, **SERVER))
         started = threading.Event()
         main = threading.Thread(target=_run, args=(server, listener, started), daemon=True)

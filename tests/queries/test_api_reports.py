@@ -8,6 +8,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pyarrow.parquet
 import pytest
 from tests.producers.doubles import ScriptedTransport
 from tests.queries.conftest import World
@@ -18,6 +19,7 @@ from trailhouse.producers import AuditProducer, BufferSettings
 from trailhouse.queries.reports import load
 from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.queries.settings import ApiSettings
+from trailhouse.queries.value import text_of
 
 
 def test_the_list_of_reports_is_their_headers(api: httpx.Client) -> None:
@@ -43,15 +45,26 @@ def test_every_report_answers_in_every_format_alike(api: httpx.Client, name: str
     document = api.get(path, params=WINDOW).json()
     assert document["report"] == name
     assert [column["name"] for column in document["columns"]] == [
-        column.name for column in load()[name].columns
+        column.name for column in load()[name].columns if not column.is_hidden
+    ]
+    bare = [
+        {key: value for key, value in row.items() if key not in {"state", "explain"}}
+        for row in document["rows"]
     ]
     answer = api.get(path, params=WINDOW | {"format": "csv"})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
-    assert answer.headers["content-disposition"] == f'attachment; filename="{name}_2010-01-01_2026-01-31.csv"'
+    days = "_".join(document["period"][edge] for edge in ("first_day", "last_day"))
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}_{days}.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
-    assert [{key: str(value) for key, value in row.items()} for row in document["rows"]] == rows
+    assert [{key: text_of(value) for key, value in row.items() if value is not None} for row in bare] == [
+        {key: value for key, value in row.items() if value or bare[number][key] is not None}
+        for number, row in enumerate(rows)
+    ]
     lines = api.get(path, params=WINDOW | {"format": "ndjson"}).text.splitlines()
-    assert document["rows"] == [json.loads(line) for line in lines]
+    assert bare == [json.loads(line) for line in lines]
+    answer = api.get(path, params=WINDOW | {"format": "parquet"})
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert pyarrow.parquet.read_table(io.BytesIO(answer.content)).num_rows == len(rows)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +113,11 @@ def test_an_api_for_some_organisations_refuses_the_others(world: World) -> None:
     [
         ("org=acme&last=30", "last"),
         ("org=acme&timezone=Mars", "timezone"),
-        ("org=acme&org=beta", "org"),
+        ("org=acme&last=7d&last=8d", "last"),
+        ("org=acme&org=", "org"),
+        ("org=acme&company=Inc", "company"),
+        ("org=acme&week_start=1", "week_start"),
+        ("org=acme&semantics=x", "semantics"),
         ("org=acme&format=xml", "format"),
         ("org=%27%20OR%201", "org"),
     ],
@@ -118,7 +135,9 @@ def test_a_parameter_the_report_does_not_take_is_named(api: httpx.Client, name: 
     """With those it takes."""
     body = problem(api.get(f"/api/v1/reports/active_users?org=acme&{name}=1"), 400)
     assert (body["parameter"], body["detail"]) == (name, f"active_users takes no parameter {name}")
-    assert body["hint"] == "it takes org, since, until, last, timezone, actors"
+    assert (
+        body["hint"] == "it takes org, company, since, until, last, timezone, week_start, semantics, actors"
+    )
 
 
 def test_the_organisation_is_needed_where_there_are_several(api: httpx.Client) -> None:
@@ -134,7 +153,7 @@ def test_zero_comes_with_a_note(api: httpx.Client) -> None:
     path = "/api/v1/reports/active_users"
     assert api.get(path, params=WINDOW).json()["note"] is None
     answer = api.get(path, params=WINDOW | {"org": "nosuch"}).json()
-    assert answer["rows"] == [{"active_users": 0}]
+    assert [row["active_users"] for row in answer["rows"]] == [0]
     assert answer["note"] == "no event of organisation 'nosuch' is stored"
 
 
@@ -150,7 +169,38 @@ def test_openapi_describes_each_report(api: httpx.Client) -> None:
         "application/json",
         "text/csv",
         "application/x-ndjson",
+        "application/vnd.apache.parquet",
     }
+    explain = document["paths"]["/api/v1/reports/most_active_users/explain"]["get"]
+    assert [each["name"] for each in explain["parameters"] if each["required"]] == ["row.ref"]
+
+
+def test_a_row_opens_to_its_events(world: World) -> None:
+    """By the link in JSON: masked and recorded as the report is, for each organisation, and for nobody else's."""
+    recorded = Recorded()
+    settings = ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA, orgs="acme,beta")
+    with serving(settings, recorded=recorded) as client:
+        window = {**WINDOW, "org": ["acme", "beta"], "limit": "3"}
+        (row, *_) = client.get("/api/v1/reports/most_active_users", params=window).json()["rows"]
+        found = client.get(row["explain"]).json()
+        assert (found["column"], found["figure"]) == ("active_days", row["active_days"])
+        assert {each["user"] for each in found["rows"]} == {row["user"]}
+        assert row["user"].startswith("u_")
+        text = client.get(f"{row['explain']}&format=csv").text
+        assert len(text.splitlines()) == len(found["rows"]) + 1
+        problem(client.get(row["explain"].replace("acme", "zeta")), 403)
+        body = problem(client.get("/api/v1/reports/most_active_users/explain", params=WINDOW), 400)
+        assert body["parameter"] == "row.ref"
+        problem(client.get(f"{row['explain']}&format=parquet"), 400)
+    records = [each for each in recorded.take() if each["action"] != "access:denied"]
+    assert [(each["action"], each["org_id"], each["attributes"].get("explained")) for each in records] == [
+        ("analytics:read", "acme", None),
+        ("analytics:read", "beta", None),
+        ("analytics:read", "acme", 1),
+        ("analytics:read", "beta", 1),
+        ("export:create", "acme", 1),
+        ("export:create", "beta", 1),
+    ]
 
 
 def test_many_ask_at_once(api: httpx.Client) -> None:

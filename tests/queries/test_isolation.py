@@ -37,6 +37,7 @@ ORGS = ("acme", "beta")
 #: Stands in whatever the other organisation has stored, and in nothing that anybody could ask with.
 MARK = {"acme": "zqacme", "beta": "zqbeta"}
 STRINGS = 200
+REPORTS, SHARE = "/api/v1/reports/", 20
 ANSWERED_AT_MOST = {"header": 1, "query": 3}
 EVENTS = "/api/v1/events"
 OPERATIONS = {"get", "post", "put", "patch", "delete"}
@@ -79,7 +80,7 @@ def stored(org: str, number: int, now: datetime) -> dict[str, Any]:
     mark = MARK[org]
     return {
         "event_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{org}/{number}")),
-        "occurred_at": (now - timedelta(hours=number + 1)).isoformat(timespec="milliseconds"),
+        "occurred_at": (now - timedelta(seconds=number + 1)).isoformat(timespec="milliseconds"),
         "org_id": org,
         "action": ("user:login", "team:invite_user", f"{mark}:act", "report:create")[number % 4],
         "actor_user_id": f"{mark}-{number % 3}",
@@ -204,7 +205,11 @@ def test_no_string_opens_another_organisation(house: House, is_long: bool) -> No
                 slots = slots_of(path, operation)
                 for org, other in (ORGS, ORGS[::-1]):
                     answered: Counter[Slot] = Counter()
+                    # Reports are served by the same functions: each meets a share of the strings, other ones in turn.
+                    share = 1 if is_long or not path.startswith(REPORTS) else SHARE
                     for number, text in enumerate(texts):
+                        if number >= len(ORGS) and (number + place) % share:
+                            continue
                         turn = number if number < len(ORGS) else number + place
                         slot = choose(slots, answered, turn, is_long=is_long)
                         answer = await put(app, method, path, slot, text, key=house.keys[org])
@@ -218,7 +223,7 @@ def test_no_string_opens_another_organisation(house: House, is_long: bool) -> No
         return asked, own
 
     asked, own = asyncio.run(attack())
-    assert asked >= 2 * STRINGS * 13
+    assert asked >= 2 * STRINGS * (13 if is_long else 9)
     # Where rows have names, an organisation saw its own: the other's mark would have been seen, too.
     named = {"/api/v1/reports/most_active_users", "/api/v1/users", "/api/v1/events", "/admin/audit_logs"}
     assert named <= own
@@ -237,6 +242,8 @@ def test_another_organisation_by_its_name_is_refused_and_recorded(house: House) 
                 slot = Slot("body", "org_id") if method == "post" else Slot("query", "org")
                 if slot.kind == "query" and "org" not in taken:
                     continue
+                if path.endswith("/explain"):
+                    continue  # asks for a row first: `test_api_reports.py` has one
                 answer = await put(app, method, path, slot, "beta", key=house.keys["acme"])
                 assert answer.status in {403, 404}, (path, answer)
                 assert MARK["beta"] not in answer.text

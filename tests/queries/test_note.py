@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.queries.plain_store import PlainStore
 
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.note import counts_nothing, note_on
@@ -15,7 +16,7 @@ NOW = datetime(2026, 1, 31, 20, tzinfo=UTC)
 FIRST = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
-class Kept:
+class Kept(PlainStore):
     """A store with these organisations, and maybe a reject."""
 
     def __init__(self, *orgs: str, reject: datetime | None = None) -> None:

@@ -186,3 +186,28 @@ def test_so_far_ends_with_the_period() -> None:
     period = between(ZoneInfo("Asia/Kathmandu"), date(2026, 1, 1), date(2026, 1, 31))
     assert period.is_so_far(datetime(2026, 1, 31, 18, 14, tzinfo=UTC))
     assert not period.is_so_far(datetime(2026, 1, 31, 18, 15, tzinfo=UTC))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    zone=st.sampled_from(ZONES), first=st.dates(date(1971, 1, 1), date(2040, 1, 1)), days=st.integers(0, 100)
+)
+def test_the_period_before_has_as_many_dates(zone: str, first: date, days: int) -> None:
+    """And ends with the day before."""
+    period = between(ZoneInfo(zone), first, first + timedelta(days=days))
+    before = period.before()
+    assert before.last == first - timedelta(days=1)
+    existing = Window(zone, before.first, before.last).days()
+    wanted = len(Window(zone, period.first, period.last).days())
+    # The day before may be the one that was skipped.
+    assert len(existing) in {wanted, max(wanted, 1)}
+
+
+def test_a_part_of_a_period_keeps_its_edges() -> None:
+    """A week that the period cuts has the period's own bounds; outside there is nothing."""
+    since = datetime(2026, 1, 6, 10, tzinfo=UTC)
+    period = between(UTC_ZONE, since, date(2026, 1, 20))
+    part = period.clip(date(2026, 1, 5), date(2026, 1, 11))
+    assert (part.since, part.until) == (since, datetime(2026, 1, 12, tzinfo=UTC))
+    assert (part.first, part.last) == (date(2026, 1, 6), date(2026, 1, 11))
+    assert period.clip(date(2026, 2, 1), date(2026, 2, 7)).spans == ()

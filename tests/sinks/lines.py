@@ -24,6 +24,7 @@ RULES = Rules(Pseudonyms(b"a pepper for tests only"))
 RECEIVED = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NOBODY = "00000000-0000-0000-0000-000000000000"
 FIRST_MOMENT = "1970-01-01T00:00:00Z"
+NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 Raw = Mapping[str, Any] | bytes | None
 Readings = dict[str, dict[Any, Any]]
@@ -117,10 +118,19 @@ def expected(lines: Iterable[bytes]) -> Readings:
     """What the tables must say once every one of `lines` was inserted at least once."""
     tables: Readings = {
         name: {}
-        for name in ("events", "event_pii", "users", "user_days", "action_slots", "rejected", "landed")
+        for name in (
+            "events",
+            "event_pii",
+            "users",
+            "user_days",
+            "newcomers",
+            "action_slots",
+            "rejected",
+            "landed",
+        )
     }
     names: dict[Any, dict[str, tuple[Any, str]]] = defaultdict(dict)
-    sets: dict[Any, tuple[set[str], set[int]]] = defaultdict(lambda: (set(), set()))
+    sets: dict[Any, set[str]] = defaultdict(set)
     first_received: dict[Any, Any] = {}
     for line in set(lines):
         row = orjson.loads(line)
@@ -140,13 +150,10 @@ def expected(lines: Iterable[bytes]) -> Readings:
         ):
             if applies and ((table, key) not in first_received or order < first_received[table, key]):
                 first_received[table, key], tables[table][key] = order, content
-        ids, refs = sets[
-            org, moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0), row["action"]
-        ]
-        ids.add(row["event_id"])
+        slot = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+        sets[org, slot, row["action"]].add(row["event_id"])
         if not ref:
             continue
-        refs.add(ref)
         person = (org, ref)
         for field in ("actor_email", "actor_name"):
             if pii.get(field):
@@ -162,13 +169,23 @@ def expected(lines: Iterable[bytes]) -> Readings:
         if row.get("is_activity"):
             day = (org, moment.date(), row["actor_type"], ref)
             bit = 1 << slot_of(moment)
-            slots, logins, first, last = tables["user_days"].get(day, (0, 0, moment, moment))
-            login = bit if row.get("is_login") else 0
-            tables["user_days"][day] = (slots | bit, logins | login, min(first, moment), max(last, moment))
+            slots, logins, first, last, logged_in = tables["user_days"].get(
+                day, (0, 0, moment, moment, NO_MOMENT)
+            )
+            login, at = (bit, moment) if row.get("is_login") else (0, NO_MOMENT)
+            tables["user_days"][day] = (
+                slots | bit,
+                logins | login,
+                min(first, moment),
+                max(last, moment),
+                max(logged_in, at),
+            )
+            newcomer = (org, row["actor_type"], ref)
+            tables["newcomers"][newcomer] = min(tables["newcomers"].get(newcomer, (moment,)), (moment,))
     for person, (identity, first, last) in tables["users"].items():
         latest = [names[person].get(field, (None, ""))[1] for field in ("actor_email", "actor_name")]
         tables["users"][person] = (identity, *latest, first, last)
-    tables["action_slots"] = {key: (len(ids), len(refs)) for key, (ids, refs) in sets.items()}
+    tables["action_slots"] = {key: (len(ids),) for key, ids in sets.items()}
     return tables
 
 
@@ -176,8 +193,9 @@ QUERIES = {
     "events": "SELECT org_id, toDate(occurred_at), toString(event_id), occurred_at, action, user_ref, partition, offset FROM events FINAL",
     "event_pii": "SELECT org_id, toDate(occurred_at), toString(event_id), user_ref, subject_refs, pii FROM event_pii FINAL",
     "users": "SELECT org_id, user_ref, max(identity), argMaxIfMerge(email), argMaxIfMerge(name), min(first_seen), max(last_seen) FROM users GROUP BY org_id, user_ref",
-    "user_days": "SELECT org_id, day, actor_type, user_ref, groupBitOr(slots), groupBitOr(logins), min(first), max(last) FROM user_days GROUP BY org_id, day, actor_type, user_ref",
-    "action_slots": "SELECT org_id, slot, action, uniqExactMerge(events), uniqExactIfMerge(users) FROM action_slots GROUP BY org_id, slot, action",
+    "user_days": "SELECT org_id, day, actor_type, user_ref, groupBitOr(slots), groupBitOr(logins), min(first), max(last), max(last_login) FROM user_days GROUP BY org_id, day, actor_type, user_ref",
+    "newcomers": "SELECT org_id, actor_type, user_ref, min(first) FROM newcomers GROUP BY org_id, actor_type, user_ref",
+    "action_slots": "SELECT org_id, slot, action, uniqExactMerge(events) FROM action_slots GROUP BY org_id, slot, action",
     "rejected": "SELECT epoch, partition, offset, org_id, reason, detail, size FROM rejected FINAL",
     "landed": "SELECT epoch, partition, offset, `from`, org_id, toString(event_id), reason FROM landed FINAL",
 }
@@ -186,6 +204,7 @@ KEY_COLUMNS = {
     "event_pii": 3,
     "users": 2,
     "user_days": 4,
+    "newcomers": 3,
     "action_slots": 3,
     "rejected": 3,
     "landed": 3,

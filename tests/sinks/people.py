@@ -67,7 +67,7 @@ def totals(client: Client) -> list[Any]:
         for query in (
             "SELECT * FROM events FINAL ORDER BY ALL",
             "SELECT org_id, day, user_ref, groupBitOr(slots), groupBitOr(logins) FROM user_days GROUP BY ALL ORDER BY ALL",
-            "SELECT org_id, slot, action, uniqExactMerge(events), uniqExactIfMerge(users) FROM action_slots GROUP BY ALL ORDER BY ALL",
+            "SELECT org_id, slot, action, uniqExactMerge(events) FROM action_slots GROUP BY ALL ORDER BY ALL",
             "SELECT * FROM landed FINAL ORDER BY ALL",
         )
     ]

@@ -70,6 +70,7 @@ def test_what_is_pinned() -> None:
     """Each of these decides whether a retry is harmless; changing one is a decision, not an edit."""
     assert INSERT_SETTINGS.items() >= {
         ("async_insert", 0),
+        ("max_execution_time", 300),
         ("deduplicate_insert", "disable"),
         ("deduplicate_blocks_in_dependent_materialized_views", 0),
         ("materialized_views_ignore_errors", 0),

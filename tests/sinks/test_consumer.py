@@ -219,6 +219,9 @@ class Door:
     def __init__(self, rig: Rig) -> None:
         self.is_open, self._writer = False, ClickHouseWriter(rig.clickhouse)
 
+    def look_again(self) -> None:
+        pass
+
     def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         if not self.is_open:
             raise ConnectionRefusedError
@@ -227,6 +230,9 @@ class Door:
 
 class Closed:
     """A ClickHouse that takes nothing."""
+
+    def look_again(self) -> None:
+        pass
 
     def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         raise ConnectionRefusedError

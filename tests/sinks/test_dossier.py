@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.sinks.lines import event
-from tests.sinks.people import ANNA, ANNA_ID, OLD_ANNA, PSEUDONYMS, WHO_ANNA_IS, anna, store
+from tests.sinks.lines import enriched, event
+from tests.sinks.people import ANNA, ANNA_ACTS, ANNA_ID, BOB, OLD_ANNA, PSEUDONYMS, WHO_ANNA_IS, anna, store
 
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.dossier import OTHERS, dossier, own_values
 from trailhouse.sinks.erasure import erase
 from trailhouse.sinks.hold import place
@@ -48,13 +48,33 @@ def test_everything_about_the_person_and_nothing_about_others(database: Client) 
     assert "bob@example.org" in everything
 
 
+def test_from_where_and_with_which_key(database: Client) -> None:
+    """What is kept of a person's addresses, clients and keys, and nobody else's."""
+    used = {"actor_ip": "203.0.113.7", "user_agent": "curl/8.4.0", "attributes": {"api_key_id": "k1"}}
+    theirs = [event(1, **ANNA_ACTS, **used), event(2, **ANNA_ACTS, **(used | {"user_agent": "curl/8.5.0"}))]
+    others = event(3, **BOB, **(used | {"actor_ip": "203.0.113.8", "attributes": {"api_key_id": "k2"}}))
+    login = event(
+        4, **ANNA_ACTS, action="user:login", outcome="success", occurred_at="2025-12-01T08:29:00.000Z"
+    )
+    insert_lines(database, "landing", enriched([*theirs, others, login]))
+    found = list(dossier(database, anna(database)))
+    sightings = {each["what"]: each for each in found if each["kind"] == "sighting"}
+    assert set(sightings) == {"address", "client"}
+    assert sightings["client"]["value"] == "curl"
+    assert sightings["client"]["last"] == theirs[1]["occurred_at"]
+    (day,) = [each for each in found if each["kind"] == "key_day"]
+    assert (day["api_key_id"], day["quarter_hours"], day["day"]) == ("k1", 1, "2025-12-01")
+    (logins,) = [each for each in found if each["kind"] == "logins"]
+    assert logins["quarter_hours_from"] == ["2025-12-01T08:15:00Z"]
+
+
 def test_of_one_who_was_erased_only_hashes_are_held(database: Client) -> None:
     """Events by their refs, when it was asked, and no plain text but what was asked with."""
     store(database)
     erase(database, anna(database), reason="ticket", erased_by="ops", patience_s=0)
     found = list(dossier(database, find_person(database, PSEUDONYMS, "acme", [ANNA_ID])))
     kinds = [each["kind"] for each in found]
-    assert set(kinds) == {"person", "active_day", "erased", "event"}
+    assert set(kinds) == {"person", "active_day", "first_active", "erased", "event"}
     assert [each for each in found if "pii" in each] == []
     assert "canary" not in json.dumps(found).lower()
 

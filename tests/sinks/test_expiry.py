@@ -182,3 +182,66 @@ def test_a_run_that_was_cut_off_is_finished(database: Client) -> None:
     expire_all(database)
     assert ids(database, "events") == set()
     assert (books(database, 3)[1].expired, books(database, 3)[1].unaccounted) == (4, 0)
+
+
+def test_what_was_made_of_the_rows_goes_with_them(database: Client) -> None:
+    """Notable events with the events, key days and sightings with the activity; a person's hold keeps theirs everywhere."""
+    used = {"actor_ip": "203.0.113.7", "attributes": {"api_key_id": "k1"}, "action": "entity:delete"}
+    old = [event(1, **ANNA_ACTS, **used), event(2, **BOB, **used)]
+    new = [event(number, **BOB, **used, occurred_at=f"2026-03-01T0{number}:00:00Z") for number in (3, 4)]
+    dora = event(5, **used, actor_user_id="dora")
+    insert_lines(database, "landing", enriched([*old, *new, dora]))
+    for data_class in (EVENTS, ACTIVITY):
+        set_policy(database, Policy("acme", data_class, 30))
+    anna, bob, gone = (PSEUDONYMS.ref("acme", each) for each in ("anna-7", "bob", "dora"))
+    place(database, "acme", [anna], reason="case 1", placed_by="legal")
+    refs = "SELECT DISTINCT user_ref FROM {} ORDER BY user_ref"
+    assert len(ids(database, "notable")) == 5
+    assert len(database.query(refs.format("sightings")).result_rows) == 3
+    expire_all(database)
+    kept = {f"acme {each['event_id']}" for each in (old[0], *new)}
+    assert ids(database, "notable") == ids(database, "events") == kept
+    for table in ("notable", "key_days", "sightings"):
+        left = {int(row[0]) for row in database.query(refs.format(table)).result_rows}
+        assert left == {anna, bob}, table
+        assert gone not in left
+    # Bob's address was seen since: when it was seen first is still known.
+    first = "SELECT min(first).1 FROM sightings WHERE user_ref = {ref:UInt64}"
+    (at,) = database.query(first, parameters={"ref": bob}).result_rows[0]
+    assert at.date() == date(2025, 12, 1)
+    days = "SELECT DISTINCT day FROM key_days WHERE user_ref = {ref:UInt64}"
+    assert database.query(days, parameters={"ref": bob}).result_rows == [(date(2026, 3, 1),)]
+
+
+def test_logins_go_with_the_activity(database: Client) -> None:
+    """A person's later logins stay, who has none has no row; a hold keeps all of theirs."""
+    login = {"action": "user:login", "outcome": "success"}
+    old = [event(number, **login, actor_user_id=who) for number, who in enumerate(("anna-7", "bob", "dora"))]
+    new = event(9, **login, actor_user_id="bob", occurred_at="2026-03-01T00:14:00Z")
+    insert_lines(database, "landing", enriched([*old, new]))
+    set_policy(database, Policy("acme", ACTIVITY, 30))
+    anna, bob = (PSEUDONYMS.ref("acme", each) for each in ("anna-7", "bob"))
+    place(database, "acme", [anna], reason="case 1", placed_by="legal")
+    expire_all(database)
+    expire_all(database)
+    found = database.query(
+        "SELECT user_ref, arrayMap(slot -> toString(toDateTime(slot * 900, 'UTC')), bitmapToArray(groupBitmapMergeState(slots))) FROM login_slots GROUP BY user_ref"
+    ).result_rows
+    assert {int(ref): slots for ref, slots in found} == {
+        anna: ["2025-12-01 08:00:00"],
+        bob: ["2026-03-01 00:00:00"],
+    }
+
+
+def test_a_hold_placed_after_a_run_was_cut_off_keeps_what_it_covers(database: Client) -> None:
+    """Written down already, and not deleted: it stays, and the books stay clean."""
+    insert_lines(database, "landing", enriched([event(1, **ANNA_ACTS), event(2, **BOB)]))
+    database.command(
+        "INSERT INTO expired (class, org_id, slot, id) SELECT 'events', org_id, toStartOfFifteenMinutes(toDateTime(occurred_at, 'UTC')), sipHash64(org_id, event_id) FROM events"
+    )
+    place(database, "acme", [PSEUDONYMS.ref("acme", "anna-7")], reason="case 1", placed_by="legal")
+    set_policy(database, Policy("acme", EVENTS, 30))
+    expire_all(database)
+    assert ids(database, "events") == {f"acme {event(1)['event_id']}"}
+    found, balance = books(database, 1)
+    assert (found.expired, balance.unaccounted) == (1, 0)

@@ -33,6 +33,7 @@ def test_every_field_is_read() -> None:
             "TRAILHOUSE_SINK_BATCH_BYTES": "65536",
             "TRAILHOUSE_SINK_BATCH_AGE_MS": "5",
             "TRAILHOUSE_SINK_SESSION_TIMEOUT_S": "6",
+            "TRAILHOUSE_SINK_SEAL_EVERY_S": "30",
             "TRAILHOUSE_METRICS_PORT": "9100",
             "TRAILHOUSE_METRICS_HOST": "0.0.0.0",
         }
@@ -47,6 +48,7 @@ def test_every_field_is_read() -> None:
     )
     assert (settings.group, settings.instance) == ("g", "sink-1")
     assert (settings.batch_rows, settings.batch_bytes, settings.batch_age_ms) == (10, 65536, 5)
+    assert settings.seal_every_s == 30
     assert (settings.session_timeout_s, settings.metrics.port, settings.metrics.host) == (
         6.0,
         9100,

@@ -25,6 +25,9 @@ class Table:
         self.inserts: list[list[bytes]] = []
         self.log: list[str] = []
 
+    def look_again(self) -> None:
+        pass
+
     def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         self.inserts.append(list(lines))
         if (error := self.refuse(lines)) is not None:

@@ -18,6 +18,7 @@ def test_the_reasons_are_these() -> None:
         "clock_skew",
         "org_denied",
         "unstorable",
+        "conflict",
         "internal",
     ]
 

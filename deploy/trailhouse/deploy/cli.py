@@ -19,12 +19,14 @@ from trailhouse.deploy.failures import USAGE, failure_of
 class Command:
     """A subcommand: where it lives (`module:attribute`, a function or a Typer group) and its line in the help.
 
-    `text` is the first line of its docstring; a test holds them together.
+    `text` is the first line of its docstring; a test holds them together. One that `is_open` takes any option and
+    refuses by itself those that mean nothing.
     """
 
     name: str
     target: str
     text: str
+    is_open: bool = False
 
     def load(self) -> Any:
         module, _, attribute = self.target.partition(":")
@@ -49,8 +51,11 @@ COMMANDS: Final = (
         "simulate:simulate",
         "Make believable organisations: months of events, with incidents to look for.",
     ),
-    Command("reports", "reports:reports", "List the reports."),
-    Command("report", "reports:report", "Run a report."),
+    Command("reports", "rebuild:app", "List the reports, or make a Grafana panel of one."),
+    Command(
+        "report", "report:report", "Run a report, or list the events behind one of its rows.", is_open=True
+    ),
+    Command("orgs", "orgs:app", "Say which time zone, week and company organisations have."),
     Command(
         "balance", "balance:balance", "Account for every raw record: stored, rejected, repeated, or missing."
     ),
@@ -71,6 +76,11 @@ COMMANDS: Final = (
         "Follow one event: received, enriched, stored or not, counted where, and how long each step took.",
     ),
     Command("conflicts", "conflicts:app", "List or settle ids that came with different contents."),
+    Command(
+        "seal",
+        "seal:seal",
+        "Count finished days anew that are not sealed, so that reports over them are fast.",
+    ),
     Command("gap", "gap:app", "List raw records that are missing, or accept that they are lost."),
     Command(
         "breaker",
@@ -103,7 +113,8 @@ def build(words: Sequence[str]) -> typer.Typer:
         if isinstance(loaded, typer.Typer):
             app.add_typer(loaded, name=command.name, help=command.text)
         else:
-            app.command(command.name, short_help=command.text)(loaded)
+            settings = {"allow_extra_args": True, "ignore_unknown_options": True} if command.is_open else None
+            app.command(command.name, short_help=command.text, context_settings=settings)(loaded)
     return app
 
 

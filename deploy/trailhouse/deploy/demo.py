@@ -143,6 +143,7 @@ def ways_to_ask(stack: Stack) -> str:
     assert folder is not None
     shown = short_path(folder.path)
     return spelled(f"""Ask it yourself
+  dashboard {stack.dashboard_url(ACME)}
   SQL       curl -K {shown}/reader.curl -d "SELECT action, count() FROM events FINAL WHERE org_id = '{ACME}' GROUP BY action ORDER BY 2 DESC LIMIT 5 FORMAT PrettyCompact"
   reports   trailhouse report most_active_users --org {ACME} --last 90d --timezone Europe/Berlin --data {shown}
   users     trailhouse users list --org {ACME} --sort last_active --data {shown}

@@ -32,6 +32,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class RowsFormat(StrEnum):
+    """How a command prints rows that may leave as a file."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 
 

@@ -73,6 +73,10 @@ class Stack:
         port = self.ports.get("api") or self.environ.get("TRAILHOUSE_API_PORT", "8080")
         return f"http://{LOOPBACK}:{port}"
 
+    def dashboard_url(self, org: str = "") -> str:
+        """The dashboard's address, of one organisation if it is named."""
+        return f"{self.api_url}/org/dashboard/" + (f"?org={org}" if org else "")
+
     @property
     def sql(self) -> str:
         """A command line that asks ClickHouse as the reader; empty by the environment alone."""
@@ -93,6 +97,7 @@ class Stack:
             "kafka": self.kafka.bootstrap,
             "clickhouse": self.clickhouse_url,
             "api": self.api_url,
+            "dashboard": self.dashboard_url(),
             "metrics": self.metrics,
         }
 

@@ -161,6 +161,7 @@ OWN: Final[tuple[Action, ...]] = (
     Action("person:erase", "Person is erased.", _D, Category.AUDIT, is_activity=False),
     Action("retention:update", "Retention is changed.", _U, Category.AUDIT, is_activity=False),
     Action("retention:apply", "What retention lets go is deleted.", _D, Category.AUDIT, is_activity=False),
+    Action("org:update", "Settings of an organisation are changed.", _U, Category.AUDIT, is_activity=False),
     Action("hold:create", "Legal hold begins.", _C, Category.AUDIT, is_activity=False),
     Action("hold:release", "Legal hold ends.", _D, Category.AUDIT, is_activity=False),
     Action("gap:accept", "Raw records are accepted as lost.", _O, Category.AUDIT, is_activity=False),
@@ -171,6 +172,8 @@ OWN: Final[tuple[Action, ...]] = (
     Action("key:read", "API keys of Trailhouse are listed.", _R, Category.ACCESS, is_activity=False),
     Action("key:create", "API key of Trailhouse is made.", _C, Category.ACCESS, is_activity=False),
     Action("key:revoke", "API key of Trailhouse is revoked.", _D, Category.ACCESS, is_activity=False),
+    Action("session:create", "Somebody signs in to the dashboard.", _C, Category.ACCESS, is_activity=False),
+    Action("session:delete", "Somebody signs out of the dashboard.", _D, Category.ACCESS, is_activity=False),
     Action("access:denied", "Access to Trailhouse is refused.", _O, Category.ACCESS, is_activity=False),
 )
 

@@ -33,6 +33,10 @@ from trailhouse.queries.api_audit import AuditLog
 from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import HostGuard, RequestMeter
+from trailhouse.queries.dashboard import app as dashboard
+from trailhouse.queries.dashboard.session import Sessions
+from trailhouse.queries.dashboard.site import Site
+from trailhouse.queries.dashboard.visitor import Door
 from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.key_ring import KeyRing
 from trailhouse.queries.key_table import load_keys
@@ -103,8 +107,9 @@ def create_app(
     api_problems.install(app, audit)
     api_access.describe(app)
     anonymous = settings.caller if settings.is_open else None
+    reports = load()
     app.include_router(
-        api_reports.routes(load(), pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics, audit)
+        api_reports.routes(reports, pool, Reading(access, Scope.REPORTS_READ, anonymous), metrics, audit)
     )
     app.include_router(
         api_directory.routes(pool, Reading(access, Scope.AUDIT_READ), audit, SEMANTICS[settings.profile])
@@ -112,6 +117,8 @@ def create_app(
     app.include_router(api_events.routes(collector))
     app.include_router(api_event_log.routes(EventLog(settings, access, pool, audit)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
+    door = Door(access, Sessions(settings.session_secret.reveal()), anonymous)
+    app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit), metrics))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
     @app.get("/metrics", tags=["operations"], summary="Metrics for Prometheus", response_class=Response)

@@ -70,21 +70,43 @@ class Access:
         header = authorization(request)
         if header is None:
             raise NotAuthenticated("this needs an API key")
-        address = address_of(request)
         username, text = credentials(header)
+        key = await self.shown(request, text, username)
+        self._admit(key, scope)
+        return key
+
+    async def shown(self, request: Request, text: str, username: str | None = None) -> Key:
+        """The active key whose text somebody shows; raises as `key`, save for scopes and rates."""
+        address = address_of(request)
         found = await self._find(text, address)
         if found is not None:
             request.state.who = Who.guessing(found, _client(request))
         key = self._check(found, username, text, address)
         request.state.who = Who.of_key(key, _client(request))
-        if not key.allows(scope):
+        return key
+
+    async def holder(self, request: Request, key_id: str) -> Key | None:
+        """The key of somebody who has shown it before; None when it is not active any more.
+
+        Raises `TooOften` and `StorageUnavailable`.
+        """
+        if not self._ring.is_current:
+            await self._read_keys()
+        key = self._ring.find(key_id)
+        if key is None or key.status(self._now()) != "active":
+            return None
+        request.state.who = Who.of_key(key, _client(request))
+        self._admit(key)
+        return key
+
+    def _admit(self, key: Key, scope: Scope | None = None) -> None:
+        if scope is not None and not key.allows(scope):
             self._metrics.key_checks.labels("scope").inc()
             raise MissingScope(scope)
         if (wait_s := self._rates.take(key.key_id)) > 0:
             self._metrics.key_checks.labels("limited").inc()
             raise TooOften(wait_s)
         self._metrics.key_checks.labels("ok").inc()
-        return key
 
     async def _find(self, text: str, address: str) -> Key | None:
         """The key whose id `text` has, if there is one. One made a moment ago is found, too, if it takes a moment."""

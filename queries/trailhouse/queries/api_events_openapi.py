@@ -25,7 +25,7 @@ Good events of a batch are accepted whatever the others are like. An event is co
 with an `Idempotency-Key`, events without `event_id` get ids made from user, key and place in the batch, for ever.
 The scope is `events:write`."""
 _EVENT: Final = _event_schema()
-_JSON: Final = {"oneOf": [_EVENT, {"type": "array", "items": _EVENT}]}
+_JSON: Final = {"oneOf": [_EVENT, {"type": "array", "items": _EVENT, "minItems": 1}]}
 REQUEST_BODY: Final[dict[str, Any]] = {
     "required": True,
     "content": {

@@ -39,7 +39,7 @@ def install(app: FastAPI, audit: SelfAudit) -> None:
 def _query_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QueryError)  # what the handler is registered for
     if error.refusal:
-        _record_refusal(request, error)
+        record_refusal(request, error)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # Who has no cause has nothing to add: Kafka is away, and that as often as somebody asks.
         is_puzzling = error.__cause__ is not None or error.status == HTTPStatus.INTERNAL_SERVER_ERROR
@@ -54,7 +54,8 @@ def _query_error(request: Request, error: Exception) -> JSONResponse:
     return answer
 
 
-def _record_refusal(request: Request, error: QueryError) -> None:
+def record_refusal(request: Request, error: QueryError) -> None:
+    """Record that a request was refused; raises nothing."""
     route = getattr(request.scope.get("route"), "path", "")
     asked = str(getattr(error, "org", ""))
     request.app.state.self_audit.refuse(

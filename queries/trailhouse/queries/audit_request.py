@@ -12,7 +12,7 @@ from trailhouse.queries.audit_read import FORMATS, Selection
 from trailhouse.queries.audit_window import window_of
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, NoAuditLog, NoDefaultOrg, UnknownParameter
-from trailhouse.queries.question import check_org
+from trailhouse.queries.orgs import check_org
 
 #: W&B's parameters in its spelling, and ours; the case of a name does not matter, because W&B itself writes two.
 PARAMETERS: Final[Mapping[str, str]] = {

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, MissingScope
 from trailhouse.queries.key import Scope
+from trailhouse.queries.orgs import org_of
 from trailhouse.queries.periods import Last, between, first_day
-from trailhouse.queries.question import org_of
 from trailhouse.queries.self_audit import SelfAudit, Who
 from trailhouse.queries.standing import SELF_MANAGED, SEMANTICS, Semantics, Status, status_of
 from trailhouse.queries.store import ClickHouseStore, our_errors

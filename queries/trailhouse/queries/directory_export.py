@@ -11,8 +11,9 @@ from typing import Any, Final
 import orjson
 
 from trailhouse.queries.directory import Directory, Person
-from trailhouse.queries.render import FORMULA_STARTS, safe, text
+from trailhouse.queries.render import FORMULA_STARTS, safe
 from trailhouse.queries.standing import Status, last_active_cell
+from trailhouse.queries.value import text_of
 
 # In W&B's words and order; clients read them by place.
 COLUMNS: Final = (
@@ -77,7 +78,7 @@ def document(directory: Directory, page: Sequence[Person] | None = None) -> dict
         "org": directory.org,
         "profile": directory.semantics,
         "timezone": directory.timezone,
-        "asked_at": text(directory.asked_at.replace(microsecond=0)),
+        "asked_at": text_of(directory.asked_at.replace(microsecond=0)),
         "total": directory.total,
         "found": len(directory.people),
         "statuses": {status.value: directory.count(status) for status in Status},
@@ -140,7 +141,7 @@ def _last_active(person: Person) -> str:
 
 
 def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else text(moment)
+    return None if moment is None else text_of(moment)
 
 
 def _cell(value: str) -> str:

@@ -33,6 +33,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
 
+def spelled(prefix: str, name: str) -> str:
+    """A parameter's name as those write it who put `prefix` before it: `week_start`, `--week-start`."""
+    return prefix + (name.replace("_", "-") if prefix == "--" else name)
+
+
 class QueryError(Exception):
     """Root; the message says what happened, with which value, `hint` what to do."""
 
@@ -94,7 +99,7 @@ class BadParameter(QueryError):
         return self
 
     def _words(self, prefix: str) -> tuple[str, str]:
-        return f"{prefix}{self.name} is {self.shown}", f"wanted: {self.wanted}"
+        return f"{spelled(prefix, self.name)} is {self.shown}", f"wanted: {self.wanted}"
 
 
 class UnknownParameter(BadParameter):
@@ -105,8 +110,8 @@ class UnknownParameter(BadParameter):
         super().__init__(name, None, "")
 
     def _words(self, prefix: str) -> tuple[str, str]:
-        taken = ", ".join(prefix + each for each in self.known) or "none"
-        return f"{self.report} takes no parameter {prefix}{self.name}", f"it takes {taken}"
+        taken = ", ".join(spelled(prefix, each) for each in self.known) or "none"
+        return f"{self.report} takes no parameter {spelled(prefix, self.name)}", f"it takes {taken}"
 
 
 class OrgNeeded(BadParameter):
@@ -145,16 +150,16 @@ class UnknownOrg(BadParameter):
 
 
 class NotAllowed(QueryError):
-    """The caller may not see organisation `org`; whether it exists is not said."""
+    """The caller may not see organisation `org`, or not all of a company; whether it exists is not said."""
 
     status = 403
     title = "Not allowed"
     exit_code = 4
     refusal = "org"
 
-    def __init__(self, org: str) -> None:
-        super().__init__(f"you may not read organisation {org!r}", "ask for one of your own organisations")
-        self.org = org
+    def __init__(self, org: str, what: str = "organisation") -> None:
+        super().__init__(f"you may not read {what} {org!r}", "ask for one of your own organisations")
+        self.org = org if what == "organisation" else ""
 
 
 class NoDefaultOrg(QueryError):

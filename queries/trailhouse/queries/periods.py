@@ -66,6 +66,25 @@ class Period:
         """
         return tuple(cut for span in self.spans for cut in _cuts(span))
 
+    def clip(self, first: date, last: date) -> Period:
+        """The part of the period whose local dates lie between two, both included."""
+        pieces = tuple(_clip(iter(self.spans), _number(first), _number(last)))
+        return Period(self.timezone, max(first, self.first), min(last, self.last), pieces)
+
+    def lead(self, first: date) -> Period:
+        """The time from a local date up to the day before the period; none of it where that is before 1970."""
+        if max(first, EARLIEST) >= self.first:
+            return Period(self.timezone, self.first, self.first, ())
+        return between(ZoneInfo(self.timezone), max(first, EARLIEST), self.first - timedelta(days=1))
+
+    def before(self, *, is_whole_month: bool = False) -> Period:
+        """The period before it, of as many local dates that existed; with `is_whole_month`, the calendar month before."""
+        zone, last = ZoneInfo(self.timezone), max(self.first - timedelta(days=1), EARLIEST)
+        count = _number(self.last) - _number(self.first) + 1
+        count -= _skipped(zone, _number(self.first), _number(self.last))
+        first = last.replace(day=1) if is_whole_month else _days_back(zone, last, max(count, 1))
+        return between(zone, max(first, EARLIEST), last)
+
     def is_so_far(self, now: datetime) -> bool:
         """Whether the period is still running, so that its figures may grow."""
         return self.until > now
@@ -131,6 +150,13 @@ def between(zone: ZoneInfo, since: date | datetime, until: date | datetime) -> P
         last=_day(max(days) if last is None else last),
         spans=pieces,
     )
+
+
+def start_of(unit: str, day: date, week_start: int) -> date:
+    """The first day of the week or month (`unit`) of a day; weeks begin on `week_start`, 1 = Monday to 7 = Sunday."""
+    if unit == "month":
+        return day.replace(day=1)
+    return max(day - timedelta(days=(day.isoweekday() + 7 - week_start) % 7), EARLIEST)
 
 
 def first_day(last: Last, end: date, zone: ZoneInfo, first_event: datetime | None) -> date:

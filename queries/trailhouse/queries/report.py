@@ -6,16 +6,22 @@
     source: [WD9, …]    requirement ids
     counts: …           what is counted, in one sentence
     terms: [active-user, …]   anchors in docs/definitions.md
-    chart: number | line | bar | table
+    chart: number | line | bar | pie | table
     ties: …             how equal rows are ranked; only where rows are ranked
     last: 30d           the period when none is asked for
+    whole: month        the period's first month counts whole; only where parts of months say nothing
+    lead: 29d | NAME    what is bound as `before_spans`: that long before the period, or a week or month as parameter NAME
+                        says, and then the period's first one counts whole
+    semantics: {name: {quote: …, last: …, since: …, parameters: {…}}}   whose definitions there are, and what they change
+    explain: {where: …, bucket: day | week | month, column: …, is: …, from: …, text: …}   the events behind a row
     parameters: {name: {type: …, default: …, choices: […] | minimum: …, maximum: …, text: …}}
-    columns: {name: {type: date | time | integer | text, unit: …, text: …}}
+    columns: {name: {type: date | time | integer | number | text, unit: …, text: …, is_hidden: …}}
     */
     SELECT …
 
 The text below the header is what ClickHouse runs. Its `{name:Type}` are bound by the server: those of `BOUND` by the
-runner, never from a caller's text, the rest are the header's parameters.
+runner, never from a caller's text, the rest are the header's parameters. `explain` may also have `{row_COLUMN:Type}`, the
+row's value in a column, with the type of `ROW_TYPES`.
 """
 
 from __future__ import annotations
@@ -25,23 +31,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import yaml
 
 from trailhouse.queries.errors import BadParameter, ReportBroken, UnknownReport
+from trailhouse.queries.header import (
+    ROW_TYPES,
+    Chart,
+    Column,
+    Explain,
+    Semantics,
+    one_of,
+    read_column,
+    read_explain,
+    read_semantics,
+)
+from trailhouse.queries.lead import fault_in
 from trailhouse.queries.parameter import Parameter
-
-Chart = Literal["number", "line", "bar", "table"]
-ColumnType = Literal["date", "time", "integer", "text"]
 
 # What the runner binds in every report: whose data, which period, which rights.
 BOUND: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "org": "String",
+        "orgs": "Array(String)",
         "spans": "Array(Tuple(Int64, Int64, Int32))",
         "cuts": "Array(Tuple(Int64, Int64, Int32))",
         "ranges": "Array(Tuple(Int64, Int64))",
+        "before_spans": "Array(Tuple(Int64, Int64, Int32))",
+        "before_cuts": "Array(Tuple(Int64, Int64, Int32))",
+        "before_ranges": "Array(Tuple(Int64, Int64))",
+        "past_spans": "Array(Tuple(Int64, Int64, Int32))",
+        "past_cuts": "Array(Tuple(Int64, Int64, Int32))",
+        "week_start": "UInt8",
         "read_pii": "Bool",
         "is_instance": "Bool",
         "is_known": "Bool",
@@ -50,13 +71,18 @@ BOUND: Final[Mapping[str, str]] = MappingProxyType(
 # What every report can be asked with besides its own parameters.
 ASKED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "org": "organisation the report is about",
+        "org": "organisation the report is about; several of them with commas",
+        "company": "instead of `org`: all organisations of a company, if you may read each",
         "since": "first local day, or first instant",
         "until": "last local day (it counts whole), or the instant before which the period ends; today when left out",
         "last": "instead of `since`: the last days, weeks, months or years up to `until`, such as 30d, 12w, 6m, 1y, or all",
-        "timezone": "IANA time zone whose days count; UTC when left out",
+        "timezone": "IANA time zone whose days count; when left out that of the organisation, else UTC",
+        "week_start": "first day of a week, monday to sunday; when left out that of the organisation, else monday",
+        "semantics": "whose definition answers, where the report knows several",
     }
 )
+# What a row in JSON says besides its columns.
+ROW_KEYS: Final = frozenset({"state", "explain"})
 _HEADER: Final = re.compile(r"\A/\*\n(.*?)\n\*/\n", re.DOTALL)
 _PLACEHOLDER: Final = re.compile(r"\{(\w+):([^{}]+)\}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
@@ -69,24 +95,14 @@ _KEYS: Final = (
     "chart",
     "ties",
     "last",
+    "whole",
+    "lead",
+    "semantics",
+    "explain",
     "parameters",
     "columns",
 )
-_OPTIONAL: Final = frozenset({"ties", "parameters"})
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the answer; `unit` says what its figures count, or how its values read."""
-
-    name: str
-    type: ColumnType
-    unit: str
-    text: str
-
-    def to_dict(self) -> dict[str, str]:
-        """The column as JSON values."""
-        return {"name": self.name, "type": self.type, "unit": self.unit, "text": self.text}
+_OPTIONAL: Final = frozenset({"ties", "whole", "lead", "semantics", "parameters"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,10 @@ class Report:
     chart: Chart
     ties: str
     last: str
+    is_whole_month: bool
+    lead: str
+    semantics: Mapping[str, Semantics]
+    explain: Explain
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
     sql: str
@@ -123,18 +143,19 @@ class Report:
             "chart": self.chart,
             "ties": self.ties or None,
             "last": self.last,
+            "semantics": [each.to_dict() for each in self.semantics.values()],
             "parameters": [
                 {"name": each.name, "text": each.text, "default": each.default, **each.to_schema()}
                 for each in self.parameters
             ],
-            "columns": [column.to_dict() for column in self.columns],
+            "columns": [column.to_dict() for column in self.columns if not column.is_hidden],
         }
 
 
 def parse(name: str, text: str) -> Report:
     """Read one report file; raises `ReportBroken` naming the rule it breaks.
 
-    Every report must bind `org` and every placeholder must be declared with its type, so that no file can forget
+    Every report must bind `orgs` and every placeholder must be declared with its type, so that no file can forget
     whose data it shows or take a value from elsewhere.
     """
     match = _HEADER.match(text)
@@ -148,6 +169,7 @@ def parse(name: str, text: str) -> Report:
     except yaml.YAMLError as error:
         raise ReportBroken(name, f"header is not YAML: {error}") from None
     _check_keys(name, header)
+    columns = tuple(read_column(name, key, value) for key, value in header["columns"].items())
     report = Report(
         name=name,
         title=header["title"],
@@ -155,14 +177,25 @@ def parse(name: str, text: str) -> Report:
         source=tuple(header["source"]),
         counts=header["counts"],
         terms=tuple(header["terms"]),
-        chart=_one_of(name, "chart", header["chart"], get_args(Chart)),
+        chart=one_of(name, "chart", header["chart"], get_args(Chart)),
         ties=header.get("ties", ""),
         last=str(header["last"]),
+        is_whole_month=one_of(name, "whole", header.get("whole", "month"), ("month",)) == header.get("whole"),
+        lead=header.get("lead", ""),
+        semantics={
+            key: read_semantics(name, key, value) for key, value in header.get("semantics", {}).items()
+        },
+        explain=read_explain(name, header["explain"], columns),
         parameters=tuple(_parameter(name, key, value) for key, value in header.get("parameters", {}).items()),
-        columns=tuple(_column(name, key, value) for key, value in header["columns"].items()),
+        columns=columns,
         sql=text[match.end() :].strip(),
     )
+    if clash := [column.name for column in columns if column.name in ROW_KEYS]:
+        raise ReportBroken(name, f"column {clash[0]} has a name that every row in JSON has already")
     _check_placeholders(report)
+    if fault := fault_in(report.lead, {each.name: each for each in report.parameters}):
+        raise ReportBroken(name, fault)
+    _check_semantics(report)
     return report
 
 
@@ -189,7 +222,8 @@ def _check_keys(name: str, header: Any) -> None:
         raise ReportBroken(name, f"header has {unknown[0]!r}; the keys are {', '.join(_KEYS)}")
     if missing := [key for key in _KEYS if not header.get(key) and key not in _OPTIONAL]:
         raise ReportBroken(name, f"header lacks {missing[0]!r}")
-    kinds = {"source": list, "terms": list, "parameters": dict, "columns": dict}
+    lists, maps = ("source", "terms"), ("semantics", "explain", "parameters", "columns")
+    kinds = dict.fromkeys(lists, list) | dict.fromkeys(maps, dict)
     for key, value in header.items():
         if not isinstance(value, kinds.get(key, str)):
             raise ReportBroken(name, f"{key} must be a {kinds.get(key, str).__name__}")
@@ -199,14 +233,32 @@ def _check_placeholders(report: Report) -> None:
     declared = dict(BOUND) | {each.name: each.type for each in report.parameters}
     if clash := [each.name for each in report.parameters if each.name in BOUND or each.name in ASKED]:
         raise ReportBroken(report.name, f"parameter {clash[0]} has a name that every report has already")
-    used = {(key, " ".join(kind.split())) for key, kind in _PLACEHOLDER.findall(report.sql)}
-    for key, kind in sorted(used):
-        if declared.get(key) != kind:
-            raise ReportBroken(report.name, f"{{{key}:{kind}}} is declared as {declared.get(key, 'nothing')}")
-    names = {key for key, _ in used}
-    for needed in ("org", *(each.name for each in report.parameters)):
+    names = _check_declared(report.name, report.sql, declared)
+    for needed in ("orgs", *(each.name for each in report.parameters)):
         if needed not in names:
             raise ReportBroken(report.name, f"the SQL never uses {{{needed}:{declared[needed]}}}")
+    of_row = {f"row_{column.name}": ROW_TYPES[column.type] for column in report.columns}
+    _check_declared(report.name, f"{report.explain.where} {report.explain.is_}", declared | of_row)
+
+
+def _check_declared(report: str, sql: str, declared: Mapping[str, str]) -> set[str]:
+    used = {(key, " ".join(kind.split())) for key, kind in _PLACEHOLDER.findall(sql)}
+    for key, kind in sorted(used):
+        if declared.get(key) != kind:
+            raise ReportBroken(report, f"{{{key}:{kind}}} is declared as {declared.get(key, 'nothing')}")
+    return {key for key, _ in used}
+
+
+def _check_semantics(report: Report) -> None:
+    own = {each.name: each for each in report.parameters}
+    for each in report.semantics.values():
+        for name, value in each.parameters.items():
+            try:
+                is_good = name in own and own[name].parse(str(value)) == value
+            except BadParameter:
+                is_good = False
+            if not is_good:
+                raise ReportBroken(report.name, f"semantics {each.name}: {name} cannot be {value!r}")
 
 
 def _parameter(report: str, name: str, fields: dict[str, Any]) -> Parameter:
@@ -221,18 +273,3 @@ def _parameter(report: str, name: str, fields: dict[str, Any]) -> Parameter:
     except BadParameter as error:
         raise ReportBroken(report, f"parameter {name}: default {error}, {error.hint}") from None
     return parameter
-
-
-def _column(report: str, name: str, fields: dict[str, Any]) -> Column:
-    try:
-        column = Column(name=name, **fields)
-    except TypeError as error:
-        raise ReportBroken(report, f"column {name}: {error}") from None
-    _one_of(report, f"type of column {name}", column.type, get_args(ColumnType))
-    return column
-
-
-def _one_of(report: str, what: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    if value not in allowed:
-        raise ReportBroken(report, f"{what} is {value!r}; wanted one of {', '.join(allowed)}")
-    return value

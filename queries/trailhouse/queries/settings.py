@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from trailhouse.producers.errors import SettingsError
-from trailhouse.producers.settings import KafkaSettings, Settings, setting
+from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
 from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.caller import Caller
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.host_guard import is_loopback
+
+SECRET_LENGTH_MIN: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,13 @@ class ApiSettings(Settings):
         wanted="33554432 or more",
     )
 
+    session_secret: Secret = setting(
+        "TRAILHOUSE_API_SESSION_SECRET",
+        Secret(),
+        "Signs the dashboard's sessions; the same for all processes behind one address. Empty: a new one at each start, which signs everybody out",
+        check=lambda secret: not secret.reveal() or len(secret.reveal()) >= SECRET_LENGTH_MIN,
+        wanted="32 characters or more, or none",
+    )
     profile: str = setting(
         "TRAILHOUSE_API_PROFILE",
         "self_managed",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import Any, Final
 from trailhouse.queries.errors import QueryError, StorageUnavailable, UnknownOrg
 from trailhouse.queries.self_audit import INSTALLATION
 from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, error_code
+from trailhouse.sinks.org_settings import OrgSettings, org_settings
 from trailhouse.sinks.settings import ClickHouseSettings
 
 QUERY_TIMEOUT_S: Final = 60.0
@@ -67,6 +68,16 @@ class ClickHouseStore:
         with our_errors():
             rows = self.client.query(text, parameters={"none": INSTALLATION}).result_rows
         return [str(row[0]) for row in rows]
+
+    def settings(self, orgs: Sequence[str]) -> list[OrgSettings]:
+        """What is said of these organisations; those of which nothing is said are left out."""
+        with our_errors():
+            return org_settings(self.client, orgs)
+
+    def company(self, name: str) -> list[str]:
+        """The organisations of a company, in alphabetical order."""
+        with our_errors():
+            return [each.org_id for each in org_settings(self.client, company=name)]
 
     def first_event(self, org: str) -> datetime | None:
         """When the organisation's first event occurred; None when it has none."""

@@ -14,6 +14,7 @@ from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.settings import ClickHouseSettings
 
 __all__ = [
+    "INSERT_MAX_S",
     "INSERT_SETTINGS",
     "ROW_FAULT_CODES",
     "ClickHouseError",
@@ -23,11 +24,17 @@ __all__ = [
     "insert_lines",
 ]
 
+#: Seconds after which the server ends an insert, whatever it waits for: what is longer ago has ended. `connect` waits as
+#: long for an answer.
+INSERT_MAX_S: Final = 300
+
 # Pinned on every insert, because the server's defaults change between releases and each of these decides whether a
 # retry is harmless (delivery.md §2): one synchronous block per part, no deduplication (the tables are idempotent by
 # themselves, and the deduplication log loses rows when the server is killed), views that fail the insert with them.
 INSERT_SETTINGS: Final[Mapping[str, Any]] = {
     "async_insert": 0,
+    "max_execution_time": INSERT_MAX_S,
+    "timeout_overflow_mode": "throw",
     "deduplicate_insert": "disable",
     "deduplicate_blocks_in_dependent_materialized_views": 0,
     "materialized_views_ignore_errors": 0,
@@ -78,7 +85,9 @@ ROW_FAULT_CODES: Final = frozenset(
 )
 
 
-def connect(settings: ClickHouseSettings, *, timeout_s: float = 300.0, compress: bool = False) -> Client:
+def connect(
+    settings: ClickHouseSettings, *, timeout_s: float = INSERT_MAX_S, compress: bool = False
+) -> Client:
     """Open a client on the settings' database; raises the driver's `OperationalError` when nobody answers.
 
     A client belongs to one thread. Local connections gain nothing from compression; remote ones may ask for it.

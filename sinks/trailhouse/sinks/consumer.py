@@ -135,6 +135,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         if self._flight is None and self._batch.is_due(self._limits, time.monotonic()):
             self._take_off()
 
+    @property
+    def is_first(self) -> bool:
+        """Whether partition 0 is ours: of several sinks, one does what needs doing once."""
+        return any(state.number == 0 for state in list(self._partitions.values()))
+
     def finish(self, grace_s: float = FINISH_GRACE_S) -> bool:
         """Store and commit what is in hand, as far as `grace_s` allows, then leave the group; the rest comes again.
 
@@ -164,6 +169,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         generation = self._generation
         self._batch, self._partitions = Batch(generation, time.monotonic()), {}
         self._gaps.forget()
+        self._writer.look_again()
         self._metrics.lag.clear()
         self._consumer.resume(
             *self._consumer.paused()

@@ -59,12 +59,17 @@ _SMALL: Final[Mapping[str, str]] = {
     "directory": "SELECT identity, email, name, first_seen, last_seen FROM people WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) ORDER BY ALL",
     "said": "SELECT fact, item, max(said).3 AS value, max(said).1 AS at FROM directory WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY user_ref, fact, item ORDER BY fact, item, value",
     "active_day": "SELECT day, actor_type, bitCount(groupBitOr(slots)) AS quarter_hours, min(first) AS first, max(last) AS last FROM user_days WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY day, actor_type ORDER BY ALL",
+    "sighting": "SELECT kind AS what, value, min(first).1 AS first, max(last).1 AS last FROM sightings WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY user_ref, actor_type, what, value ORDER BY ALL",
+    "key_day": "SELECT api_key_id, day, bitCount(groupBitOr(slots)) AS quarter_hours, min(first) AS first, max(last) AS last FROM key_days WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY api_key_id, day, actor_type, user_ref ORDER BY ALL",
+    "logins": "SELECT actor_type, arrayMap(slot -> formatDateTime(toDateTime(slot * 900, 'UTC'), '%FT%TZ'), arraySort(bitmapToArray(groupBitmapMergeState(slots)))) AS quarter_hours_from FROM login_slots WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY actor_type ORDER BY actor_type",
+    "first_active": "SELECT actor_type, min(first) AS at FROM newcomers WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) GROUP BY actor_type ORDER BY ALL",
     "erased": "SELECT erased_at, reason FROM erased FINAL WHERE org_id = {org:String} AND has({refs:Array(UInt64)}, user_ref) ORDER BY ALL",
 }
 
 
 def dossier(client: Client, person: Person, *, with_others: bool = False) -> Iterator[dict[str, Any]]:
-    """One dict per thing held: `kind` says what it is (person, directory, said, event, active_day, erased, hold).
+    """One dict per thing held: `kind` says what it is (person, directory, said, event, active_day, sighting, key_day,
+    logins, first_active, erased, hold).
 
     Events are the oldest first; `as` says what the person is in each. `with_others` shows what they say of other people
     too. Values are JSON's.

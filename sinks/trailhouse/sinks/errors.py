@@ -11,6 +11,8 @@ SinkError
 ├── Held               a legal hold covers what was to be deleted
 ├── HoldUnknown        no such hold stands
 ├── ErasureIncomplete  a person is not erased yet
+├── RebuildRefused     a table cannot be made anew from events
+├── InsertsHang        inserts that began before do not end
 ├── RetentionRefused   a class or a number of days there is not
 └── StorageRefused     ClickHouse refused an insert because of a row in it
 """
@@ -117,6 +119,19 @@ class RetentionRefused(SinkError):
     """A class of data there is not, or a number of days out of range."""
 
     exit_code = 2
+
+
+class RebuildRefused(SinkError):
+    """A table cannot be made anew: it is not made of events, or they are gone, or somebody is at it."""
+
+
+class InsertsHang(SinkError):
+    """`count` inserts that began before have gone on for `waited_s` seconds."""
+
+    def __init__(self, count: int, waited_s: float) -> None:
+        super().__init__(
+            f"inserts have been running for {waited_s:g} s: {count}", "run it again once ClickHouse is well"
+        )
 
 
 class StorageRefused(SinkError):

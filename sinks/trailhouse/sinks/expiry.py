@@ -1,7 +1,8 @@
 """Expiry: what retention lets go is shown first, then written down, then deleted, so that the books know where it went.
 
-Events and rejected records are written to `expired` one by one, and exactly those are deleted: what arrives meanwhile
-stays until the next time. Repeating a run that was cut off finishes it. Nothing expires that a legal hold covers.
+Events and rejected records are written to `expired` one by one, and exactly those are deleted, from `events` and from
+what was made of it row by row: what arrives meanwhile stays until the next time. Repeating a run that was cut off
+finishes it. Nothing expires that a legal hold covers.
 """
 
 from __future__ import annotations
@@ -36,13 +37,19 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Where a class lies: its table, the day of a row, whether a hold on persons keeps it, and how the books count it."""
+    """Where a class lies: its table, the day of a row, whether a hold on persons keeps it, and how the books count it.
+
+    `beside` = tables made of the same rows, which go with them, each with what says that a row of it is too old.
+    `logins` = whether it takes from `login_slots` the logins of these days: a row there holds all of a person's.
+    """
 
     name: str
     day: str
     is_held: str
     slot: str = ""
     id: str = ""
+    beside: tuple[tuple[str, str], ...] = ()
+    logins: bool = False
 
 
 _TABLES: Final[Mapping[str, _Table]] = {
@@ -54,13 +61,29 @@ _TABLES: Final[Mapping[str, _Table]] = {
         "(SELECT event_id FROM event_pii WHERE org_id = {org:String} AND hasAny(subject_refs, {refs:Array(UInt64)})))",
         "toStartOfFifteenMinutes(toDateTime(occurred_at, 'UTC'))",
         "sipHash64(org_id, event_id)",
+        (("notable", "toDate(occurred_at) < {before:Date}"),),
     ),
     PII: _Table(
         "event_pii",
         "toDate(occurred_at)",
         "(has({refs:Array(UInt64)}, user_ref) OR hasAny(subject_refs, {refs:Array(UInt64)}))",
     ),
-    ACTIVITY: _Table("user_days", "day", "has({refs:Array(UInt64)}, user_ref)"),
+    ACTIVITY: _Table(
+        "user_days",
+        "day",
+        "has({refs:Array(UInt64)}, user_ref)",
+        beside=(
+            ("key_days", "day < {before:Date}"),
+            # Whole or not at all: half of its rows gone, what was seen first would look new.
+            (
+                "sightings",
+                """(user_ref, actor_type, kind, value) IN (
+                SELECT user_ref, actor_type, kind, value FROM sightings
+                WHERE org_id = {org:String} GROUP BY ALL HAVING toDate(max(last).1) < {before:Date})""",
+            ),
+        ),
+        logins=True,
+    ),
     REJECTED: _Table(
         "rejected",
         "toDate(received_at)",
@@ -97,12 +120,11 @@ def expire(client: Client, due: Due, *, expired_by: str) -> int:
         for month in _months(client, table, asked):
             _expire_month(client, due.data_class, asked | month)
     else:
-        _delete(
-            client,
-            table.name,
-            f"org_id = {{org:String}} AND {table.day} < {{before:Date}} AND NOT {table.is_held}",
-            asked,
-        )
+        # What lies beside goes first: while rows of the table itself are left, a run that was cut off is repeated.
+        if table.logins:
+            _forget_logins(client, table, asked)
+        for name, is_old in (*table.beside, (table.name, f"{table.day} < {{before:Date}}")):
+            _delete(client, name, f"org_id = {{org:String}} AND {is_old} AND NOT {table.is_held}", asked)
     client.insert(
         "expiries",
         [[due.org_id, due.data_class, due.before, now.rows, expired_by]],
@@ -137,7 +159,20 @@ def _expire_month(client: Client, data_class: str, asked: Mapping[str, Any]) -> 
         "AND toYYYYMM(slot) = {month:UInt32} AND toDate(slot) < {before:Date})"
     )
     named = {**asked, "class": data_class}
-    _delete(client, table.name, f"{is_old} AND {table.id} IN {written}", named)
+    # A hold may have been placed since a run that was cut off wrote them down.
+    for name in (*(each for each, _ in table.beside), table.name):
+        _delete(client, name, f"{is_old} AND {table.id} IN {written} AND NOT {table.is_held}", named)
+
+
+def _forget_logins(client: Client, table: _Table, asked: Mapping[str, Any]) -> None:
+    """Take the quarter-hours before a day out of the bitmaps, then the rows in which none is left."""
+    client.command(
+        "ALTER TABLE login_slots UPDATE slots = bitmapSubsetInRange(slots, toUInt32(toUInt32({before:Date}) * 96), toUInt32(4294967295)) "
+        "WHERE org_id = {org:String} AND bitmapMin(slots) < toUInt32({before:Date}) * 96 "
+        f"AND NOT {table.is_held} SETTINGS mutations_sync = 2",
+        parameters=dict(asked),
+    )
+    _delete(client, "login_slots", "org_id = {org:String} AND bitmapCardinality(slots) = 0", asked)
 
 
 def _delete(client: Client, table: str, condition: str, asked: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ GONE: Final = (
 )
 GAPS: Final = "trailhouse_sink_gaps"  # Counter: gaps, by what became of them (opened, filled, lost)
 NEWEST: Final = "trailhouse_sink_newest_timestamp_seconds"  # Gauge: broker time of the newest record stored
+SEALED: Final = "trailhouse_sink_sealed_days"  # Counter: days of organisations whose counts were sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class SinkMetrics:
     gone: Gauge = field(init=False)
     gaps: Counter = field(init=False)
     newest: Gauge = field(init=False)
+    sealed: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -107,4 +109,13 @@ class SinkMetrics:
             self,
             "newest",
             Gauge(NEWEST, "Broker time of the newest record stored, Unix seconds", registry=self.registry),
+        )
+        put(
+            self,
+            "sealed",
+            Counter(
+                SEALED,
+                "Finished days of organisations whose counts were sealed, again after a late event",
+                registry=self.registry,
+            ),
         )

@@ -14,9 +14,9 @@ from trailhouse.sinks.errors import RetentionRefused
 EVERY_ORG: Final = "*"
 EVENTS, PII, ACTIVITY, REJECTED, BACKUPS = "events", "pii", "activity", "rejected", "backups"
 CLASSES: Final[Mapping[str, str]] = {
-    EVENTS: "what happened (table `events`), with its personal data",
+    EVENTS: "what happened (tables `events` and `notable`), with its personal data",
     PII: "the personal data of events (table `event_pii`); the events stay",
-    ACTIVITY: "who was active when (table `user_days`), under hashes",
+    ACTIVITY: "who was active when, with which key and from where (tables `user_days`, `login_slots`, `key_days`, `sightings`), under hashes",
     REJECTED: "records that could not become events (table `rejected`), which hold no content",
     BACKUPS: "your backups of ClickHouse: said here for `trailhouse erase`, deleted by you",
 }

@@ -111,3 +111,10 @@ class SinkSettings(Settings):
         check=lambda s: s >= 6,
         wanted="at least 6",
     )
+    seal_every_s: float = setting(
+        "TRAILHOUSE_SINK_SEAL_EVERY_S",
+        600.0,
+        "Seconds between two looks for finished days to seal (`trailhouse seal`); 0 = never by itself",
+        check=lambda s: 0 <= s < float("inf"),
+        wanted="0 or more",
+    )

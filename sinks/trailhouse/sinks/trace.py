@@ -54,7 +54,7 @@ class Step:
 class Way:
     """What became of one copy of an event. `reason` says why a record was `rejected`.
 
-    `is_activity`, `has_user`: what decides which reports count it; False unless it is stored.
+    `is_activity`, `has_user`, `action`: what decides which reports count it; False and '' unless it is stored.
     """
 
     org_id: str
@@ -63,6 +63,7 @@ class Way:
     reason: str = ""
     is_activity: bool = False
     has_user: bool = False
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class _Copy:
     occurred_at: datetime | None
     is_activity: bool
     has_user: bool
+    action: str
     batch: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -87,7 +89,7 @@ ORDER BY org_id, received_at, partition, offset LIMIT {COPIES_MAX}
 """
 
 _EVENTS: Final = """
-SELECT org_id, epoch, partition, offset, occurred_at, is_activity, user_ref != 0 FROM events FINAL
+SELECT org_id, epoch, partition, offset, occurred_at, is_activity, user_ref != 0, action FROM events FINAL
 WHERE event_id = {id:UUID} AND ({org:String} = '' OR org_id = {org:String})
 """
 
@@ -136,11 +138,21 @@ def _copy(client: Client, row: Any, events: Any) -> _Copy:
     place = Place(str(epoch), int(number), int(offset))
     # The winner's own row of `events`, else the one that stands for it.
     event = next((each for each in events if Place(*each[1:4]) == place), None) or next(
-        (each for each in events if each[0] == org), (None,) * 7
+        (each for each in events if each[0] == org), (None,) * 8
     )
     batches = client.query(_BATCH, parameters=place._asdict())
     batch = next((dict(zip(batches.column_names, each, strict=True)) for each in batches.result_rows), {})
-    return _Copy(str(org), place, received_at, int(content), event[4], bool(event[5]), bool(event[6]), batch)
+    return _Copy(
+        str(org),
+        place,
+        received_at,
+        int(content),
+        event[4],
+        is_activity=bool(event[5]),
+        has_user=bool(event[6]),
+        action=str(event[7] or ""),
+        batch=batch,
+    )
 
 
 def _way(kafka: KafkaSettings, copy: _Copy, kept: _Copy, became: str) -> Way:
@@ -186,6 +198,7 @@ def _way(kafka: KafkaSettings, copy: _Copy, kept: _Copy, became: str) -> Way:
         steps,
         is_activity=is_counted and copy.is_activity,
         has_user=is_counted and copy.has_user,
+        action=copy.action if is_counted else "",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 
 from trailhouse.sinks.consumer import Sink
 from trailhouse.sinks.metrics import SinkMetrics
+from trailhouse.sinks.seal import Sealer
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.sinks.writer import ClickHouseWriter
 from trailhouse.stream.logs import log_to_stderr
@@ -39,6 +40,13 @@ def run(settings: SinkSettings) -> None:
     try:
         check_topics(settings.kafka)
         sink = Sink(settings, ClickHouseWriter(settings.clickhouse), metrics)
+        sealer = Sealer(
+            settings.clickhouse,
+            every_s=settings.seal_every_s,
+            is_mine=lambda: sink.is_first,
+            on_sealed=metrics.sealed.inc,
+        )
+        sealer.start()
         last_step = time.monotonic()
         serve_metrics(
             metrics.registry, settings.metrics, lambda: time.monotonic() - last_step < SILENT_AFTER_S
@@ -46,6 +54,7 @@ def run(settings: SinkSettings) -> None:
         while not is_stopping:
             sink.step()
             last_step = time.monotonic()
+        sealer.stop()
         is_idle = sink.finish()
     except TopicError as error:
         log.critical("%s; %s", error, error.hint)

@@ -21,12 +21,15 @@ from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.head import Head
 from trailhouse.sinks.ledger import Entry
 from trailhouse.sinks.settings import ClickHouseSettings
+from trailhouse.sinks.sweep import read_swept, without_swept
 from trailhouse.stream.enriched import RULES_VERSION
+from trailhouse.stream.letter import Place
 from trailhouse.stream.rejected import Reason
 
 BACKOFF_FIRST_S: Final = 0.05
 BACKOFF_MAX_S: Final = 5.0
 POISON_MAX: Final = 100
+LANDING: Final = "landing"
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,9 @@ class Writer(Protocol):
     def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         """Store all lines or none. Blocks; raises `StorageRefused` for a row's fault, `ClickHouseError`, `OSError` else."""
 
+    def look_again(self) -> None:
+        """From here on, lines may come that came before: what was taken out of the tables since must not come back."""
+
 
 class ClickHouseWriter:
     """Lines into tables over one connection, opened when first needed and again after it broke."""
@@ -44,11 +50,19 @@ class ClickHouseWriter:
     def __init__(self, settings: ClickHouseSettings) -> None:
         self._settings = settings
         self._client: Client | None = None
+        self._swept: frozenset[Place] | None = None
+
+    def look_again(self) -> None:
+        self._swept = None
 
     def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         try:
             if self._client is None:
                 self._client = connect(self._settings)
+            if table == LANDING:
+                if self._swept is None:
+                    self._swept = read_swept(self._client)
+                lines = without_swept(lines, self._swept)
             insert_lines(self._client, table, lines)
         except ClickHouseError as error:
             if error_code(error) is None:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     CLOCK_SKEW = "clock_skew"
     ORG_DENIED = "org_denied"
     UNSTORABLE = "unstorable"
+    CONFLICT = "conflict"
     INTERNAL = "internal"
 
 
@@ -35,6 +36,7 @@ EXPLANATIONS: Final[dict[Reason, str]] = {
     Reason.CLOCK_SKEW: "`occurred_at` lies before 1970 or more than 10 minutes after Kafka received the record. Mend the emitter's clock.",
     Reason.ORG_DENIED: "This topic may not carry events of that organisation. Allow it with TRAILHOUSE_TOPIC_ORGS, or publish it to its own topic.",
     Reason.UNSTORABLE: "ClickHouse refused this one row for good; the sink found it by bisection. Report it: the stream should have caught it.",
+    Reason.CONFLICT: "The event id came first with other contents, and somebody settled it (`trailhouse conflicts settle`): this copy is stored and counted no more. Send what it said again with an id of its own, if it is to count.",
     Reason.INTERNAL: "A step failed on this record in a way it should not. Report it with the record's place; then replay.",
 }
 

@@ -10,8 +10,11 @@ from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.sinks.conflicts import Copy
+from trailhouse.sinks.sweep import Sweep
 
-COPY = Copy("acme", "an-id", "2026-03-02 10:00:00.000", "id/0/5", "AB", "2026-03-02 09:45:00", True, "")
+COPY = Copy(
+    "acme", "an-id", "2026-03-02 10:00:00.000", "id/0/5", "AB", "2026-03-02 09:45:00", True, False, ""
+)
 
 
 @pytest.fixture
@@ -30,9 +33,13 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         "trailhouse.sinks.conflicts.copies",
         lambda _client, *, with_settled: [] if calls and not with_settled else [COPY],
     )
-    monkeypatch.setattr(
-        "trailhouse.sinks.conflicts.settle", lambda _client, *what, **said: calls.append((what, said))
-    )
+
+    def settle(_client: Any, *what: str, on_table: Any, **said: str) -> Sweep:
+        on_table("users")
+        calls.append((what, said))
+        return Sweep(1, ("sightings",))
+
+    monkeypatch.setattr("trailhouse.sinks.conflicts.settle", settle)
     monkeypatch.setattr("trailhouse.sinks.conflicts.check_open", lambda _client, *what: what)
     monkeypatch.setattr("getpass.getuser", lambda: "me")
     return calls
@@ -50,7 +57,10 @@ def test_conflicts_are_listed_and_settled(
     assert json.loads(capsys.readouterr().out)[0]["kept"] is True
     assert run(["conflicts", "settle", "an-id", "--org", "acme", "--reason", " a clock "], {}) == 0
     assert settled == [(("acme", "an-id"), {"reason": "a clock", "settled_by": "me"})]
-    capsys.readouterr()
+    printed = capsys.readouterr()
+    assert "making users anew" in printed.err
+    assert "what the copies said stays in sightings" in printed.err
+    assert printed.err.endswith("settled; taken out: 1 copy\n")
     assert run(["conflicts", "list"], {}) == 0
     assert "no id came with different contents" in capsys.readouterr().err
     assert run(["conflicts", "settle", "an-id", "--org", "acme", "--reason", ""], {}) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +32,7 @@ WAY = Way(
     ),
     is_activity=True,
     has_user=True,
+    action="page:view",
 )
 
 
@@ -86,12 +88,24 @@ def test_which_reports_count_it() -> None:
     reports = load()
     assert counted_by(WAY, reports) == [
         "active_users",
+        "activity_outside_working_hours",
         "balance_by_hour",
         "events_by_action",
+        "inactive_users",
+        "leaderboard",
+        "lifecycle",
         "most_active_users",
+        "popular_pages_of_admins",
+        "popular_pages_of_members",
+        "retention_cohorts",
+        "stickiness",
+        "user_statistics",
         "users_active_over_time",
         "weekly_active_users",
     ]
+    login = set(counted_by(replace(WAY, action="user:login"), reports))
+    assert {"last_logins", "latest_logins", "most_engaged_teams"} <= login
+    assert "popular_pages_of_members" not in login
     assert counted_by(Way("acme", STORED, ()), reports) == ["balance_by_hour", "events_by_action"]
     assert counted_by(Way("acme", REJECTED, ()), reports) == ["balance_by_hour", "rejected_by_reason"]
     assert counted_by(Way("acme", CONFLICT, ()), reports) == ["balance_by_hour"]

@@ -14,7 +14,9 @@ def test_an_id_tells_nobody_whose_key_it_is() -> None:
     assert new_key(Luck("x")).startswith("key_")
     owners = {event.get("actor_user_id") for event in happened()}
     keys = {
-        event["attributes"]["api_key_id"] for event in happened() if "api_key_id" in event.get("attributes", {})
+        event["attributes"]["api_key_id"]
+        for event in happened()
+        if "api_key_id" in event.get("attributes", {})
     }
     assert len(keys) > 30
     assert not any(owner and owner in key for key in keys for owner in owners)

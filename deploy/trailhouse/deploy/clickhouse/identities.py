@@ -2,8 +2,9 @@
 
 `admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
 time and memory. The table of API keys is none of their business: whoever can write it makes itself a key. `api` is a
-reader who may also read that table. What decides about deletion is written by `admin` alone. The engine enforces the grants through roles declared in `users.xml` (every connection does
-`SET ROLE`); `Job` refuses what grants do not cover.
+reader who may also read that table. What decides about deletion or says what an organisation is, is written by `admin`
+alone. The engine enforces the grants through roles declared in `users.xml` (every connection does `SET ROLE`); `Job`
+refuses what grants do not cover.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ KEYS: Final = "api_keys"
 #: Tombstones, holds and retention: whoever could write them could hide people, keep them for ever, or have them deleted.
 #: Plaintext personal data: what happened with it, and the directory. Views on them ask for the rights of whoever reads.
 PERSONAL: Final = ("event_pii", "users", "people", "actors", "directory", "deeds")
-DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries")
+DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries", "org_settings")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ def list_conflicts(
 ) -> None:
     """List every copy of the events that came with different contents.
 
-    The first received is `kept`. The others of its UTC day are in no table of events, those of another day are, and what
-    any of them says differently (action, quarter-hour, person) is counted too. `place` is where the raw record lies:
-    `trailhouse trace` shows it. Exit code 1 while any is open.
+    The first received is `kept`. Until it is settled, the others of its UTC day are in no table of events, those of another
+    day are, and what any of them says differently (action, quarter-hour, person) is counted too; then they are `swept`.
+    `place` is where the raw record lies: `trailhouse trace` shows it. Exit code 1 while any is open.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
@@ -54,9 +54,10 @@ def settle(
     reason: Annotated[str, typer.Option("--reason", help="What it was; kept with the conflict for ever.")],
     data: Data = None,
 ) -> None:
-    """Record that a conflict was looked at, so that the books close again.
+    """Keep the first received copy of an event and take the others out, so that the books close again.
 
-    Changes no event and no count: the first received stays, what the other copies said stays counted.
+    The others leave the tables of events and every count, and become rejected records (`conflict`); those that say what
+    the first says stay repeats of it. Tables are made anew beside those there are, which takes a while on a large store.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
     from trailhouse.queries.self_audit import operator_name  # noqa: PLC0415
@@ -67,12 +68,21 @@ def settle(
     if not reason.strip():
         raise typer.BadParameter("say what it was", param_hint="--reason")
     stack = find_stack(data, os.environ)
-    client = connect(stack.clickhouse("ingest"))
+    client = connect(stack.clickhouse("admin"))
     _, event = check_open(client, org, event_id)
     record(stack, "conflict:settle", org, event=event, reason=reason.strip())
-    close_conflict(client, org, event, reason=reason.strip(), settled_by=operator_name())
+    swept = close_conflict(
+        client,
+        org,
+        event,
+        reason=reason.strip(),
+        settled_by=operator_name(),
+        on_table=lambda table: say(f"making {table} anew"),
+    )
     client.close()
-    say("settled")
+    if swept.kept:
+        say(f"events of {org} have expired: what the copies said stays in {', '.join(swept.kept)}")
+    say(f"settled; taken out: {swept.copies} {'copy' if swept.copies == 1 else 'copies'}")
 
 
 def shown(value: object) -> str:

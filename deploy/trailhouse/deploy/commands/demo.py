@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trailhouse.deploy.commands.up import report_progress
+from trailhouse.deploy.commands.keys import first_key
+from trailhouse.deploy.commands.up import print_key, report_progress
 from trailhouse.deploy.errors import StackRunning, StackStarting
 from trailhouse.deploy.folder import StackFolder
 from trailhouse.deploy.options import say
@@ -72,6 +73,8 @@ def _show(stack: Stack, folder: StackFolder, git: Path | None) -> int:
         say(
             f"   reusing the state of run {script.runs}: the same events are sent again, and none is counted twice"
         )
+    # Before anything is counted: that a key was made is an event, too.
+    key = first_key(stack)
     since = time.monotonic()
     history = steps.history_or_reason(
         git or Path(), lambda path: steps.send_history(path, stack, Meter(environ=os.environ), os.environ)
@@ -103,7 +106,18 @@ def _show(stack: Stack, folder: StackFolder, git: Path | None) -> int:
     for table in steps.reports(stack, [each.org for each in sent]):
         print(table, flush=True)
     print(steps.ways_to_ask(stack), flush=True)
+    print_sign_in(key, folder)
     return books.unaccounted
+
+
+def print_sign_in(key: str | None, folder: StackFolder) -> None:
+    """The key to sign in to the dashboard with: shown once, when it is made; later how to make another."""
+    if key:
+        print_key(key)
+    else:
+        say(
+            f"sign in with the admin key of the first run, or: trailhouse keys create me --org '*' --scope admin --data {folder.path}"
+        )
 
 
 def _stay(folder: StackFolder) -> None:

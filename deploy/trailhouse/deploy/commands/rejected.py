@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trailhouse.deploy.commands.reports import ReportFormat
-from trailhouse.deploy.options import Data, print_json, print_table, say
+from trailhouse.deploy.options import Data, RowsFormat, print_json, print_table, say
 from trailhouse.deploy.self_audit import record
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def list_(  # noqa: PLR0913 - each argument is an option
         str, typer.Option(metavar="PLACE", help="Go on behind this row, the last one of the page before.")
     ] = "",
     data: Data = None,
-    format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.TABLE,  # noqa: A002
+    format: Annotated[RowsFormat, typer.Option("--format", help="How to print.")] = RowsFormat.TABLE,  # noqa: A002
 ) -> None:
     """List rejected records, the newest first: where each lies, why it was rejected, what became of its replay."""
     from trailhouse.queries.rejected import Filter, find_rejected, scope_of  # noqa: PLC0415 - keeps the command line quick
@@ -154,7 +153,7 @@ def replay(  # noqa: PLR0913 - each argument is an option
     force: Annotated[bool, typer.Option("--force", help="Also what would be rejected again.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     data: Data = None,
-    format: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.TABLE,  # noqa: A002
+    format: Annotated[RowsFormat, typer.Option("--format", help="How to print.")] = RowsFormat.TABLE,  # noqa: A002
 ) -> None:
     """Send rejected records to the raw topic again, with the same ids: by place, or by reason and time.
 
@@ -266,7 +265,7 @@ def _confirm(question: str) -> None:
         raise typer.Exit(1)
 
 
-def _print(rows: Sequence[Rejected], form: ReportFormat) -> None:
+def _print(rows: Sequence[Rejected], form: RowsFormat) -> None:
     columns = ("received_at", "place", "org", "reason", "detail", "size", "digest", "replayed_at", "became")
     cells = [
         (
@@ -284,7 +283,7 @@ def _print(rows: Sequence[Rejected], form: ReportFormat) -> None:
         )
         for each in rows
     ]
-    if form is ReportFormat.TABLE:  # a terminal is narrow, and a digest is for machines
+    if form is RowsFormat.TABLE:  # a terminal is narrow, and a digest is for machines
         short = [(*row[:6], f"{row[8]}") for row in cells]
         _print_rows((*columns[:6], "became"), short, form)
     else:
@@ -295,12 +294,12 @@ def _became(row: Rejected) -> str:
     return f"replayed{' (edited)' if row.is_edited else ''}: {row.became}" if row.became else ""
 
 
-def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: ReportFormat) -> None:
+def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: RowsFormat) -> None:
     import json  # noqa: PLC0415
 
-    if form is ReportFormat.TABLE:
+    if form is RowsFormat.TABLE:
         print_table(columns, [[safe(str(cell).encode()) for cell in row] for row in rows])
-    elif form is ReportFormat.CSV:
+    elif form is RowsFormat.CSV:
         from trailhouse.queries.render import FORMULA_STARTS  # noqa: PLC0415
 
         writer = csv.writer(sys.stdout, lineterminator="\r\n")
@@ -309,7 +308,7 @@ def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: Rep
             writer.writerow([f"'{cell}" if str(cell)[:1] in FORMULA_STARTS else cell for cell in row])
     else:
         objects = [dict(zip(columns, row, strict=True)) for row in rows]
-        if form is ReportFormat.JSON:
+        if form is RowsFormat.JSON:
             print_json(objects)
         else:
             for each in objects:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
 from trailhouse.deploy.self_audit import record
+from trailhouse.producers.actions import classify
 
 if TYPE_CHECKING:
     from trailhouse.queries.report import Report
@@ -102,6 +104,12 @@ def _step(step: Step, before: datetime | None) -> dict[str, Any]:
     }
 
 
+# Actions that a report's `explain` names: it counts no others.
+_ACTIONS: Final = re.compile(r"'([a-z_]+:[a-z_]+)'")
+_NOUNS: Final = re.compile(r"startsWith\(action, '([a-z_]+:)'\)")
+_AREAS: Final = re.compile(r"category = '([a-z_]+)'")
+
+
 def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -118,12 +126,30 @@ def took(seconds: float | None) -> str:
 
 
 def counted_by(way: Way, reports: Mapping[str, Report]) -> list[str]:
-    """The reports whose figures this copy is in, told by the tables they read."""
-    return sorted(name for name, report in reports.items() if any(_reads(way, report.sql)))
+    """The reports whose figures this copy is in, told by the tables they read and the actions they name."""
+    return sorted(name for name, report in reports.items() if any(_reads(way, report)))
 
 
-def _reads(way: Way, sql: str) -> Iterable[bool]:
+def _reads(way: Way, report: Report) -> Iterable[bool]:
+    sql, where = report.sql, report.explain.where
+    named = _ACTIONS.findall(where) or (["user:login"] if "is_login" in where else [])
+    nouns = tuple(_NOUNS.findall(where))
+    areas = _AREAS.findall(where)
+    is_asked_for = (
+        (not named or way.action in named)
+        and (not nouns or way.action.startswith(nouns))
+        and (not areas or classify(way.action).category in areas)
+    )
     yield way.became == "rejected" and "FROM rejected" in sql
-    yield way.became == "stored" and "FROM action_slots" in sql
-    yield way.is_activity and way.has_user and ("activity(" in sql or "FROM user_days" in sql)
     yield way.became in {"repeat", "conflict"} and "FROM landed" in sql
+    yield (
+        way.became == "stored"
+        and is_asked_for
+        and any(each in sql for each in ("FROM action_slots", "action_counts_in(", "page_counts_in("))
+    )
+    yield (
+        way.is_activity
+        and way.has_user
+        and is_asked_for
+        and any(each in sql for each in ("activity(", "activity_in(", "logins_in(", "FROM user_days"))
+    )

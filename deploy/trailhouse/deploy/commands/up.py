@@ -98,14 +98,19 @@ def print_addresses(stack: Stack, folder: StackFolder) -> None:
 
 
 def print_first_key(stack: Stack) -> None:
-    """The key for everything, when the stack has no key yet. It goes to the terminal, never into a log."""
+    """Make the key for everything when the stack has no key yet, and print it: to the terminal, never into a log."""
     from trailhouse.deploy.commands.keys import first_key  # noqa: PLC0415
 
     if key := first_key(stack):
-        say(f"{'admin key':<12}{key}")
-        say(
-            "            for every organisation and right, and shown this once; trailhouse keys create makes others"
-        )
+        print_key(key)
+
+
+def print_key(key: str) -> None:
+    """The key for everything, which is shown this once."""
+    say(f"{'admin key':<12}{key}")
+    say(
+        "            for every organisation and right, and shown this once; trailhouse keys create makes others"
+    )
 
 
 def report_progress(name: str, seconds: float, text: str) -> None:

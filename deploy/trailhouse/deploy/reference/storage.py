@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from trailhouse.deploy.reference.table import table
+from trailhouse.queries.header import Semantics
 from trailhouse.queries.report import ASKED, Report, load
 from trailhouse.sinks.migrate import load as load_migrations
 
@@ -23,7 +24,8 @@ def tables() -> str:
 
 def reports() -> str:
     """Every report from its own header, and the parameters all of them take."""
-    asked = table(("parameter", "meaning"), [(f"`--{name}`", text) for name, text in ASKED.items()])
+    rows = [(f"`--{name.replace('_', '-')}`", text) for name, text in ASKED.items()]
+    asked = table(("parameter", "meaning"), rows)
     return "\n\n".join(
         [f"## Parameters of every report\n\n{asked}", *(_report(each) for each in load().values())]
     )
@@ -59,12 +61,21 @@ def _report(report: Report) -> str:
     ]
     if report.ties:
         facts.append(f"Ties: {report.ties}.")
-    columns = [(f"`{each.name}`", each.type, each.unit, each.text) for each in report.columns]
+    if report.is_whole_month:
+        facts.append("The period's first month counts whole.")
+    if report.semantics:
+        named = [
+            (f"`--semantics {each.name}`", each.quote, _changes(each)) for each in report.semantics.values()
+        ]
+        facts.append(table(("definition", "in its source's words", "changes"), named))
+    columns = [
+        (f"`{each.name}`", each.type, each.unit, each.text) for each in report.columns if not each.is_hidden
+    ]
     facts.append(table(("column", "type", "unit", "meaning"), columns))
     if report.parameters:
         own = [
             (
-                f"`--{each.name}`",
+                f"`--{each.name.replace('_', '-')}`",
                 _allowed(each.choices, each.minimum, each.maximum),
                 f"`{each.default}`",
                 each.text,
@@ -72,8 +83,25 @@ def _report(report: Report) -> str:
             for each in report.parameters
         ]
         facts.append(table(("parameter", "allowed", "default", "meaning"), own))
+    facts.append(_behind(report))
     facts.append(f"SQL: [`{report.name}.sql`]({_REPORTS}/{report.name}.sql)")
     return f"## {report.name}\n\n" + "\n\n".join(facts)
+
+
+def _changes(semantics: Semantics) -> str:
+    changes = [
+        *([f"period `{semantics.last}`"] if semantics.last else []),
+        *([f"nothing before {semantics.since}"] if semantics.since else []),
+        *(f"`--{name.replace('_', '-')} {value}`" for name, value in semantics.parameters.items()),
+    ]
+    return ", ".join(changes) or "nothing"
+
+
+def _behind(report: Report) -> str:
+    explain = report.explain
+    what = f"`{explain.is_}` of them is `{explain.column}`" if explain.column else explain.text
+    of = {"events": "events", "landed": "landed records", "rejected": "rejected records"}[explain.source]
+    return f"`--explain ROW` lists the {of} behind a row: {what.rstrip('.')}."
 
 
 def _allowed(choices: tuple[str, ...], minimum: int, maximum: int) -> str:

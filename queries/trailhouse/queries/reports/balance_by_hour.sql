@@ -6,6 +6,7 @@ counts: records that landed, by the hour of the event (of receipt for those that
 terms: [event, rejected, period]
 chart: table
 last: 7d
+explain: {from: landed, where: "toStartOfHour(slot) = {row_hour:DateTime64(3, 'UTC')} AND org_id = {row_org:String}", column: landed, is: count()}
 columns:
   hour: {type: time, unit: hour, text: 'start of the hour'}
   org: {type: text, unit: organisation, text: 'the organisation the records name; empty where none can be read'}
@@ -36,12 +37,12 @@ FROM (
     countIf(reason = '') - uniqExactIf(event_id, reason = '') AS repeated,
     uniqExactIf(event_id, (org_id, event_id) IN (
       SELECT org_id, event_id FROM landed
-      WHERE content != 0 AND (org_id = {org:String} OR {is_instance:Bool})
+      WHERE content != 0 AND (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
       GROUP BY org_id, event_id, rules HAVING min(content) != max(content)
     )) AS conflicting,
     0 AS rejected_records, 0 AS counted_events, 0 AS expired_events, 0 AS expired_rejects
   FROM landed FINAL
-  WHERE (org_id = {org:String} OR {is_instance:Bool})
+  WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
     AND arrayExists(
       instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
@@ -50,7 +51,7 @@ FROM (
   UNION ALL
   SELECT toStartOfHour(occurred_at), org_id, 0, uniqExact(event_id), 0, 0, 0, 0, 0, 0
   FROM events FINAL
-  WHERE (org_id = {org:String} OR {is_instance:Bool})
+  WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
     AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
     AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
     AND arrayExists(
@@ -61,7 +62,7 @@ FROM (
   UNION ALL
   SELECT toStartOfHour(slot), org_id, 0, 0, 0, 0, 0, uniqExactMerge(events), 0, 0
   FROM action_slots
-  WHERE (org_id = {org:String} OR {is_instance:Bool})
+  WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
     AND arrayExists(
       instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
@@ -70,7 +71,7 @@ FROM (
   UNION ALL
   SELECT toStartOfHour(received_at), org_id, 0, 0, 0, 0, count(), 0, 0, 0
   FROM rejected FINAL
-  WHERE (org_id = {org:String} OR {is_instance:Bool})
+  WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
     AND arrayExists(
       instants -> toUnixTimestamp(toStartOfFifteenMinutes(received_at)) * 1000 >= instants.1 AND toUnixTimestamp(toStartOfFifteenMinutes(received_at)) * 1000 < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
@@ -80,18 +81,18 @@ FROM (
   -- What expired and was not sent again since.
   SELECT toStartOfHour(slot), org_id, 0, 0, 0, 0, 0, 0, uniqExactIf(id, class = 'events'), uniqExactIf(id, class = 'rejected')
   FROM expired
-  WHERE (org_id = {org:String} OR {is_instance:Bool})
+  WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
     AND arrayExists(
       instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
     )
     AND (class, id) NOT IN (
       SELECT 'events', sipHash64(org_id, event_id) FROM events
-      WHERE (org_id = {org:String} OR {is_instance:Bool})
+      WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
         AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
         AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
       UNION ALL
-      SELECT 'rejected', sipHash64(epoch, partition, offset) FROM rejected WHERE org_id = {org:String} OR {is_instance:Bool}
+      SELECT 'rejected', sipHash64(epoch, partition, offset) FROM rejected WHERE org_id IN {orgs:Array(String)} OR {is_instance:Bool}
     )
   GROUP BY toStartOfHour(slot), org_id
 )

@@ -5,8 +5,11 @@ source: [WS7, A8]
 counts: local days on which the person had at least one event that counts as activity
 terms: [active-user, active-day, person, activity, period, local-day, masked-user]
 chart: table
-ties: more active days first, then the later last activity, then the user's identity by code point; decided before masking
+ties: more active days first, then the later last activity, then the user's identity by code point, then the organisation; decided before masking
 last: 30d
+semantics:
+  wandb-saas: {last: 30d, since: '2025-05-09', parameters: {limit: 10}, quote: 'Most active user: top-10 users ranked by active days and last-active date. … A user is active if they perform any auditable action scoped to the organization after May 8 2025.'}
+explain: {where: "is_activity AND user_ref != 0 AND (actor_type = 'user' OR {actors:String} = 'all') AND toString(user_ref) = {row_ref:String}", column: active_days, is: uniqExact(local_day)}
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'whose activity counts; all adds service accounts and systems'}
   limit: {type: UInt32, default: 10, minimum: 1, maximum: 100000, text: 'rows at most'}
@@ -15,31 +18,34 @@ columns:
   user: {type: text, unit: identity, text: 'the actor id, else e-mail; `u_` and 16 hex digits for callers who may not read personal data'}
   active_days: {type: integer, unit: days, text: 'local days with activity in the period'}
   last_active: {type: time, unit: RFC 3339 in the time zone asked for, text: 'the last activity inside the period'}
+  ref: {type: text, unit: keyed hash, text: who it is, is_hidden: true}
 */
 SELECT
-  row_number() OVER (ORDER BY active_days DESC, last_active DESC, if(identity = '', masked, identity) ASC) AS rank,
+  row_number() OVER (ORDER BY active_days DESC, last_active DESC, if(identity = '', masked, identity) ASC, org_id ASC) AS rank,
   if({read_pii:Bool} AND identity != '', identity, masked) AS user,
   active_days,
-  last_active
+  last_active,
+  toString(user_ref) AS ref
 FROM (
   SELECT
+    org_id,
     user_ref,
     concat('u_', lower(leftPad(hex(user_ref), 16, '0'))) AS masked,
     uniqExact(local_day) AS active_days,
     max(last) AS last_active
   FROM (
-    SELECT user_ref, toNullable(local_day) AS local_day, last
-    FROM activity(
-      org = {org:String},
+    SELECT org_id, user_ref, toNullable(local_day) AS local_day, last
+    FROM activity_in(
+      orgs = {orgs:Array(String)},
       spans = {spans:Array(Tuple(Int64, Int64, Int32))},
       cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
     )
     WHERE actor_type = 'user' OR {actors:String} = 'all'
     UNION ALL
     -- In a UTC day that goes on after the period, the last moment of `user_days` may lie outside; the event itself tells.
-    SELECT user_ref, NULL AS local_day, max(occurred_at) AS last
+    SELECT org_id, user_ref, NULL AS local_day, max(occurred_at) AS last
     FROM events
-    WHERE org_id = {org:String}
+    WHERE org_id IN {orgs:Array(String)}
       AND toDate(occurred_at) IN (
         SELECT toDate(fromUnixTimestamp64Milli(arrayJoin(arrayFilter(
           until -> until % 86400000 != 0,
@@ -53,12 +59,10 @@ FROM (
         instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
         {ranges:Array(Tuple(Int64, Int64))}
       )
-    GROUP BY user_ref
+    GROUP BY org_id, user_ref
   )
-  GROUP BY user_ref
+  GROUP BY org_id, user_ref
 ) AS active
-LEFT JOIN (
-  SELECT user_ref, max(identity) AS identity FROM users WHERE org_id = {org:String} GROUP BY user_ref
-) AS directory USING (user_ref)
+LEFT JOIN names_in(orgs = {orgs:Array(String)}) AS directory USING (org_id, user_ref)
 ORDER BY rank
 LIMIT {limit:UInt32}

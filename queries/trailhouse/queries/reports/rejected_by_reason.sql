@@ -7,6 +7,7 @@ terms: [rejected, period]
 chart: bar
 ties: more records first, then the reason, then the organisation
 last: 30d
+explain: {from: rejected, where: "reason = {row_reason:String} AND org_id = {row_org:String}", column: records, is: count()}
 columns:
   reason: {type: text, unit: reason, text: 'one of the closed list of reasons'}
   records: {type: integer, unit: records, text: 'records refused for that reason'}
@@ -14,7 +15,7 @@ columns:
 */
 SELECT reason, count() AS records, org_id AS org
 FROM rejected FINAL
-WHERE (org_id = {org:String} OR {is_instance:Bool})
+WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
   AND arrayExists(
     instants -> toUnixTimestamp64Milli(received_at) >= instants.1 AND toUnixTimestamp64Milli(received_at) < instants.2,
     {ranges:Array(Tuple(Int64, Int64))}

@@ -7,6 +7,14 @@ terms: [event, period, masked-user]
 chart: table
 ties: the later last time first, then more times, then who by identity, then the other columns by code point; decided before masking
 last: 30d
+explain:
+  where: >-
+    source = 'trailhouse' AND action = {row_action:String} AND outcome = {row_outcome:String} AND toString(user_ref) = {row_ref:String}
+    AND attributes['pii_shown'] = {row_persons_shown:String}
+    AND if({read_pii:Bool} AND {is_known:Bool}, attributes['key_id'], '') = {row_key:String}
+    AND arrayFirst(name -> name != '', [attributes['report'], attributes['log'], attributes['path'], if({read_pii:Bool} AND {is_known:Bool}, attributes['made_key'], ''), attributes['place'], attributes['event'], attributes['person'], attributes['hold']]) = {row_what:String}
+  column: times
+  is: count()
 parameters:
   limit: {type: UInt32, default: 100, minimum: 1, maximum: 100000, text: 'rows at most'}
 columns:
@@ -18,6 +26,7 @@ columns:
   outcome: {type: text, unit: outcome, text: '`success`, or `denied`'}
   times: {type: integer, unit: events, text: 'how often it was recorded'}
   last: {type: time, unit: RFC 3339 in the time zone asked for, text: 'when last'}
+  ref: {type: text, unit: keyed hash, text: who it is, is_hidden: true}
 */
 SELECT
   multiIf(user_ref = 0, '', {read_pii:Bool} AND identity != '', identity, masked) AS who,
@@ -27,9 +36,11 @@ SELECT
   persons_shown,
   outcome,
   times,
-  last
+  last,
+  toString(user_ref) AS ref
 FROM (
   SELECT
+    org_id,
     user_ref,
     concat('u_', lower(leftPad(hex(user_ref), 16, '0'))) AS masked,
     {read_pii:Bool} AND {is_known:Bool} AS knows_keys,
@@ -44,7 +55,7 @@ FROM (
     count() AS times,
     max(occurred_at) AS last
   FROM events FINAL
-  WHERE org_id = {org:String}
+  WHERE org_id IN {orgs:Array(String)}
     AND source = 'trailhouse'
     -- Bounds of the whole period, spelled as constants so that partitions and the primary key are used.
     AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
@@ -53,10 +64,8 @@ FROM (
       instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
     )
-  GROUP BY user_ref, key, action, what, persons_shown, outcome
+  GROUP BY org_id, user_ref, key, action, what, persons_shown, outcome
 ) AS done
-LEFT JOIN (
-  SELECT user_ref, max(identity) AS identity FROM users WHERE org_id = {org:String} GROUP BY user_ref
-) AS directory USING (user_ref)
+LEFT JOIN names_in(orgs = {orgs:Array(String)}) AS directory USING (org_id, user_ref)
 ORDER BY last DESC, times DESC, if(identity = '', masked, identity) ASC, key ASC, action ASC, what ASC, persons_shown ASC, outcome ASC
 LIMIT {limit:UInt32}

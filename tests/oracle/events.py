@@ -1,4 +1,4 @@
-"""The reports' answers by brute force: plain Python over event dicts, one event at a time, nothing shared with the SQL.
+"""Event dicts, and what they say of time and of who acted.
 
 An event is a dict as on the raw topic: org_id, event_id, occurred_at (RFC 3339 text), action, and where they apply
 actor_type, actor_user_id, actor_email. `is_activity` in it says whether it counts as activity; left out = it does.
@@ -7,7 +7,6 @@ actor_type, actor_user_id, actor_email. `is_activity` in it says whether it coun
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -51,50 +50,6 @@ class Window:
         return sorted(found)
 
 
-def active_users(events: Iterable[Event], org: str, window: Window, *, people_only: bool = True) -> int:
-    return len({who for who, _ in _activity(events, org, window, people_only=people_only)})
-
-
-def users_active_over_time(
-    events: Iterable[Event], org: str, window: Window, *, people_only: bool = True
-) -> list[tuple[date, int]]:
-    seen: dict[date, set[str]] = {day: set() for day in window.days()}
-    for who, moment in _activity(events, org, window, people_only=people_only):
-        seen[local_date(moment, window.timezone)].add(who)
-    return [(day, len(users)) for day, users in sorted(seen.items())]
-
-
-def weekly_active_users(
-    events: Iterable[Event], org: str, window: Window, *, people_only: bool = True
-) -> list[tuple[date, int]]:
-    seen: dict[date, set[str]] = {_monday(day): set() for day in window.days()}
-    for who, moment in _activity(events, org, window, people_only=people_only):
-        seen[_monday(local_date(moment, window.timezone))].add(who)
-    return [(week, len(users)) for week, users in sorted(seen.items())]
-
-
-def most_active_users(
-    events: Iterable[Event], org: str, window: Window, *, people_only: bool = True, limit: int = 10
-) -> list[tuple[int, str, int, datetime]]:
-    """Rank, identity, active days, last activity."""
-    days: dict[str, set[date]] = defaultdict(set)
-    last: dict[str, datetime] = {}
-    for who, moment in _activity(events, org, window, people_only=people_only):
-        days[who].add(local_date(moment, window.timezone))
-        last[who] = max(moment, last.get(who, moment))
-    ranked = sorted(days, key=lambda who: (-len(days[who]), -last[who].timestamp(), who))
-    return [(place, who, len(days[who]), last[who]) for place, who in enumerate(ranked[:limit], start=1)]
-
-
-def events_by_action(events: Iterable[Event], org: str, window: Window) -> list[tuple[str, int]]:
-    counts = Counter(
-        event["action"]
-        for event in distinct(events)
-        if event["org_id"] == org and window.contains(when(event))
-    )
-    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-
-
 def distinct(events: Iterable[Event]) -> list[Event]:
     """The first of every (org, id); what comes again is the same event."""
     first: dict[tuple[str, str], Event] = {}
@@ -114,19 +69,19 @@ def local_date(moment: datetime, timezone: str) -> date:
     return moment.astimezone(ZoneInfo(timezone)).date()
 
 
+def week_of(day: date, week_start: int = 1) -> date:
+    """The first day of the week of a day; weeks begin on Monday (1) to Sunday (7)."""
+    return day - timedelta(days=(day.isoweekday() - week_start) % 7)
+
+
 def when(event: Event) -> datetime:
     return _instant(event["occurred_at"])
 
 
-@lru_cache(maxsize=1_000_000)
-def _instant(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _activity(
+def activity(
     events: Iterable[Event], org: str, window: Window, *, people_only: bool
 ) -> list[tuple[str, datetime]]:
+    """Who was active when, in order of arrival: every event of the window that counts as activity."""
     return [
         (identity(event), when(event))
         for event in distinct(events)
@@ -138,8 +93,10 @@ def _activity(
     ]
 
 
-def _monday(day: date) -> date:
-    return day - timedelta(days=day.weekday())
+@lru_cache(maxsize=1_000_000)
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _given(day: date | None) -> date:

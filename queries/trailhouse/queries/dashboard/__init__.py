@@ -1,0 +1,1 @@
+"""The dashboard: what the reports answer as pages for people, under `/org/dashboard/`."""

@@ -1,0 +1,140 @@
+"""Events of an organisation, the latest first, page by page; and one event by its id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+
+from trailhouse.queries.audit_columns import EVENT
+from trailhouse.queries.audit_filter import Filter
+from trailhouse.queries.audit_lines import json_line
+from trailhouse.queries.audit_read import source
+from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.store import our_errors
+from trailhouse.sinks.clickhouse import Client
+
+_BEFORE: Final = re.compile(r"(\d{1,15})\.([0-9a-f-]{36})", re.ASCII)
+#: Days looked at first; while too few are found, four times as many before them.
+DAYS_AT_FIRST: Final = 2
+ROUNDS_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The event before which a page begins: when it happened, in ms since 1970 UTC, and its id."""
+
+    ms: int
+    event_id: str
+
+    def to_text(self) -> str:
+        """For a page's address."""
+        return f"{self.ms}.{self.event_id}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Before:
+        """Read one back; raises `BadParameter`."""
+        found = _BEFORE.fullmatch(text)
+        if found is None:
+            raise BadParameter("before", text, "what a page's link gave")
+        return cls(int(found[1]), found[2])
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events as the API tells them, the latest first; `before` begins the next page, None = this is the last."""
+
+    events: Sequence[Mapping[str, Any]]
+    before: Before | None
+
+
+def latest(  # noqa: PLR0913 - each is part of the question
+    client: Client,
+    org: str,
+    wanted: Filter,
+    *,
+    first: date,
+    last: date,
+    before: Before | None,
+    limit: int,
+    read_pii: bool,
+    collected: str = "1",
+    has_own: bool = True,
+) -> EventPage:
+    """At most `limit` events of the UTC days `first` to `last` that pass, older than `before`.
+
+    `has_own` False leaves out what Trailhouse records of itself. Days are read from the end, so the usual page reads
+    few of them. `collected` is SQL over a row of `events`, never from outside. Raises `StorageUnavailable`.
+    """
+    if before is not None:
+        last = min(last, datetime.fromtimestamp(before.ms / 1000, UTC).date())
+    found: list[tuple[int, str, Mapping[str, Any]]] = []
+    days, end = DAYS_AT_FIRST, last
+    for number in range(ROUNDS_MAX):
+        if end < first or len(found) > limit:
+            break
+        start = first if number == ROUNDS_MAX - 1 else max(first, end - timedelta(days=days - 1))
+        found += _read(
+            client,
+            org,
+            wanted,
+            start,
+            end,
+            before=before,
+            limit=limit + 1 - len(found),
+            read_pii=read_pii,
+            collected=collected if has_own else f"({collected}) AND event.source != 'trailhouse'",
+        )
+        end, days = start - timedelta(days=1), days * 4
+    shown = found[:limit]
+    follows = Before(shown[-1][0], shown[-1][1]) if len(found) > limit else None
+    return EventPage([event for _, _, event in shown], follows)
+
+
+def one(
+    client: Client, org: str, event_id: str, *, read_pii: bool, collected: str = "1"
+) -> list[Mapping[str, Any]]:
+    """What is stored of an event id: nothing, the event, or several where the same id came on several days."""
+    rows = "org_id = {org:String} AND event_id = {event_id:UUID}"
+    sql = (
+        f"SELECT {json_line(EVENT, read_pii=read_pii)} FROM {source(rows, read_pii=read_pii)}"
+        f" WHERE {collected} ORDER BY event.occurred_at LIMIT 20"
+    )
+    with our_errors():
+        found = client.query(sql, parameters={"org": org, "event_id": event_id}).result_rows
+    return [orjson.loads(row[0]) for row in found]
+
+
+def _read(  # noqa: PLR0913 - as `latest`
+    client: Client,
+    org: str,
+    wanted: Filter,
+    first: date,
+    last: date,
+    *,
+    before: Before | None,
+    limit: int,
+    read_pii: bool,
+    collected: str,
+) -> list[tuple[int, str, Mapping[str, Any]]]:
+    rows = (
+        "org_id = {org:String} AND toDate(occurred_at) >= {first:Date} AND toDate(occurred_at) <= {last:Date}"
+    )
+    place = "(toUnixTimestamp64Milli(event.occurred_at), event.event_id)"
+    older = f"{place} < ({{before_ms:Int64}}, {{before_id:UUID}})" if before else "1"
+    sql = (
+        f"SELECT toUnixTimestamp64Milli(event.occurred_at), toString(event.event_id), {json_line(EVENT, read_pii=read_pii)}"
+        f" FROM {source(rows, read_pii=read_pii, is_key=True)}"
+        f" WHERE {older} AND ({collected}) AND {wanted.sql}"
+        " ORDER BY event.occurred_at DESC, event.event_id DESC LIMIT {limit:UInt32}"
+    )
+    bound = {"org": org, "first": str(first), "last": str(last), "limit": limit, **wanted.bound}
+    if before is not None:
+        bound |= {"before_ms": before.ms, "before_id": before.event_id}
+    with our_errors():
+        found = client.query(sql, parameters=bound).result_rows
+    return [(int(ms), str(event_id), orjson.loads(line)) for ms, event_id, line in found]

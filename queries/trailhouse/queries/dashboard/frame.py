@@ -1,0 +1,101 @@
+"""What every answer of the dashboard has: its template, headers that forbid everything foreign, and its few files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from trailhouse.queries.dashboard import figure
+from trailhouse.queries.dashboard.address import ROOT, link
+
+#: No inline script or style, nothing from elsewhere, no frame around it, forms to nobody else.
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_FOLDER: Final = files("trailhouse.queries").joinpath("dashboard")
+_MEDIA: Final = {
+    "dashboard.css": "text/css; charset=utf-8",
+    "dashboard.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+_GZIP_FROM: Final = 1_024
+
+
+class Frame:
+    """Writes pages and files. For any thread."""
+
+    def __init__(self) -> None:
+        self._files = {name: _FOLDER.joinpath("static", name).read_bytes() for name in _MEDIA}
+        self._packed = {name: gzip.compress(body, 9, mtime=0) for name, body in self._files.items()}
+        # Parts of the address, so that a file may be kept for ever and a new one is seen at once.
+        self.versions = {name: hashlib.sha256(body).hexdigest()[:12] for name, body in self._files.items()}
+        self._templates = Environment(
+            loader=FunctionLoader(lambda name: _FOLDER.joinpath("templates", name).read_text("utf-8")),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(link=link, figure=figure, asset=self.asset)
+
+    def asset(self, name: str) -> str:
+        """The address of one of the dashboard's files."""
+        return f"{ROOT}static/{name}?v={self.versions[name]}"
+
+    def page(
+        self, request: Request, template: str, context: Mapping[str, Any], status: int = HTTPStatus.OK
+    ) -> Response:
+        """A page as HTML."""
+        text = self._templates.get_template(template).render(**context)
+        return self.text(request, text, "text/html; charset=utf-8", status)
+
+    def text(self, request: Request, text: str, media_type: str, status: int = HTTPStatus.OK) -> Response:
+        """Any text, packed where the browser takes it so."""
+        body, headers = text.encode(), dict(HEADERS) | {"Vary": "Accept-Encoding, Cookie"}
+        if len(body) >= _GZIP_FROM and takes_gzip(request):
+            body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
+        return Response(body, status, headers, media_type=media_type)
+
+    def file(self, request: Request, name: str) -> Response | None:
+        """One of the dashboard's files; None when there is no such file."""
+        if name not in self._files:
+            return None
+        headers = dict(HEADERS) | {
+            "Cache-Control": "public, max-age=31536000, immutable",
+            "Vary": "Accept-Encoding",
+        }
+        body = self._files[name]
+        if takes_gzip(request):
+            body, headers["Content-Encoding"] = self._packed[name], "gzip"
+        return Response(body, headers=headers, media_type=_MEDIA[name])
+
+
+def redirect(address: str) -> Response:
+    """To another page of ours, by GET."""
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER, headers=dict(HEADERS))
+
+
+def takes_gzip(request: Request) -> bool:
+    """Whether the browser says it can unpack."""
+    return any(
+        part.strip().partition(";")[0] == "gzip" and not part.replace(" ", "").endswith(";q=0")
+        for part in request.headers.get("accept-encoding", "").split(",")
+    )

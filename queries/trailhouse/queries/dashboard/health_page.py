@@ -1,0 +1,107 @@
+"""The page Pipeline health: how fresh the store is, whether the books balance, what lags, what was refused."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from trailhouse.queries.dashboard.address import ROOT
+from trailhouse.queries.dashboard.figure import ago, exact, moment
+from trailhouse.queries.dashboard.page import Page, Panel, Section
+from trailhouse.queries.dashboard.patience import within
+from trailhouse.queries.dashboard.report_pages import build as build_panels
+from trailhouse.queries.dashboard.site import Built, Site, Visit
+from trailhouse.queries.key import Scope
+from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.store import ClickHouseStore
+from trailhouse.sinks.balance import read_positions
+
+HEALTH: Final = Page(
+    "pipeline",
+    "Pipeline health",
+    "Whether everything that was sent has arrived, and how soon.",
+    (
+        Section(
+            "What arrived, and what did not",
+            (
+                Panel("rejected", "rejected_by_reason", last="30d", width="full"),
+                Panel("books", "balance_by_hour", last="7d", width="full"),
+                Panel("readers", "who_read_what", last="30d", width="full"),
+            ),
+        ),
+    ),
+)
+
+PATIENCE_S: Final = 2.0
+
+
+def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
+    """`pipeline`."""
+    router = APIRouter(prefix=ROOT.rstrip("/"), include_in_schema=False)
+    page = HEALTH.having(site.reports)
+
+    @router.get("/pipeline")
+    async def health(request: Request) -> Response:
+        return await site.answer(
+            request, "pipeline", Scope.REPORTS_READ, lambda visit: _build(site, metrics, page, visit)
+        )
+
+    return router
+
+
+def _build(site: Site, metrics: ApiMetrics, page: Page, visit: Visit) -> Built:
+    _, context = build_panels(site, page, visit)
+    cards = [_freshness(site, visit)]
+    # The books and the lag are the whole installation's.
+    if visit.visitor.caller.is_operator:
+        cards += [*_books(metrics), _lag(site)]
+    return "pipeline.html", context | {"cards": cards}
+
+
+def _freshness(site: Site, visit: Visit) -> dict[str, Any]:
+    with site.pool.client() as client:
+        landed = ClickHouseStore(client).landed_until()
+    if landed is None:
+        return _card(
+            "Freshness", "nothing yet", "no event is stored; `trailhouse demo` shows how it looks", ""
+        )
+    return _card("Freshness", ago(landed, visit.now), f"stored through {moment(landed)} UTC", "good")
+
+
+def _books(metrics: ApiMetrics) -> list[dict[str, Any]]:
+    read = metrics.registry.get_sample_value
+    at = read("trailhouse_balance_timestamp_seconds") or 0
+    unaccounted = read("trailhouse_unaccounted_events")
+    conflicts = read("trailhouse_conflicts") or 0
+    if not at or unaccounted is None:
+        text = "closed every half minute by the API; not since it started"
+        return [_card("Unaccounted", "\N{EN DASH}", text, "")]
+    state = "good" if unaccounted == 0 else "bad"
+    return [
+        _card("Unaccounted", exact(unaccounted), "raw records that are nowhere; must be 0", state),
+        _card("Conflicts", exact(conflicts), "ids that came with other contents", "good" if not conflicts else "warn"),
+    ]  # fmt: skip
+
+
+def _lag(site: Site) -> dict[str, Any]:
+    try:
+        marks, ends, epoch = within(
+            PATIENCE_S, lambda: read_positions(site.settings.kafka, site.settings.sink_group)
+        )
+    except Exception as error:  # whatever Kafka raises when it is away
+        return _card("In flight", "\N{EN DASH}", f"Kafka does not answer: {type(error).__name__}", "bad")
+    behind = sum(
+        max(0, end - 1 - (marks[number].hwm(epoch) if number in marks else start - 1))
+        for number, (start, end) in ends.items()
+    )
+    return _card(
+        "In flight",
+        exact(behind),
+        "records received and not stored yet",
+        "good" if behind < 10_000 else "warn",
+    )
+
+
+def _card(title: str, value: str, text: str, state: str) -> dict[str, Any]:
+    return {"title": title, "value": value, "text": text, "state": state}

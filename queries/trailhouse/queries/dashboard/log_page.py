@@ -1,0 +1,253 @@
+"""The page Audit log: filters, search, older and older pages, one event with its tags and its way through the pipeline."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from trailhouse.producers.event import Outcome
+from trailhouse.queries.audit_columns import EVENT
+from trailhouse.queries.audit_filter import filter_of
+from trailhouse.queries.audit_profile import PROFILES
+from trailhouse.queries.audit_request import check_rights
+from trailhouse.queries.dashboard.address import ROOT, link
+from trailhouse.queries.dashboard.event_file import csv_of
+from trailhouse.queries.dashboard.event_list import Before, latest, one
+from trailhouse.queries.dashboard.figure import moment
+from trailhouse.queries.dashboard.patience import within
+from trailhouse.queries.dashboard.site import Built, Site, Visit
+from trailhouse.queries.errors import BadParameter, QueryError
+from trailhouse.queries.key import Scope
+from trailhouse.queries.periods import parse_bound
+from trailhouse.queries.store import ClickHouseStore
+from trailhouse.queries.zones import find_zone
+from trailhouse.sinks.trace import Way, trace
+
+EVENTS_MAX: Final = 50
+DAYS: Final = 30
+PATIENCE_S: Final = 4.0
+#: Rows of the file that a page's filters give; the API gives any number.
+FILE_ROWS_MAX: Final = 10_000
+_ASKED: Final = ("action", "actor", "target", "outcome", "q")
+#: Of an event, what its head says already.
+_HEAD: Final = frozenset({"event_id", "occurred_at", "org_id", "action", "actor", "attributes", "changes", "tags", "pii_tags", "changed_fields"})  # fmt: skip
+
+
+class NoSuchEvent(QueryError):
+    """The organisation has no event of that id, or its profile shows it to nobody."""
+
+    status = 404
+    title = "No such event"
+
+
+def routes(site: Site) -> APIRouter:
+    """`log`, `log.csv` and `log/{event id}`."""
+    router = APIRouter(prefix=ROOT.rstrip("/"), include_in_schema=False)
+
+    @router.get("/log")
+    async def listed(request: Request) -> Response:
+        return await site.answer(request, "log", Scope.AUDIT_READ, lambda visit: build(site, visit))
+
+    @router.get("/log.csv")
+    async def export(request: Request) -> Response:
+        return await site.answer(request, "log", Scope.AUDIT_READ, lambda visit: _csv(site, visit))
+
+    @router.get("/log/{event_id}")
+    async def single(request: Request, event_id: str) -> Response:
+        return await site.answer(
+            request, "log", Scope.AUDIT_READ, lambda visit: build_event(site, visit, event_id)
+        )
+
+    return router
+
+
+def build(site: Site, visit: Visit) -> Built:
+    """The latest events that pass the filters."""
+    found, days = _find(site, visit, EVENTS_MAX)
+    asked = {name: visit.params.get(name) or "" for name in _ASKED}
+    _record(site, visit, "audit:read", asked=asked, rows=len(found.events), form="html")
+    with site.pool.client() as client:
+        landed = ClickHouseStore(client).landed_until()
+    state = {"org": visit.org, **visit.params}
+    filters = [
+        (name, value, link("log", {**state, name: None, "before": None}))
+        for name, value in (*asked.items(), ("since", visit.params.get("since") or ""), ("until", visit.params.get("until") or ""))
+        if value
+    ]  # fmt: skip
+    return "log.html", {
+        "rows": [_row(each, visit, state) for each in found.events],
+        "asked": asked,
+        "days": days,
+        "filters": filters,
+        "state": state,
+        "outcomes": [each.value for each in Outcome],
+        "freshness": landed,
+        "older": link("log", {**state, "before": found.before.to_text()}) if found.before else "",
+        "newest": link("log", {**state, "before": None}) if visit.params.get("before") else "",
+        "own": (
+            link("log", {**state, "own": None if visit.params.get("own") else "1", "before": None}),
+            bool(visit.params.get("own")),
+        ),
+        "live": (
+            link("log", {**state, "live": None if visit.params.get("live") else "1", "before": None}),
+            bool(visit.params.get("live")) and not visit.params.get("before"),
+        ),
+        "csv": link("log.csv", {**state, "before": None, "live": None}),
+    }
+
+
+def build_event(site: Site, visit: Visit, text: str) -> Built:
+    """One event: everything that is known of it, and where it went."""
+    try:
+        event_id = str(uuid.UUID(text))
+    except ValueError:
+        raise BadParameter("event", text, "an event's id, a UUID") from None
+    profile, caller = PROFILES[site.settings.profile], visit.visitor.caller
+    check_rights(visit.org, caller, profile, site.settings.has_plan)
+    with site.pool.client() as client:
+        events = one(client, visit.org, event_id, read_pii=caller.read_pii, collected=profile.collected)
+    if not events:
+        raise NoSuchEvent(
+            f"{visit.org} has no event {event_id}",
+            "its sender may not have delivered it, or retention let it go",
+        )
+    site.audit.record(
+        "event:trace", visit.org, visit.visitor.who,
+        details={"event": event_id, "format": "html", "pii_shown": caller.read_pii},
+    )  # fmt: skip
+    event = events[-1]
+    return "event.html", {
+        "event": event,
+        "fields": [(name, _text(value)) for name, value in event.items() if name not in _HEAD],
+        "maps": [
+            (name, sorted(dict(event[name]).items())) for name in ("attributes", "changes") if event.get(name)
+        ],
+        "others": len(events) - 1,
+        "json": orjson.dumps(event, option=orjson.OPT_INDENT_2).decode(),
+        "ways": _ways(site, visit, event_id),
+        "share": link(f"log/{event_id}", {"org": visit.org}),
+        "back": link("log", {"org": visit.org}),
+        "moment": moment,
+    }
+
+
+def _find(site: Site, visit: Visit, limit: int) -> Any:
+    profile, caller = PROFILES[site.settings.profile], visit.visitor.caller
+    check_rights(visit.org, caller, profile, site.settings.has_plan)
+    zone = find_zone(visit.params.get("timezone") or "UTC")
+    texts = {name: text for name in (*_ASKED, "since", "until") if (text := visit.params.get(name))}
+    wanted = filter_of(texts, read_pii=caller.read_pii)
+    until = _day(texts.get("until"), "until", zone) or visit.now.date() + timedelta(days=1)
+    since = _day(texts.get("since"), "since", zone) or until - timedelta(days=DAYS)
+    before = visit.params.get("before")
+    with site.pool.client() as client:
+        found = latest(
+            client,
+            visit.org,
+            wanted,
+            first=since,
+            last=until,
+            before=Before.from_text(before) if before else None,
+            limit=limit,
+            read_pii=caller.read_pii,
+            collected=profile.collected,
+            has_own=bool(visit.params.get("own")),
+        )
+    return found, (since, until)
+
+
+def _day(text: str | None, name: str, zone: Any) -> date | None:
+    if text is None:
+        return None
+    bound = parse_bound(name, text, zone)
+    return bound.astimezone(UTC).date() if isinstance(bound, datetime) else bound
+
+
+def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str]) -> dict[str, Any]:
+    at = datetime.fromisoformat(event["occurred_at"])
+    zone = find_zone(visit.params.get("timezone") or "UTC")
+    rest = {**state, "before": None}
+    return {
+        "event": event,
+        "at": at,
+        "shown": moment(at.astimezone(zone)),
+        "href": link(f"log/{event['event_id']}", {"org": visit.org}),
+        "by_actor": link("log", rest, actor=event["actor"]) if event.get("actor") else "",
+        "by_action": link("log", rest, action=event["action"]),
+        "what": " · ".join(
+            str(event[name])
+            for name in ("target", "project_name", "report_name", "entity_name", "artifact_qualified_name")
+            if event.get(name)
+        ),
+    }
+
+
+def _csv(site: Site, visit: Visit) -> Response:
+    found, _ = _find(site, visit, FILE_ROWS_MAX)
+    asked = {name: visit.params.get(name) or "" for name in _ASKED}
+    _record(site, visit, "export:create", asked=asked, rows=len(found.events), form="csv")
+    return Response(
+        csv_of(found.events, [column.name for column in EVENT]),
+        media_type="text/csv; charset=utf-8; header=present",
+        headers={
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Trailhouse-More": "true" if found.before else "false",
+            "Content-Disposition": f'attachment; filename="events_{visit.now.date()}.csv"',
+        },
+    )
+
+
+def _record(  # noqa: PLR0913 - each is something that is recorded
+    site: Site, visit: Visit, action: str, *, asked: Mapping[str, str], rows: int, form: str
+) -> None:
+    is_real = rows > 0 or visit.org in (visit.visitor.caller.orgs or ())
+    site.audit.record(
+        action,
+        visit.org if is_real else None,
+        visit.visitor.who,
+        details={
+            "log": "events",
+            "asked_org": "" if is_real else visit.org,
+            "format": form,
+            "filters": " ".join(
+                name for name, value in asked.items() if value
+            ),  # names, never what was sought
+            "rows": rows,
+            "pii_shown": visit.visitor.caller.read_pii,
+        },
+    )
+
+
+def _ways(site: Site, visit: Visit, event_id: str) -> dict[str, Any]:
+    """Each copy's way through the pipeline; while Kafka is away, that it cannot be told."""
+
+    def follow() -> list[Way]:
+        with site.pool.client() as client:
+            return trace(site.settings.kafka, client, site.settings.sink_group, event_id, visit.org)
+
+    try:
+        found = within(PATIENCE_S, follow)
+    except Exception as error:  # whatever Kafka raises when it is away; the event itself is told all the same
+        return {"copies": (), "trouble": type(error).__name__}
+    return {"copies": [_way(each) for each in found], "trouble": ""}
+
+
+def _way(way: Way) -> dict[str, Any]:
+    steps: list[dict[str, Any]] = []
+    before: datetime | None = None
+    for step in way.steps:
+        at = step.at if step.at is None or step.at.tzinfo else step.at.replace(tzinfo=UTC)
+        took = (at - before).total_seconds() if at and before else None
+        steps.append({"name": step.name, "at": at, "took": took, "where": step.where, "note": step.note})
+        before = at or before
+    return {"became": way.became, "reason": way.reason, "steps": steps}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -1,0 +1,216 @@
+"""The pages made of reports, and of each panel its file and its SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from trailhouse.queries import render
+from trailhouse.queries.dashboard.address import ROOT, lasting, link
+from trailhouse.queries.dashboard.page import MEMBERS, Page, period_words
+from trailhouse.queries.dashboard.panel import View, ask_panel, behind_row
+from trailhouse.queries.dashboard.site import Built, Site, Visit
+from trailhouse.queries.errors import BadParameter, UnknownReport
+from trailhouse.queries.key import Scope
+from trailhouse.queries.report import ASKED, Report, find
+from trailhouse.queries.runner import prepare, record_reading, run
+from trailhouse.queries.value import text_of
+
+# Panels of one page that are asked at a time.
+AT_ONCE: Final = 4
+
+
+def routes(site: Site) -> APIRouter:
+    """A route for each page, and `export/{report}.csv`, `sql/{report}`."""
+    router = APIRouter(prefix=ROOT.rstrip("/"), include_in_schema=False)
+    for page in site.pages:
+        router.add_api_route(f"/{page.name}", _endpoint(site, page), methods=["GET"], name=page.name)
+
+    @router.get("/export/{name}.csv")
+    async def export(request: Request, name: str) -> Response:
+        return await site.answer(request, "export", Scope.REPORTS_READ, lambda visit: _csv(site, visit, name))
+
+    @router.get("/sql/{name}")
+    async def sql(request: Request, name: str) -> Response:
+        return await site.answer(request, "sql", Scope.REPORTS_READ, lambda visit: _sql(site, visit, name))
+
+    return router
+
+
+def _endpoint(site: Site, page: Page) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        return await site.answer(
+            request, page.name, Scope.REPORTS_READ, lambda visit: build(site, page, visit)
+        )
+
+    return endpoint
+
+
+def build(site: Site, page: Page, visit: Visit) -> Built:
+    """Ask every panel of a page, and record that it was read; a panel that fails is told in its place."""
+    tabs, page = tabs_of(page, visit)
+    params = page_params(page, visit.asked)
+
+    def ask(panel: Any) -> View:
+        with site.pool.client() as client:
+            return ask_panel(
+                client, panel, site.reports[panel.report], visit.visitor.caller, params, now=visit.now
+            )
+
+    with ThreadPoolExecutor(AT_ONCE, "panel") as workers:
+        views = list(workers.map(ask, page.panels))
+    _record(site, page, visit, views)
+    by_key = {view.panel.key: view for view in views}
+    return "panels.html", {
+        "the_page": page,
+        "tabs": tabs,
+        "views": by_key,
+        "picked": params.get("last", ""),
+        "freshness": freshest(views),
+        "links": {view.panel.key: links(page, view, visit) for view in views},
+        "members": page.name == MEMBERS.name and visit.visitor.allows(Scope.AUDIT_READ),
+    }
+
+
+def tabs_of(page: Page, visit: Visit) -> tuple[list[tuple[str, str, bool]], Page]:
+    """Of a page that shows one section at a time: each section's words, address and whether it is shown; and that one.
+
+    Any other page has no tabs and is shown whole.
+    """
+    if not page.is_tabbed:
+        return [], page
+    wanted = visit.params.get("area") or page.sections[0].key
+    shown = next((each for each in page.sections if each.key == wanted), None)
+    if shown is None:
+        raise BadParameter("area", wanted, "one of " + ", ".join(each.key for each in page.sections))
+    kept = lasting(visit.asked)
+    tabs = [(each.title, link(page.name, kept, area=each.key), each is shown) for each in page.sections]
+    return tabs, replace(page, sections=(replace(shown, title=""),))
+
+
+def page_params(page: Page, asked: Mapping[str, str]) -> dict[str, str]:
+    """What the panels are asked with: one period for all where the page has one, else each panel's own."""
+    params = {name: value for name, value in asked.items() if value and name != "last"}
+    if page.picker:
+        for panel in page.panels:
+            params.pop(panel.key, None)
+        params["last"] = asked.get("last") or page.last
+    return params
+
+
+def links(page: Page, view: View, visit: Visit) -> dict[str, Any]:
+    """Where a panel's menu leads: its file, its SQL, the events behind it, itself."""
+    asked = {**view.asked, "org": visit.org}
+    period = view.result.question.period if view.result else None
+    behind = {
+        "org": visit.org,
+        "since": text_of(period.since) if period else None,
+        "until": text_of(period.until) if period else None,
+    }
+    state = {**visit.asked}
+    choices = [] if page.picker else _choices(page, view, state)
+    return {
+        "csv": link(f"export/{view.report.name}.csv", asked),
+        "sql": link(f"sql/{view.report.name}", asked),
+        "events": _behind(view) or (link("log", behind) if visit.visitor.allows(Scope.AUDIT_READ) else ""),
+        "self": link(page.name, state) + f"#{view.panel.key}",
+        "periods": choices,
+    }
+
+
+def _behind(view: View) -> str:
+    """Of a single figure, the page with its events; other panels' rows have one each."""
+    if view.kind != "number" or view.result is None or not view.result.rows:
+        return ""
+    return behind_row(view.result, 0)
+
+
+def freshest(views: Iterable[View]) -> Any:
+    """Up to when everything is stored, as the panels found it."""
+    return max(
+        (view.result.landed_until for view in views if view.result and view.result.landed_until), default=None
+    )
+
+
+def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+    """The panel's own periods: words, address, whether it is the one shown."""
+    chosen = view.asked[view.panel.by or "last"]
+    named = dict(view.panel.periods)
+    if not named:
+        return []
+    named.setdefault(chosen, period_words(chosen))
+    return [
+        (
+            words,
+            link(page.name, {**state, view.panel.key: period}) + f"#{view.panel.key}",
+            period == chosen,
+        )
+        for period, words in named.items()
+    ]
+
+
+def _record(site: Site, page: Page, visit: Visit, views: Iterable[View]) -> None:
+    told = [view for view in views if view.result is not None]
+    is_real = visit.org in (visit.visitor.caller.orgs or ()) or any(
+        not view.result.unknown_orgs for view in told if view.result
+    )
+    site.audit.record(
+        "analytics:read",
+        visit.org if is_real else None,
+        visit.visitor.who,
+        details={
+            "report": f"dashboard/{page.name}",
+            "panels": " ".join(view.report.name for view in told),
+            "asked_org": "" if is_real else visit.org,
+            "format": "html",
+            "rows": sum(len(view.result.rows) for view in told if view.result),
+            "pii_shown": visit.visitor.caller.read_pii,
+        },
+    )
+
+
+def _report(site: Site, name: str) -> Report:
+    if name not in site.reports:
+        raise UnknownReport(name, site.reports)
+    return find(site.reports, name)
+
+
+def _asked(visit: Visit) -> dict[str, str]:
+    """The page's parameters that a report can be asked with; the visit's organisation is always named."""
+    return {name: value for name, value in visit.asked.items() if value}
+
+
+def _csv(site: Site, visit: Visit, name: str) -> Response:
+    report = _report(site, name)
+    with site.pool.client() as client:
+        result = run(client, report, visit.visitor.caller, _asked(visit), now=visit.now)
+    record_reading(site.audit, visit.visitor.who, result, "csv")
+    period = result.question.period
+    file = f"{name}_{period.first}_{period.last}.csv"
+    return Response(
+        render.csv(result),
+        media_type="text/csv; charset=utf-8; header=present",
+        headers={
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": f'attachment; filename="{file}"',
+        },
+    )
+
+
+def _sql(site: Site, visit: Visit, name: str) -> Built:
+    report = _report(site, name)
+    with site.pool.client() as client:
+        question = prepare(client, report, visit.visitor.caller, _asked(visit), now=visit.now)
+    own = {each.name for each in report.parameters} | set(ASKED)
+    api = {key: value for key, value in _asked(visit).items() if key in own}
+    return "sql.html", {
+        "report": report,
+        "sql": question.to_sql(),
+        "csv": link(f"export/{name}.csv", _asked(visit)),
+        "api": link("", api).replace(ROOT, f"/api/v1/reports/{name}"),
+    }

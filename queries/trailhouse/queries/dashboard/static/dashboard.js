@@ -1,0 +1,111 @@
+// Everything here can be done without it: it adds hover, keys, copying, the choice of colours, and following the log.
+"use strict";
+(() => {
+  const root = document.documentElement, kept = "trailhouse-theme";
+  try { root.dataset.theme = localStorage.getItem(kept) || ""; } catch { /* storage is off */ }
+  if (!root.dataset.theme) delete root.dataset.theme;
+  const $$ = (what, from = document) => [...from.querySelectorAll(what)];
+  const say = (text) => { const live = document.getElementById("live"); if (live) live.textContent = text; };
+  const svg = (name, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+  let tip;
+  const hide = () => { tip?.remove(); tip = undefined; };
+  const show = (title, lines, x, y) => {
+    hide();
+    tip = document.createElement("div");
+    tip.className = "tip";
+    if (title) tip.append(Object.assign(document.createElement("b"), { textContent: title }));
+    tip.append(lines.join("\n"));
+    document.body.append(tip);
+    const box = tip.getBoundingClientRect(), wide = root.clientWidth;
+    const left = Math.max(8, Math.min(x + 14 + box.width > wide - 8 ? x - box.width - 14 : x + 14, wide - box.width - 8));
+    tip.style.left = `${left + scrollX}px`;
+    tip.style.top = `${Math.max(8, y - box.height - 10) + scrollY}px`;
+  };
+  const theme = () => {
+    const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = isDark ? "light" : "dark";
+    try { localStorage.setItem(kept, root.dataset.theme); } catch { /* it holds for this page */ }
+  };
+  const plot = (figure) => {
+    const told = JSON.parse(figure.dataset.plot), places = figure.dataset.places.split(" ").map(Number);
+    const canvas = figure.querySelector(".canvas");
+    let at = -1, mark;
+    const leave = () => { at = -1; mark?.remove(); hide(); };
+    const go = (index, isSpoken) => {
+      at = Math.max(0, Math.min(places.length - 1, index));
+      const lines = told.series.filter((each) => each.values[at] !== null)
+        .map((each) => (told.series.length > 1 ? `${each.name}: ` : "") + `${each.values[at]} ${told.unit}`);
+      mark?.remove();
+      mark = svg("line", { class: "cursor", x1: `${places[at]}%`, x2: `${places[at]}%`, y1: 0, y2: "100%" });
+      canvas.append(mark);
+      const box = canvas.getBoundingClientRect();
+      show(told.labels[at], lines, box.left + (box.width * places[at]) / 100, box.top + 40);
+      if (isSpoken) say(`${told.labels[at]}: ${lines.join(", ")}`);
+    };
+    const nearest = (event) => {
+      const box = canvas.getBoundingClientRect(), x = ((event.clientX - box.left) / box.width) * 100;
+      return places.reduce((best, place, index) => (Math.abs(place - x) < Math.abs(places[best] - x) ? index : best), 0);
+    };
+    figure.addEventListener("pointermove", (event) => go(nearest(event)));
+    figure.addEventListener("pointerdown", (event) => go(nearest(event)));
+    figure.addEventListener("pointerleave", leave);
+    figure.addEventListener("blur", leave);
+    figure.addEventListener("keydown", (event) => {
+      const to = { ArrowLeft: at < 0 ? places.length - 1 : at - 1, ArrowRight: at + 1, Home: 0, End: places.length - 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      go(to, true);
+    });
+  };
+  const copy = async (text) => {
+    try { await navigator.clipboard.writeText(text); say("Copied"); show("", ["Copied"], innerWidth / 2, 90); setTimeout(hide, 1200); } catch { return false; }
+    return true;
+  };
+  const follow = async () => {
+    if (document.hidden) return;
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok || answer.redirected) { location.reload(); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const what of [".log tbody", ".fresh"]) {
+      const now = document.querySelector(what), then = page.querySelector(what);
+      if (now && then) now.replaceWith(then);
+    }
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const each of $$("[data-theme-toggle],[data-copy-text]")) each.hidden = false;
+    $$(".plot").forEach(plot);
+    for (const each of $$("[data-tip]")) {
+      const box = () => each.getBoundingClientRect();
+      const [title, ...lines] = each.dataset.tip.split("\n");
+      const open = () => show(title, lines, box().left, box().top);
+      each.addEventListener("pointerenter", open);
+      each.addEventListener("focus", open);
+      each.addEventListener("pointerleave", hide);
+      each.addEventListener("blur", hide);
+    }
+    if (document.querySelector("[data-live]")) setInterval(() => follow().catch(() => say("The server does not answer")), 5000);
+    if (/[?&]search=/.test(location.search)) document.querySelector("input[type=search]")?.select();
+  });
+  document.addEventListener("click", async (event) => {
+    for (const menu of $$(".menu[open]")) if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
+    if (event.target.closest("[data-theme-toggle]")) theme();
+    const link = event.target.closest("[data-copy]"), text = event.target.closest("[data-copy-text]");
+    if (link || text) event.preventDefault();
+    if (link && !(await copy(link.href))) location.href = link.href;
+    if (text) await copy(document.querySelector(text.dataset.copyText).textContent);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      hide();
+      for (const menu of $$(".menu[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("input,select,textarea")) return;
+    if (event.key === "/") { const search = document.querySelector("input[type=search]"); if (search) { event.preventDefault(); search.focus(); } }
+    if (event.key === "t") theme();
+    if (event.key === "?") document.getElementById("help")?.showModal();
+  });
+})();

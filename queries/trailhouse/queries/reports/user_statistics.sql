@@ -1,0 +1,56 @@
+/*
+title: User statistics
+question: How many people are there, how many are active and new, and how often do they log in?
+source: [K2, K3]
+counts: active people and people active for the first time ever in the period, everybody the directory has as a member now, and logins of people that succeeded in the period
+terms: [active-user, person, activity, period, newcomer, total-users, login]
+chart: table
+last: 30d
+semantics:
+  kroolo: {last: 30d, quote: 'User Activity Report: A summary of user activity.'}
+explain: {where: "is_activity AND user_ref != 0 AND actor_type = 'user'", column: active_users, is: uniqExact(user_ref)}
+columns:
+  active_users: {type: integer, unit: users, text: 'distinct people active in the period'}
+  new_users: {type: integer, unit: users, text: 'of them, those who had never been active before'}
+  total_users: {type: integer, unit: users, text: 'people who are members now'}
+  logins: {type: integer, unit: events, text: 'logins of people that succeeded in the period'}
+*/
+SELECT
+  (
+    SELECT uniqExact(user_ref)
+    FROM activity_in(
+      orgs = {orgs:Array(String)},
+      spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+      cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
+    )
+    WHERE actor_type = 'user'
+  ) AS active_users,
+  (
+    SELECT countIf(arrayExists(instants -> first_ms >= instants.1 AND first_ms < instants.2, {ranges:Array(Tuple(Int64, Int64))}))
+    FROM (
+      SELECT toUnixTimestamp64Milli(min(newcomers.first)) AS first_ms
+      FROM newcomers
+      WHERE org_id IN {orgs:Array(String)} AND actor_type = 'user'
+      GROUP BY org_id, user_ref
+    )
+  ) AS new_users,
+  (
+    SELECT count() FROM staff_in(orgs = {orgs:Array(String)}) WHERE kind = 'user' AND status = 'member'
+  ) AS total_users,
+  (
+    SELECT count()
+    FROM notable FINAL
+    WHERE org_id IN {orgs:Array(String)}
+      AND category = 'access'
+      -- Bounds of the whole period, spelled as constants so that partitions and the primary key are used.
+      AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
+      AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
+      AND is_login
+      AND is_activity
+      AND user_ref != 0
+      AND actor_type = 'user'
+      AND arrayExists(
+        instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
+        {ranges:Array(Tuple(Int64, Int64))}
+      )
+  ) AS logins

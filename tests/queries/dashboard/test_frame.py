@@ -1,0 +1,61 @@
+"""Headers, files and packing."""
+
+from __future__ import annotations
+
+import gzip
+
+from starlette.requests import Request
+
+from trailhouse.queries.dashboard.frame import POLICY, Frame, redirect, takes_gzip
+
+
+def request(**headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "method": "GET", "path": "/", "headers": raw})
+
+
+def test_nothing_foreign_may_run() -> None:
+    """No inline script or style, no frame, no form to elsewhere."""
+    assert "unsafe" not in POLICY
+    assert "default-src 'none'" in POLICY
+    assert "frame-ancestors 'none'" in POLICY
+    answer = Frame().text(request(), "x", "text/html")
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["cache-control"] == "no-store"
+    assert redirect("/org/dashboard/").headers["content-security-policy"] == POLICY
+
+
+def test_pages_are_packed_for_those_who_can_unpack() -> None:
+    """The same text either way."""
+    text = "<p>" + "word " * 1000
+    packed = Frame().text(request(accept_encoding="br, gzip"), text, "text/html")
+    assert gzip.decompress(bytes(packed.body)).decode() == text
+    assert "content-encoding" not in Frame().text(request(), text, "text/html").headers
+    assert not takes_gzip(request(accept_encoding="gzip;q=0"))
+
+
+def test_files_are_kept_by_the_browser_under_a_name_of_their_content() -> None:
+    """And are small: the first visit must stay below 60 KB."""
+    frame = Frame()
+    sizes = 0
+    for name, version in frame.versions.items():
+        answer = frame.file(request(accept_encoding="gzip"), name)
+        assert answer is not None
+        assert "immutable" in answer.headers["cache-control"]
+        assert frame.asset(name).endswith(f"{name}?v={version}")
+        sizes += len(bytes(answer.body))
+    assert sizes < 15_000
+    assert frame.file(request(), "../app.py") is None
+
+
+def test_no_template_holds_what_the_policy_forbids() -> None:
+    """No style attribute, no handler, no script in the page."""
+    from importlib.resources import files
+
+    for each in files("trailhouse.queries").joinpath("dashboard", "templates").iterdir():
+        text = each.read_text("utf-8")
+        assert " style=" not in text, each
+        assert "|safe" not in text, each
+        assert " onclick=" not in text, each
+        assert "<script>" not in text, each
+        assert "http://" not in text.replace("http://www.w3.org", ""), each

@@ -1,0 +1,88 @@
+"""The page Audit log, against the event log of the API."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from html import unescape
+
+import pytest
+from tests.house import MASKED, ORG, House, rows_of
+
+from trailhouse.queries.dashboard import log_page
+
+
+def test_the_latest_events_first_and_older_pages(company: House) -> None:
+    """Fifty at a time; going on by links alone meets no event twice."""
+    with company.visitor() as client:
+        seen: list[str] = []
+        address = f"log?org={ORG}"
+        for _ in range(3):
+            page = client.get(address).text
+            seen += re.findall(r'<td class="nowrap"><a href="/org/dashboard/log/([0-9a-f-]{36})', page)
+            older = re.search(r'rel="next" href="([^"]+)"', page)
+            assert older
+            address = company.url + unescape(older[1])
+    assert len(seen) == len(set(seen)) == 150
+
+
+def test_filters_stand_in_the_address_and_can_be_taken_away(company: House) -> None:
+    """Each is a pill that removes it (design rule 16)."""
+    with company.visitor() as client:
+        page = client.get(f"log?org={ORG}&action=user%3Alogin&outcome=failure").text
+        rows = rows_of(page)[1:]
+        assert rows
+        assert {(row[2], row[4]) for row in rows} == {("user:login", "failure")}
+        assert 'href="/org/dashboard/log?org=acme&amp;outcome=failure" title="Remove this filter"' in page
+        none = client.get(f"log?org={ORG}&action=no%3Asuch").text
+        assert "No event passes these filters" in none
+        assert client.get(f"log?org={ORG}&outcome=odd").status_code == 400
+        assert client.get(f"log?org={ORG}&before=odd").status_code == 400
+
+
+def test_one_event_with_its_tags_and_where_it_went(company: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of it, which personal data it held; that Kafka is away keeps nothing else back."""
+    monkeypatch.setattr(log_page, "PATIENCE_S", 0.2)
+    with company.visitor() as client:
+        page = client.get(f"log?org={ORG}&action=user%3Alogin").text
+        (event_id, *_) = re.findall(r"/org/dashboard/log/([0-9a-f-]{36})", page)
+        company.recorded.take()
+        event = client.get(f"log/{event_id}?org={ORG}")
+        assert event.status_code == 200
+        assert event_id in event.text
+        assert 'class="badge pii"' in event.text
+        assert "It cannot be told now" in event.text
+        (told,) = company.recorded.take()
+        assert (told["action"], told["attributes"]["event"]) == ("event:trace", event_id)
+        assert client.get(f"log/00000000-0000-7000-8000-000000000000?org={ORG}").status_code == 404
+        assert client.get(f"log/odd?org={ORG}").status_code == 400
+    with company.visitor(MASKED) as client:
+        masked = client.get(f"log/{event_id}?org={ORG}")
+        assert "<dt>actor_email</dt>" in event.text
+        assert "<dt>actor_email</dt>" not in masked.text
+        assert "@example.com" not in masked.text
+
+
+def test_pseudonyms_in_the_list(company: House) -> None:
+    """And nobody is found by a name there."""
+    with company.visitor(MASKED) as client:
+        page = client.get(f"log?org={ORG}").text
+        assert all(row[1][:2] in {"u_", "", "an", "sy"} for row in rows_of(page)[1:])
+        assert "@example.com" not in page
+        assert client.get(f"log?org={ORG}&actor=u-0001").status_code == 400
+        (mask, *_) = re.findall(r"u_[0-9a-f]{16}", page)
+        assert {row[1] for row in rows_of(client.get(f"log?org={ORG}&actor={mask}").text)[1:]} == {mask}
+
+
+def test_the_file_is_what_the_filters_give(company: House) -> None:
+    """In the contract's names, and recorded as an export."""
+    with company.visitor() as client:
+        company.recorded.take()
+        file = client.get(f"log.csv?org={ORG}&action=user%3Alogin")
+    rows = list(csv.DictReader(io.StringIO(file.text, newline="")))
+    assert rows
+    assert {row["action"] for row in rows} == {"user:login"}
+    assert rows[0]["event_id"]
+    (told,) = company.recorded.take()
+    assert (told["action"], told["attributes"]["filters"]) == ("export:create", "action")

@@ -1,0 +1,158 @@
+"""Pages of panels: every figure on them is the report's."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from tests.house import ORG, ROOT, House
+from tests.queries.keyring import bearer
+
+from trailhouse.queries.dashboard.page import Page, Panel
+from trailhouse.queries.dashboard.pages import PAGES
+from trailhouse.queries.reports import load
+
+BUILT = [page for each in PAGES if (page := each.having(load())).sections]
+# Each page, and of those that show one section at a time each of these.
+SHOWN = [
+    (page, section.key, section.panels if page.is_tabbed else page.panels)
+    for page in BUILT
+    for section in (page.sections if page.is_tabbed else page.sections[:1])
+]
+
+
+def panels(page: str) -> dict[str, str]:
+    """Each panel's HTML by its key."""
+    return dict(re.findall(r'<article class="panel w-\w+" id="(\w+)"(.*?)</article>', page, re.DOTALL))
+
+
+def figures(panel: str) -> dict[str, Any]:
+    """What the script reads of a chart."""
+    found = re.search(r'data-plot="([^"]+)"', panel)
+    assert found, panel
+    told: dict[str, Any] = json.loads(unescape(found[1]))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("page", "area", "panels_of"), SHOWN, ids=[f"{page.name}-{area}" for page, area, _ in SHOWN]
+)
+def test_every_figure_is_the_reports(
+    company: House, page: Page, area: str, panels_of: tuple[Panel, ...]
+) -> None:
+    """Each panel's export link gives the API's file byte for byte, and the panel shows its figures."""
+    with company.visitor() as client, httpx.Client(base_url=company.url, timeout=120) as api:
+        shown = panels(client.get(f"{page.name}?org={ORG}&area={area}").text)
+        assert list(shown) == [panel.key for panel in panels_of]
+        for panel in panels_of:
+            html = shown[panel.key]
+            assert 'role="alert"' not in html, html
+            to = re.search(r'href="(/org/dashboard/export/[^"]+)"', html)
+            assert to
+            address = urlsplit(unescape(to[1]))
+            params = {name: values[0] for name, values in parse_qs(address.query).items()}
+            assert params["org"] == ORG
+            file = client.get(company.url + unescape(to[1]))
+            asked = params | {"format": "csv"}
+            wanted = api.get(f"/api/v1/reports/{panel.report}", params=asked, headers=bearer(company.key()))
+            assert wanted.status_code == 200, wanted.text
+            if panel.report != "who_read_what":  # asking changes it
+                assert file.text == wanted.text
+            rows = list(csv.reader(io.StringIO(file.text, newline="")))[1:]
+            text = unescape(html)
+            for row in rows[:5]:
+                for value in row:
+                    if value.isdigit() and panel.report != "who_read_what":
+                        assert f"{int(value):,}" in text, (panel.key, value)
+
+
+def test_every_plot_has_its_own_period(company: House) -> None:
+    """In the address: another plot's stays as it is; the picker's links keep all others (WD11)."""
+    with company.visitor() as client:
+        page = client.get(f"activity?org={ORG}&over_time=30d&weekly=12m").text
+        other = client.get(f"activity?org={ORG}&over_time=30d").text
+    assert len(figures(panels(page)["over_time"])["labels"]) == 30
+    assert len(figures(panels(other)["over_time"])["labels"]) == 30
+    assert "Last 12 months" in panels(page)["weekly"].split("<ul>")[0]
+    link = re.search(r'href="([^"]+)" ?>All time', panels(page)["over_time"]) or re.search(
+        r'href="([^"]+)">All time', panels(page)["over_time"]
+    )
+    assert link
+    assert parse_qs(urlsplit(unescape(link[1])).query) == {
+        "org": [ORG],
+        "over_time": ["all"],
+        "weekly": ["12m"],
+    }
+
+
+def test_one_picker_drives_all_panels_of_members(company: House) -> None:
+    """Seven days are seven dates, the last of them today and so far (WS8, design rule 7)."""
+    with company.visitor() as client:
+        page = client.get(f"members?org={ORG}&last=7d&weekly=90d").text
+    found = panels(page)
+    assert len({re.search(r"<footer>([^<]+)", each)[1] for each in found.values()}) == 1  # type: ignore[index]
+    assert all("so far" in each for each in found.values())
+    assert figures(found["weekly"])["labels"][-1].endswith("(so far)")
+    assert len(re.findall(r"<tr>", found["leaders"])) == 11
+    assert page.count('class="menu right period"') == 0
+    assert "wandb-saas: <q>" in found["leaders"]
+
+
+def test_a_panel_that_fails_is_told_in_its_place(company: House) -> None:
+    """The others are shown."""
+    with company.visitor() as client:
+        page = client.get(f"activity?org={ORG}&total=never").text
+    found = panels(page)
+    assert 'role="alert"' in found["total"]
+    assert 'role="alert"' not in found["weekly"]
+
+
+def test_nothing_in_a_period_says_what_to_do(company: House) -> None:
+    """Not an empty chart."""
+    with company.visitor() as client:
+        assert "Nothing to count" in panels(client.get(f"pipeline?org={ORG}").text)["rejected"]
+
+
+def test_the_sql_is_shown_with_its_values(company: House) -> None:
+    """And where the same is had over HTTP."""
+    with company.visitor() as client:
+        page = unescape(client.get(f"sql/active_users?org={ORG}&last=7d").text)
+        assert client.get(f"sql/no_such_report?org={ORG}").status_code == 404
+    assert "SELECT uniqExact" in page
+    assert ORG in page
+    assert f"/api/v1/reports/active_users?org={ORG}&last=7d" in page
+
+
+def test_reading_a_page_and_exports_are_recorded(company: House) -> None:
+    """One record a page, with its panels; a file is an export."""
+    with company.visitor() as client:
+        company.recorded.take()
+        client.get(f"activity?org={ORG}")
+        client.get(f"export/active_users.csv?org={ORG}&last=7d")
+    read, exported = company.recorded.take()
+    assert (read["action"], read["org_id"]) == ("analytics:read", ORG)
+    assert read["attributes"]["report"] == "dashboard/activity"
+    assert "weekly_active_users" in read["attributes"]["panels"]
+    assert (exported["action"], exported["attributes"]["report"]) == ("export:create", "active_users")
+
+
+def test_a_first_visit_is_small(company: House) -> None:
+    """At most 60 KB, packed, with everything a page loads."""
+    with company.visitor() as client:
+        size = 0
+        page = client.get(f"activity?org={ORG}&over_time=all", headers={"accept-encoding": "identity"}).text
+        size += len(gzip.compress(page.encode(), 5))
+        for name in re.findall(r'(?:href|src)="(/org/dashboard/static/[^"]+)"', page):
+            answer = client.get(company.url + name)
+            assert answer.status_code == 200
+            size += int(answer.headers["content-length"])
+    assert size < 60_000
+    assert page.count(ROOT) > 10
