@@ -21,6 +21,8 @@ from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.sinks.clickhouse import ClickHouseError
 from trailhouse.stream.topics import TopicError
 
+# Longer than any storm: the driver gives a record up after two minutes, which a busy machine's broker may be away for.
+GIVEN_UP_AFTER_MS = 1_200_000
 # What a role may end with by itself when what it needs is killed: a supervisor starts it again.
 ENDS = {70, 75}
 SETTLED_WITHIN_S = 240.0
@@ -51,7 +53,11 @@ class Feed:
     def _publish(self) -> None:
         rig, records = self._pipeline.rig, self._stream.records
         producer = KafkaProducer(
-            bootstrap_servers=rig.kafka.bootstrap, acks="all", linger_ms=10, reconnect_backoff_max_ms=500
+            bootstrap_servers=rig.kafka.bootstrap,
+            acks="all",
+            linger_ms=10,
+            reconnect_backoff_max_ms=500,
+            delivery_timeout_ms=GIVEN_UP_AFTER_MS,
         )
         while self.sent < len(records) and not self._is_stopped:
             if self.sent >= self.allowed * len(records):
