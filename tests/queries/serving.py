@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import threading
@@ -40,7 +41,8 @@ def serving(
         app = create_app(settings, has_watch=has_watch, audit=audit, transport=transport)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, **SERVER))
         started = threading.Event()
-        main = threading.Thread(target=_run, args=(server, listener, started), daemon=True)
+        loops: list[asyncio.AbstractEventLoop] = []
+        main = threading.Thread(target=_run, args=(server, listener, started, loops), daemon=True)
         main.start()
         assert started.wait(20)
         try:
@@ -49,16 +51,28 @@ def serving(
         finally:
             server.should_exit = True
             main.join(STOPPED_WITHIN_S)
-            assert not main.is_alive(), "".join(
-                f"\n--- {ident}\n{''.join(traceback.format_stack(frame))}"
-                for ident, frame in sys._current_frames().items()
-            )
+            assert not main.is_alive(), "".join(_stacks(loops))
 
 
-def _run(server: uvicorn.Server, listener: socket.socket, started: threading.Event) -> None:
+def _stacks(loops: list[asyncio.AbstractEventLoop]) -> Iterator[str]:
+    """What every thread does, and what every task of the loops waits for: a loop's thread says only that it waits."""
+    for ident, frame in sys._current_frames().items():
+        yield f"\n--- thread {ident}\n{''.join(traceback.format_stack(frame))}"
+    for task in (task for loop in loops for task in asyncio.all_tasks(loop)):
+        yield f"\n--- {task!r}\n"
+        yield from (line for frame in task.get_stack() for line in traceback.format_stack(frame, limit=1))
+
+
+def _run(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    started: threading.Event,
+    loops: list[asyncio.AbstractEventLoop],
+) -> None:
     startup = server.startup
 
     async def note(sockets: list[socket.socket] | None = None) -> None:
+        loops.append(asyncio.get_running_loop())
         await startup(sockets)
         started.set()
 
