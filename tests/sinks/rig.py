@@ -125,7 +125,7 @@ class Rig:
         return balance(self.kafka, self.client, self.group)
 
     def landed(self) -> int:
-        """Distinct raw offsets that landed."""
+        """Distinct raw offsets that landed. Tables fill one after the other: who reads the others waits for `committed`."""
         return int(
             self.client.query("SELECT uniqExact(epoch, partition, offset) FROM landed").result_rows[0][0]
         )
