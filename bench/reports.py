@@ -19,6 +19,7 @@ from trailhouse.queries.runner import prepare
 from trailhouse.sinks.clickhouse import INSERT_SETTINGS, Client
 
 HISTORY: Final = Path(__file__).with_name("history.sql").read_text()
+ROSTER: Final = Path(__file__).with_name("roster.sql").read_text()
 FIRST: Final = date(2025, 8, 1)
 DAYS: Final = 456
 PEOPLE: Final = 20_000
@@ -72,7 +73,8 @@ class _Trial:
     say: Callable[[str], None]
 
     def fill(self) -> dict[str, Any]:
-        """Load the history, in the order it happened."""
+        """Load the people, then the history in the order it happened."""
+        self.client.command(ROSTER, parameters={"people": PEOPLE, "first": FIRST}, settings=INSERT_SETTINGS)
         started = time.monotonic()
         for start in range(0, self.count, STEP_ROWS):
             values = {
