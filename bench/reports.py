@@ -17,6 +17,7 @@ from trailhouse.queries.question import Question
 from trailhouse.queries.report import Report, load
 from trailhouse.queries.runner import prepare
 from trailhouse.sinks.clickhouse import INSERT_SETTINGS, Client
+from trailhouse.sinks.seal import seal
 
 HISTORY: Final = Path(__file__).with_name("history.sql").read_text()
 ROSTER: Final = Path(__file__).with_name("roster.sql").read_text()
@@ -53,7 +54,7 @@ def compare(stage: Stage, count: int, runs: int, say: Callable[[str], None]) -> 
     """Loads `count` events, then asks every report `5 x runs` times about the last 90 days of the largest organisation."""
     with fresh_database(stage.server, "reports") as database:
         trial = _Trial(database.client, count, runs, say)
-        rows = [trial.fill()]
+        rows = [trial.fill(), trial.seal()]
         known = {name: each for name, each in load().items() if name not in APART}
         rows += [trial.measure(each) for each in known.values()]
         rows += [row for name in PLAIN for row in trial.plainly(known[name])]
@@ -91,6 +92,14 @@ class _Trial:
             if start % (10 * STEP_ROWS) == 0:
                 self.say(f"  {start + STEP_ROWS:,} events after {time.monotonic() - started:.0f} s")
         return {"contender": "load", "events": self.count, "rate": self.count / (time.monotonic() - started)}
+
+    def seal(self) -> dict[str, Any]:
+        """Plain counts of the finished days, as the sink makes them in the background once a day has been left alone."""
+        started = time.monotonic()
+        days = sum(seal(self.client, quiet_s=0))
+        took = time.monotonic() - started
+        self.say(f"  {days:,} days of organisations sealed in {took:.0f} s")
+        return {"contender": "seal", "days": days, "rate": days / took}
 
     def measure(self, report: Report, days: int = WINDOW_DAYS) -> dict[str, Any]:
         """One report in every zone: milliseconds, rows of the answer, share of `events` it reads."""

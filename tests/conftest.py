@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.containers import ContainerClickHouse, ContainerKafka, engine_trouble
+from tests.databases import Databases, new_name
 
 from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.producers.settings import KafkaSettings
@@ -110,30 +111,41 @@ def clickhouse_server(
         yield server
 
 
+@pytest.fixture(scope="session")
+def databases() -> Databases:
+    """Migrated databases that tests of this process hand on."""
+    return Databases()
+
+
 @pytest.fixture
 def clickhouse_settings(
-    clickhouse_server: LocalClickHouse | ContainerClickHouse, request: pytest.FixtureRequest
+    clickhouse_server: LocalClickHouse | ContainerClickHouse,
+    databases: Databases,
+    request: pytest.FixtureRequest,
 ) -> Iterator[ClickHouseSettings]:
-    """A database of this test's own, as admin; dropped afterwards, kept when the test failed."""
+    """A database of this test's own, as admin, without a table unless the test has `database`; kept when it failed."""
     from trailhouse.sinks.clickhouse import connect
     from trailhouse.sinks.settings import ClickHouseSettings
 
-    name = f"test_{uuid.uuid4().hex[:8]}"
     server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
+    name = databases.borrow() if "database" in request.fixturenames else None
+    if name is None:
+        name = new_name()
+        server.command(f"CREATE DATABASE {name}")
     yield ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    if FAILED not in request.node.stash:
+    if FAILED not in request.node.stash and not databases.give_back(server, name):
         server.command(f"DROP DATABASE {name}")
     server.close()
 
 
 @pytest.fixture
-def database(clickhouse_settings: ClickHouseSettings) -> Iterator[Client]:
+def database(clickhouse_settings: ClickHouseSettings, databases: Databases) -> Iterator[Client]:
     """A client on that database, with every migration applied."""
     from trailhouse.sinks.clickhouse import connect
     from trailhouse.sinks.migrate import migrate
 
     client = connect(clickhouse_settings)
     migrate(client)
+    databases.note(client, client.database)
     yield client
     client.close()

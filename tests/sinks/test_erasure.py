@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -247,10 +248,11 @@ def test_no_file_of_the_engine_holds_a_name(
 def names_in(folder: Path, names: set[bytes]) -> set[bytes]:
     """Which of `names`, in lower case, the files of a folder hold."""
     found = set()
-    for path in folder.rglob("*"):
-        try:
-            text = path.read_bytes().lower() if path.is_file() else b""
-        except FileNotFoundError:  # a running engine renames and removes
-            continue
-        found |= {each for each in names if each in text}
+    for root, _, files in os.walk(folder):
+        for name in files:
+            try:
+                text = Path(root, name).read_bytes().lower()
+            except FileNotFoundError:  # a running engine renames and removes
+                continue
+            found |= {each for each in names if each in text}
     return found
