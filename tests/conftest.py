@@ -146,6 +146,6 @@ def database(clickhouse_settings: ClickHouseSettings, databases: Databases) -> I
 
     client = connect(clickhouse_settings)
     migrate(client)
-    databases.note(client, client.database)
+    databases.note(client, clickhouse_settings.database)
     yield client
     client.close()
