@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
+# Emptying removes part by part; a test that filled centuries of months is quicker forgotten.
+MOST_PARTS = 150
+_PARTS = "SELECT count() FROM system.parts WHERE database = {name:String}"
 _DEFINITIONS = "SELECT groupBitXor(cityHash64(name, create_table_query)) FROM system.tables WHERE database = {name:String}"
 _FILLED = "SELECT table, sum(rows) FROM system.parts WHERE database = {name:String} AND active GROUP BY table HAVING sum(rows) > 0"
 
@@ -36,9 +39,13 @@ class Databases:
         self.shapes[name] = Shape(_definitions(server, name), _rows(server, name))
 
     def give_back(self, server: Client, name: str) -> bool:
-        """Empty the database for the next test; False when a test made another of it, which nobody may use again."""
+        """Empty the database for the next test; False when that takes long or a test made another database of it."""
         made = self.shapes.pop(name, None)
-        if made is None or made.definitions != _definitions(server, name):
+        if (
+            made is None
+            or _parts(server, name) > MOST_PARTS
+            or made.definitions != _definitions(server, name)
+        ):
             return False
         for table in _rows(server, name).keys() - made.rows.keys():
             server.command(f"TRUNCATE TABLE {name}.{table}")
@@ -50,6 +57,11 @@ class Databases:
 
 def new_name() -> str:
     return f"test_{uuid.uuid4().hex[:8]}"
+
+
+def _parts(server: Client, name: str) -> int:
+    ((parts,),) = server.query(_PARTS, parameters={"name": name}).result_rows
+    return int(parts)
 
 
 def _definitions(server: Client, name: str) -> int:
