@@ -18,7 +18,7 @@ SELECT
   if(is_failed, 401, 200), kind.4,
   multiIf(
     kind.1 = 'page:view', map('page', concat('/page/', toString(intDiv(luck[8] % 1600, 1 + luck[9] % 40)))),
-    kind.3 = 'entity', map('entity', concat('e-', toString(luck[8] % 20000)), 'blueprint', concat('blueprint-', toString(luck[8] % 12)), 'data_source', concat('source-', toString(luck[8] % 7))),
+    kind.3 = 'entity', map('entity', concat('e-', toString(thing)), 'blueprint', concat('blueprint-', toString(thing % 12)), 'data_source', concat('source-', toString(thing % 7))),
     kind.3 = 'data_source', map('data_source', concat('source-', toString(luck[8] % 40)), 'type', concat('type-', toString(luck[8] % 7))),
     kind.1 = 'action:run', map('self_service_action', concat('action-', toString(intDiv(luck[8] % 400, 1 + luck[9] % 20)))),
     kind.1 = 'automation:trigger', map('automation', concat('on change ', toString(luck[8] % 30))),
@@ -54,6 +54,8 @@ FROM (
         ('data_source:create', 'create', 'data_source', 'web')
       ],
       arrayFirstIndex(until -> (luck[4] % 1000) < until, [400, 490, 570, 650, 730, 790, 815, 835, 865, 885, 895, 915, 940, 955, 958, 990, 997, 999, 1000])
-    ) AS kind
+    ) AS kind,
+    -- Entities come and go: what is touched is one of the newest, what is deleted was one of the oldest and is not seen again.
+    700 * (1 + intDiv(day - toDate({first:Date}), 30)) + if(kind.1 = 'entity:delete', luck[8] % 700, 700 + luck[8] % 20000) AS thing
   FROM numbers({start:UInt64}, {rows:UInt64})
 )

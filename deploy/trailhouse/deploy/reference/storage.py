@@ -10,7 +10,7 @@ from trailhouse.queries.header import Semantics
 from trailhouse.queries.report import ASKED, Report, load
 from trailhouse.sinks.migrate import load as load_migrations
 
-_CREATED: Final = re.compile(r"^CREATE (TABLE|VIEW) (\w+)", re.MULTILINE)
+_CREATED: Final = re.compile(r"^CREATE (?:OR REPLACE )?(TABLE|VIEW) (\w+)", re.MULTILINE)
 _ALTERED: Final = re.compile(r"^ALTER TABLE (\w+?)(?:_mv)?\b", re.MULTILINE)
 _BODY: Final = re.compile(r"^CREATE TABLE \w+ \(\n(.*?)^\)", re.MULTILINE | re.DOTALL)
 _SCHEMA: Final = "../sinks/trailhouse/sinks/schema"

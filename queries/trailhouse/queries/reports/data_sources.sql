@@ -22,6 +22,7 @@ columns:
 SELECT type, if(label != '', label, thing) AS name, org_id AS org, created, thing AS id
 FROM things_in(
   kind = 'data_source',
+  by_source = false,
   orgs = {orgs:Array(String)},
   before_spans = {before_spans:Array(Tuple(Int64, Int64, Int32))},
   spans = {spans:Array(Tuple(Int64, Int64, Int32))}

@@ -24,6 +24,7 @@ FROM (
     SELECT arrayResize(sumForEach(arrayMap(is_there -> toInt64(is_there), existed)), length(months) + 1) AS existing
     FROM things_in(
       kind = 'data_source',
+      by_source = false,
       orgs = {orgs:Array(String)},
       before_spans = {before_spans:Array(Tuple(Int64, Int64, Int32))},
       spans = {spans:Array(Tuple(Int64, Int64, Int32))}

@@ -17,6 +17,7 @@ columns:
 SELECT type_key AS blueprint, countIf(existed[-1]) AS entities
 FROM things_in(
   kind = 'entity',
+  by_source = false,
   orgs = {orgs:Array(String)},
   before_spans = {before_spans:Array(Tuple(Int64, Int64, Int32))},
   spans = {spans:Array(Tuple(Int64, Int64, Int32))}

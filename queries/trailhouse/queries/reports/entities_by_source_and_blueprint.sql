@@ -30,6 +30,7 @@ FROM (
     state.3 AS data_source
   FROM things_in(
     kind = 'entity',
+    by_source = true,
     orgs = {orgs:Array(String)},
     before_spans = {before_spans:Array(Tuple(Int64, Int64, Int32))},
     spans = {spans:Array(Tuple(Int64, Int64, Int32))}

@@ -15,42 +15,40 @@ columns:
   total_users: {type: integer, unit: users, text: 'people who are members now'}
   logins: {type: integer, unit: events, text: 'logins of people that succeeded in the period'}
 */
-SELECT
-  (
-    SELECT uniqExact(user_ref)
-    FROM activity_in(
-      orgs = {orgs:Array(String)},
-      spans = {spans:Array(Tuple(Int64, Int64, Int32))},
-      cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
+SELECT sum(active) AS active_users, sum(fresh) AS new_users, sum(members) AS total_users, sum(entries) AS logins
+FROM (
+  SELECT uniqExact(user_ref) AS active, 0 AS fresh, 0 AS members, 0 AS entries
+  FROM activity_in(
+    orgs = {orgs:Array(String)},
+    spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+    cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
+  )
+  WHERE actor_type = 'user'
+  UNION ALL
+  SELECT 0, countIf(arrayExists(instants -> first_ms >= instants.1 AND first_ms < instants.2, {ranges:Array(Tuple(Int64, Int64))})), 0, 0
+  FROM (
+    SELECT toUnixTimestamp64Milli(min(newcomers.first)) AS first_ms
+    FROM newcomers
+    WHERE org_id IN {orgs:Array(String)} AND actor_type = 'user'
+    GROUP BY org_id, user_ref
+  )
+  UNION ALL
+  SELECT 0, 0, count(), 0 FROM staff_in(orgs = {orgs:Array(String)}) WHERE kind = 'user' AND status = 'member'
+  UNION ALL
+  SELECT 0, 0, 0, count()
+  FROM notable FINAL
+  WHERE org_id IN {orgs:Array(String)}
+    AND category = 'access'
+    -- Bounds of the whole period, spelled as constants so that partitions and the primary key are used.
+    AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
+    AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
+    AND is_login
+    AND is_activity
+    AND user_ref != 0
+    AND actor_type = 'user'
+    AND arrayExists(
+      instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
+      {ranges:Array(Tuple(Int64, Int64))}
     )
-    WHERE actor_type = 'user'
-  ) AS active_users,
-  (
-    SELECT countIf(arrayExists(instants -> first_ms >= instants.1 AND first_ms < instants.2, {ranges:Array(Tuple(Int64, Int64))}))
-    FROM (
-      SELECT toUnixTimestamp64Milli(min(newcomers.first)) AS first_ms
-      FROM newcomers
-      WHERE org_id IN {orgs:Array(String)} AND actor_type = 'user'
-      GROUP BY org_id, user_ref
-    )
-  ) AS new_users,
-  (
-    SELECT count() FROM staff_in(orgs = {orgs:Array(String)}) WHERE kind = 'user' AND status = 'member'
-  ) AS total_users,
-  (
-    SELECT count()
-    FROM notable FINAL
-    WHERE org_id IN {orgs:Array(String)}
-      AND category = 'access'
-      -- Bounds of the whole period, spelled as constants so that partitions and the primary key are used.
-      AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
-      AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
-      AND is_login
-      AND is_activity
-      AND user_ref != 0
-      AND actor_type = 'user'
-      AND arrayExists(
-        instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
-        {ranges:Array(Tuple(Int64, Int64))}
-      )
-  ) AS logins
+  SETTINGS do_not_merge_across_partitions_select_final = 1
+)
