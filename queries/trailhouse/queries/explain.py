@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from trailhouse.queries.errors import BadParameter, UnknownParameter
+from trailhouse.queries.errors import BadParameter, UnknownParameter, UnreadableRow
 from trailhouse.queries.finality import days_of
 from trailhouse.queries.header import Column
 from trailhouse.queries.orgs import unknown_among
@@ -189,8 +189,7 @@ def _readable(row: Mapping[str, Value]) -> Iterator[None]:
     except ClickHouseError as error:
         if error_code(error) not in ROW_FAULT_CODES:
             raise
-        told = ", ".join(f"{name}={value}" for name, value in row.items())
-        raise BadParameter("row", told, "the row's values, as its `explain` link has them") from None
+        raise UnreadableRow(row) from None
 
 
 def _listing(found: str) -> str:
