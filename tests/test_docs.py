@@ -18,6 +18,7 @@ import trailhouse.producers
 from trailhouse.deploy.cli import COMMANDS, build
 from trailhouse.deploy.reference.page import BLOCKS, fill
 from trailhouse.producers import AuditEvent, AuditProducer, MemoryTransport
+from trailhouse.queries.report import load
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -91,6 +92,22 @@ def test_every_block_stands_on_a_page() -> None:
     assert [name for name in BLOCKS if f"<!-- {name}: begin -->" not in text] == []
 
 
+def test_every_report_has_a_page() -> None:
+    """With its question, its definition, an example that has rows, and its SQL; a page of no report is none of ours."""
+    reports = load()
+    assert {page.stem for page in (DOCS / "reports").iterdir()} == set(reports)
+    for name, report in reports.items():
+        page = (DOCS / f"reports/{name}.md").read_text()
+        parts = re.split(r"^## ", page, flags=re.MULTILINE)
+        assert [part.partition("\n")[0] for part in parts[1:]] == ["Definition", "Example", "SQL"], name
+        assert report.question in parts[0]
+        assert report.counts in parts[1]
+        (example,) = (text for kind, text in FENCE.findall(page) if kind == "console")
+        assert example.startswith(f"$ trailhouse report {name} --org ")
+        assert re.search(r"^[1-9][\d,]* rows? · ", example, re.MULTILINE), f"{name}: the example has no rows"
+        assert report.sql in parts[3]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link names a file of the repository, and a heading of it where it has an anchor."""
@@ -114,8 +131,9 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_every_page_is_in_the_index() -> None:
-    """`docs/README.md` leads to every page."""
-    linked = {(DOCS / target).resolve() for target in LINK.findall((DOCS / "README.md").read_text())}
+    """`docs/README.md` leads to every page, that of the reports to each report's."""
+    indexes = (DOCS / "README.md", DOCS / "reports.md")
+    linked = {(DOCS / target).resolve() for page in indexes for target in LINK.findall(page.read_text())}
     assert {name_of(page) for page in DOCS.rglob("*.md") if page not in linked} <= {"docs/README.md"}
 
 

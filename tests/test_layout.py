@@ -39,7 +39,10 @@ TESTED_ELSEWHERE = {
     "deploy/clickhouse/job": "tests/deploy/clickhouse/test_conformance.py",
     # The docs themselves are the test.
     **dict.fromkeys(
-        (f"deploy/reference/{name}" for name in ("contract", "page", "running", "storage", "table")),
+        (
+            f"deploy/reference/{name}"
+            for name in ("contract", "page", "report", "running", "storage", "table")
+        ),
         "tests/test_docs.py",
     ),
 }

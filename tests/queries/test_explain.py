@@ -13,7 +13,7 @@ from tests.queries.conftest import ORGS, World
 from tests.queries.plain_store import PlainStore
 
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.errors import BadParameter, UnknownParameter
+from trailhouse.queries.errors import BadParameter, UnknownParameter, UnreadableRow
 from trailhouse.queries.explain import LIMIT, ROW, explain, link_of, names_of_row, read_row
 from trailhouse.queries.question import ask
 from trailhouse.queries.reports import load
@@ -96,6 +96,17 @@ def test_explaining_needs_the_rows_own_values() -> None:
         read_row(report, {"row.day": "soon"})
     with pytest.raises(UnknownParameter, match=r"takes no parameter row\.week"):
         read_row(report, {"row.day": "2026-01-31", "row.week": "1"})
+
+
+def test_a_value_that_cannot_be_read_is_not_told(world: World) -> None:
+    """It may be who somebody is: the columns are named, their values are not."""
+    report = REPORTS["actions_by_user"]
+    question = ask(report, OPERATOR, {"org": ORGS[0]}, store=ClickHouseStore(world.client), now=NOW)
+    row = {"org": ORGS[0], "ref": "ann@example.org"}
+    with pytest.raises(UnreadableRow) as raised:
+        explain(world.client, question, row, asked_at=NOW)
+    assert str(raised.value) == "the row cannot be found by its org, ref"
+    assert "ann@" not in f"{raised.value!r} {raised.value.hint} {raised.value.shown}"
 
 
 def test_a_link_names_the_row_and_an_absolute_period() -> None:

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from trailhouse.queries.errors import ReportBroken
-from trailhouse.queries.header import Explain, read_column, read_explain, read_semantics
+from trailhouse.queries.header import Explain, read_about, read_column, read_explain, read_semantics
+from trailhouse.queries.parameter import Parameter
 
 DAY = read_column("x", "day", {"type": "date", "unit": "day", "text": "when"})
 
@@ -37,6 +38,25 @@ def test_explain_spells_from_and_is_as_sql_does() -> None:
     """Words that Python keeps for itself."""
     found = read_explain("x", {"from": "landed", "where": "1", "column": "day", "is": "count()"}, (DAY,))
     assert found == Explain("1", None, "day", "count()", "landed")
+
+
+def test_a_row_may_speak_of_what_a_parameter_chooses() -> None:
+    """`about` names a bucket or the parameter that does, and the column that says how many later."""
+    per = Parameter("per", "String", "week", "which", choices=("week", "month"))
+    after = read_column("x", "after", {"type": "integer", "unit": "weeks", "text": "later"})
+    found = read_about("x", {"bucket": "per", "after": "after"}, (DAY, after), (per,))
+    assert (found.bucket_of({"per": "month"}), found.after) == ("month", "after")
+    assert read_about("x", {"bucket": "day"}, (DAY,), ()).bucket_of({}) == "day"
+    for fields, columns, rule in (
+        ({"bucket": "hour"}, (DAY,), "bucket of about is 'hour'"),
+        ({"bucket": "by"}, (DAY,), "bucket of about is 'actor'"),
+        ({"bucket": "per"}, (after,), "about has a bucket, and no column is a date"),
+        ({"bucket": "per", "after": "day"}, (DAY, after), "about counts 'day'"),
+    ):
+        with pytest.raises(ReportBroken, match=rule):
+            read_about(
+                "x", fields, columns, (per, Parameter("by", "String", "actor", "", choices=("actor",)))
+            )
 
 
 @pytest.mark.parametrize("fields", [None, [], "where", {"wher": "1"}])

@@ -181,6 +181,25 @@ def test_a_table_says_what_was_decided_and_who_is_left_out() -> None:
     assert document["left_out"] == {"service_account": 1, "system": 2000}
 
 
+@pytest.mark.parametrize(
+    ("per", "starts", "words"),
+    [
+        ("week", ((2026, 1, 12), (2026, 1, 19), (2026, 1, 26)), ["final", "final", "so far"]),
+        ("month", ((2025, 11, 1), (2025, 12, 1), (2026, 1, 1)), ["final", "final", "so far"]),
+    ],
+)
+def test_weeks_or_months_are_final_one_by_one(
+    per: str, starts: tuple[tuple[int, int, int], ...], words: list[str]
+) -> None:
+    """Where a parameter says which, each row is as final as the week or month it speaks of; a cohort's, n later."""
+    rows: tuple[Row, ...] = tuple((date(*start), 9, 1, 8, 0, 0) for start in starts)
+    found = result(*rows, report="lifecycle", per=per, since="2025-11-01")
+    assert [state.words for state in found.states] == words
+    first = date(*starts[0])
+    cohorts: tuple[Row, ...] = tuple((first, 9, after, 1, 11.1) for after in range(3))
+    assert [state.words for state in result(*cohorts, report="retention_cohorts", per=per).states] == words
+
+
 def test_numbers_read_as_their_unit_says() -> None:
     """Percent with its sign, other numbers with two digits; files keep all that is known."""
     text = HEADER.replace("things: {type: integer, unit: things", "things: {type: number, unit: percent")

@@ -17,7 +17,7 @@ from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.sinks.trace import CONFLICT, EXPIRED, IN_FLIGHT, REJECTED, REPEAT, STORED, Way, trace
 from trailhouse.stream.bundle import enrich_bundle
-from trailhouse.stream.letter import Letter
+from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.topics import admin
 
 
@@ -72,7 +72,8 @@ def test_a_stored_event(flow: Flow) -> None:
     flow.send(*(event(n) for n in range(30)))
     flow.run()
     (way,) = flow.trace(7)
-    assert (way.org_id, way.became, way.is_activity, way.has_user) == ("acme", STORED, True, True)
+    assert (way.org_id, way.became, way.place) == ("acme", STORED, Place(flow.rig.epoch, 0, 7))
+    assert way.occurred_at == datetime.fromisoformat(event(7)["occurred_at"])
     told = steps(way)
     assert list(told) == ["occurred", "received", "enriched", "stored", "became"]
     assert told["occurred"][0] == datetime.fromisoformat(event(7)["occurred_at"])
@@ -98,7 +99,8 @@ def test_copies(flow: Flow) -> None:
     ]
     assert steps(ways[1])["became"][2] == f"came first at {flow.rig.epoch}/0/0"
     assert "another content came first" in steps(ways[2])["became"][2]
-    assert [way.is_activity for way in ways] == [True, False, False, True]
+    assert [way.place and way.place.offset for way in ways] == [0, 2, 3, 4]
+    assert [way.occurred_at is not None for way in ways] == [True, False, False, True]
     assert flow.trace(1, org="beta") == ways[3:]
 
 
@@ -142,7 +144,7 @@ def test_an_event_whose_row_is_gone(flow: Flow) -> None:
     flow.rig.client.command("TRUNCATE TABLE events")
     (way,) = flow.trace(1)
     assert way.became == "missing"
-    assert not way.is_activity
+    assert way.occurred_at is None
     flow.rig.client.command(
         "INSERT INTO expired (class, org_id, slot, id) SELECT 'events', org_id, slot, sipHash64(org_id, event_id) FROM landed"
     )

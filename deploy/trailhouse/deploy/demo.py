@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -98,6 +98,14 @@ def send_company(script: Script, stack: Stack, meter: Meter) -> Sent:
                 meter.show(count, count)
         producer.flush(60)
     return Sent(ACME, count, f"a generated company of {PEOPLE} people over {DAYS} days")
+
+
+def tally(sent: Sequence[Sent], *, is_key_new: bool) -> tuple[str, str]:
+    """How many events this run sent, and whose they are: that a key was made is an event of Trailhouse's own."""
+    own = "trailhouse's own: 1, the admin key was made"
+    parts = [f"{each.org}: {each.events:,}, {each.what}" for each in sent]
+    total = sum(each.events for each in sent) + is_key_new
+    return f"{total:,} events", "; ".join([*parts, *([own] if is_key_new else [])])
 
 
 def await_all(stack: Stack) -> int:

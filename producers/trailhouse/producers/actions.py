@@ -162,6 +162,10 @@ OWN: Final[tuple[Action, ...]] = (
     Action("retention:update", "Retention is changed.", _U, Category.AUDIT, is_activity=False),
     Action("retention:apply", "What retention lets go is deleted.", _D, Category.AUDIT, is_activity=False),
     Action("org:update", "Settings of an organisation are changed.", _U, Category.AUDIT, is_activity=False),
+    Action(
+        "schema:update", "Tables of Trailhouse are made or changed.", _U, Category.AUDIT, is_activity=False
+    ),
+    Action("topics:update", "Topics of Trailhouse are made or grow.", _U, Category.AUDIT, is_activity=False),
     Action("hold:create", "Legal hold begins.", _C, Category.AUDIT, is_activity=False),
     Action("hold:release", "Legal hold ends.", _D, Category.AUDIT, is_activity=False),
     Action("gap:accept", "Raw records are accepted as lost.", _O, Category.AUDIT, is_activity=False),

@@ -5,6 +5,7 @@ QueryError
 ├── UnknownReport        no report has that name
 ├── BadParameter         a parameter has a value that cannot be used
 │   ├── UnknownParameter the report takes no parameter of that name
+│   ├── UnreadableRow    a row has values that its report cannot compare
 │   ├── UnknownOrg       no event names that organisation, which whoever operates the installation is told
 │   └── OrgNeeded        no organisation is named, and there is not exactly one
 ├── NotAllowed           the caller may not see that organisation
@@ -112,6 +113,17 @@ class UnknownParameter(BadParameter):
     def _words(self, prefix: str) -> tuple[str, str]:
         taken = ", ".join(spelled(prefix, each) for each in self.known) or "none"
         return f"{self.report} takes no parameter {spelled(prefix, self.name)}", f"it takes {taken}"
+
+
+class UnreadableRow(BadParameter):
+    """A row whose values in some of `columns` the report cannot compare with; they may name a person and are not told."""
+
+    def __init__(self, columns: Iterable[str]) -> None:
+        self.columns = tuple(columns)
+        super().__init__("row", None, "the row's values, as its `explain` link has them")
+
+    def _words(self, prefix: str) -> tuple[str, str]:
+        return f"the row cannot be found by its {', '.join(self.columns)}", super()._words(prefix)[1]
 
 
 class OrgNeeded(BadParameter):

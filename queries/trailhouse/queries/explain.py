@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from trailhouse.queries.errors import BadParameter, UnknownParameter
+from trailhouse.queries.errors import BadParameter, UnknownParameter, UnreadableRow
 from trailhouse.queries.finality import days_of
 from trailhouse.queries.header import Column
 from trailhouse.queries.orgs import unknown_among
@@ -52,10 +52,8 @@ def _within(moment_ms: str) -> str:
     return f"arrayExists(instants -> {moment_ms} >= instants.1 AND {moment_ms} < instants.2, {_RANGES})"
 
 
-# What lies in the period and belongs to the organisations; then what a row of it is called.
-_SOURCES: Final[Mapping[str, tuple[str, str]]] = {
-    "events": (
-        f"""
+#: Events of the period and the organisations, with their local day.
+EVENTS: Final = f"""
         SELECT
           *,
           toUnixTimestamp64Milli(occurred_at) AS occurred_ms,
@@ -65,7 +63,11 @@ _SOURCES: Final[Mapping[str, tuple[str, str]]] = {
           AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({_RANGES}[1]).1, 'UTC'))
           AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({_RANGES}[-1]).2, 'UTC'))
           AND {_within("toUnixTimestamp64Milli(occurred_at)")}
-        """,
+        """
+# What lies in the period and belongs to the organisations; then what a row of it is called.
+_SOURCES: Final[Mapping[str, tuple[str, str]]] = {
+    "events": (
+        EVENTS,
         "occurred_at AS time, toString(action) AS what, user_ref, toString(event_id) AS event, toString(org_id) AS org_id",
     ),
     "landed": (
@@ -156,7 +158,7 @@ def explain(
     period = _narrowed(question, row)
     source, fields = _SOURCES[report.explain.source]
     found = f"({source}) AS found WHERE {report.explain.where}"
-    bound = question.bindings | bound_period("", period) | _bound_row(row)
+    bound = question.bindings | bound_period("", period) | bound_row(row)
     with our_errors(), _readable(row):
         (total, figure), *_ = client.query(
             f"SELECT count(), {report.explain.is_ or 'NULL'} FROM {found}", parameters=bound
@@ -189,8 +191,7 @@ def _readable(row: Mapping[str, Value]) -> Iterator[None]:
     except ClickHouseError as error:
         if error_code(error) not in ROW_FAULT_CODES:
             raise
-        told = ", ".join(f"{name}={value}" for name, value in row.items())
-        raise BadParameter("row", told, "the row's values, as its `explain` link has them") from None
+        raise UnreadableRow(row) from None
 
 
 def _listing(found: str) -> str:
@@ -224,7 +225,8 @@ def _dated(report: Report) -> str:
     return next(column.name for column in report.columns if column.type == "date")
 
 
-def _bound_row(row: Mapping[str, Value]) -> dict[str, Any]:
+def bound_row(row: Mapping[str, Value]) -> dict[str, Any]:
+    """The values of a row as `explain` binds them, by the name of their placeholder."""
     return {
         f"row_{name}": f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03}"
         if isinstance(value, datetime)

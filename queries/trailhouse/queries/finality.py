@@ -36,6 +36,18 @@ def state_of(end: datetime, *, now: datetime, landed_until: datetime | None) -> 
     return State.FINAL if is_final else State.PROVISIONAL
 
 
+def later(first: date, bucket: Bucket, count: int) -> date:
+    """The first date of the day, week or month that comes `count` after the one that begins with a date."""
+    match bucket:
+        case "day":
+            return first + timedelta(days=count)
+        case "week":
+            return first + timedelta(weeks=count)
+        case "month":
+            years, month = divmod(first.month - 1 + count, 12)
+            return first.replace(year=first.year + years, month=month + 1)
+
+
 def days_of(first: date, bucket: Bucket) -> tuple[date, date]:
     """The first and last date of the day, week or month that begins with a date."""
     match bucket:

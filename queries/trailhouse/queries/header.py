@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
 from trailhouse.queries.errors import BadParameter, ReportBroken
+from trailhouse.queries.parameter import Parameter
 from trailhouse.queries.periods import parse_last
 
 Chart = Literal["number", "line", "bar", "pie", "table"]
@@ -73,6 +74,22 @@ class Semantics:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """Of which day, week or month a row speaks: the one its date begins, or that many later as column `after` says.
+
+    `bucket` is one of `Bucket`, or the parameter that chooses one.
+    """
+
+    bucket: str
+    after: str = ""
+
+    def bucket_of(self, own: Mapping[str, str | int]) -> Bucket:
+        """The bucket, a report's own parameters being these."""
+        found: Bucket = own.get(self.bucket, self.bucket)  # type: ignore[assignment] # checked when the header is read
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Explain:
     """Which rows of `source` are behind a row of the report: those of the period for which `where` holds.
 
@@ -128,6 +145,21 @@ def read_explain(report: str, fields: Any, columns: tuple[Column, ...]) -> Expla
         raise ReportBroken(report, "explain needs either column and is, or text")
     if found.column and found.column not in {each.name for each in columns}:
         raise ReportBroken(report, f"explain is about {found.column!r}, which is no column")
+    return found
+
+
+def read_about(
+    report: str, fields: Any, columns: tuple[Column, ...], parameters: tuple[Parameter, ...]
+) -> About:
+    """What `about` says; raises `ReportBroken`."""
+    found: About = _made(report, "about", About, fields)
+    own = {each.name: each.choices for each in parameters}
+    for bucket in own.get(found.bucket, (found.bucket,)):
+        one_of(report, "bucket of about", bucket, get_args(Bucket))
+    if not any(column.type == "date" for column in columns):
+        raise ReportBroken(report, "about has a bucket, and no column is a date")
+    if found.after and found.after not in {each.name for each in columns if each.type == "integer"}:
+        raise ReportBroken(report, f"about counts {found.after!r}, which is no column of whole numbers")
     return found
 
 

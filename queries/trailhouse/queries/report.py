@@ -13,6 +13,8 @@
     lead: 29d | NAME    what is bound as `before_spans`: that long before the period, or a week or month as parameter NAME
                         says, and then the period's first one counts whole
     semantics: {name: {quote: …, last: …, since: …, parameters: {…}}}   whose definitions there are, and what they change
+    about: {bucket: day | week | month | NAME, after: COLUMN}   of which one a row with a date speaks, where `explain` has no
+                        bucket; NAME is a parameter that chooses; `after`: that many after the one of the row's date
     explain: {where: …, bucket: day | week | month, column: …, is: …, from: …, text: …}   the events behind a row
     parameters: {name: {type: …, default: …, choices: […] | minimum: …, maximum: …, text: …}}
     columns: {name: {type: date | time | integer | number | text, unit: …, text: …, is_hidden: …}}
@@ -38,11 +40,13 @@ import yaml
 from trailhouse.queries.errors import BadParameter, ReportBroken, UnknownReport
 from trailhouse.queries.header import (
     ROW_TYPES,
+    About,
     Chart,
     Column,
     Explain,
     Semantics,
     one_of,
+    read_about,
     read_column,
     read_explain,
     read_semantics,
@@ -98,11 +102,12 @@ _KEYS: Final = (
     "whole",
     "lead",
     "semantics",
+    "about",
     "explain",
     "parameters",
     "columns",
 )
-_OPTIONAL: Final = frozenset({"ties", "whole", "lead", "semantics", "parameters"})
+_OPTIONAL: Final = frozenset({"ties", "whole", "lead", "semantics", "about", "parameters"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class Report:
     is_whole_month: bool
     lead: str
     semantics: Mapping[str, Semantics]
+    about: About | None
     explain: Explain
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
@@ -170,6 +176,8 @@ def parse(name: str, text: str) -> Report:
         raise ReportBroken(name, f"header is not YAML: {error}") from None
     _check_keys(name, header)
     columns = tuple(read_column(name, key, value) for key, value in header["columns"].items())
+    parameters = tuple(_parameter(name, key, value) for key, value in header.get("parameters", {}).items())
+    explain = read_explain(name, header["explain"], columns)
     report = Report(
         name=name,
         title=header["title"],
@@ -185,8 +193,9 @@ def parse(name: str, text: str) -> Report:
         semantics={
             key: read_semantics(name, key, value) for key, value in header.get("semantics", {}).items()
         },
-        explain=read_explain(name, header["explain"], columns),
-        parameters=tuple(_parameter(name, key, value) for key, value in header.get("parameters", {}).items()),
+        about=_about(name, header.get("about"), explain, columns, parameters),
+        explain=explain,
+        parameters=parameters,
         columns=columns,
         sql=text[match.end() :].strip(),
     )
@@ -222,7 +231,7 @@ def _check_keys(name: str, header: Any) -> None:
         raise ReportBroken(name, f"header has {unknown[0]!r}; the keys are {', '.join(_KEYS)}")
     if missing := [key for key in _KEYS if not header.get(key) and key not in _OPTIONAL]:
         raise ReportBroken(name, f"header lacks {missing[0]!r}")
-    lists, maps = ("source", "terms"), ("semantics", "explain", "parameters", "columns")
+    lists, maps = ("source", "terms"), ("semantics", "about", "explain", "parameters", "columns")
     kinds = dict.fromkeys(lists, list) | dict.fromkeys(maps, dict)
     for key, value in header.items():
         if not isinstance(value, kinds.get(key, str)):
@@ -259,6 +268,14 @@ def _check_semantics(report: Report) -> None:
                 is_good = False
             if not is_good:
                 raise ReportBroken(report.name, f"semantics {each.name}: {name} cannot be {value!r}")
+
+
+def _about(
+    report: str, fields: Any, explain: Explain, columns: tuple[Column, ...], parameters: tuple[Parameter, ...]
+) -> About | None:
+    if fields is None:
+        return About(explain.bucket) if explain.bucket else None
+    return read_about(report, fields, columns, parameters)
 
 
 def _parameter(report: str, name: str, fields: dict[str, Any]) -> Parameter:

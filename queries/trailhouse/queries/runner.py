@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import ReportBroken
 from trailhouse.queries.explain import Explanation
-from trailhouse.queries.finality import State, days_of, state_of
+from trailhouse.queries.finality import State, days_of, later, state_of
 from trailhouse.queries.header import Column
 from trailhouse.queries.machines import left_out
 from trailhouse.queries.note import counts_nothing, note_on
@@ -78,11 +78,16 @@ class Result:
     @property
     def states(self) -> tuple[State, ...]:
         """How final each row is: by the day, week or month it is about, else as the whole."""
-        bucket = self.report.explain.bucket
+        about = self.report.about
         at = next((number for number, each in enumerate(self.columns) if each.type == "date"), None)
-        if bucket is None or at is None:
+        if about is None or at is None:
             return (self.state,) * len(self.rows)
+        bucket = about.bucket_of(self.question.own)
         days = [day if isinstance(day := row[at], date) else self.question.period.last for row in self.rows]
+        if about.after:
+            column = [each.name for each in self.columns].index(about.after)
+            counts = [count if isinstance(count := row[column], int) else 0 for row in self.rows]
+            days = [later(day, bucket, count) for day, count in zip(days, counts, strict=True)]
         by_day = {day: self._state_of(self.question.period.clip(*days_of(day, bucket))) for day in set(days)}
         return tuple(by_day[day] for day in days)
 

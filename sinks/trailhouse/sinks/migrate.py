@@ -82,11 +82,10 @@ def pending(migrations: Iterable[Migration], applied: Mapping[str, str]) -> list
     return todo
 
 
-def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> list[str]:
-    """Bring the client's database up to date and return the names applied now, in order; [] when nothing was left.
+def read_applied(client: Client) -> dict[str, str]:
+    """Name and checksum of each migration that the client's database has; makes the table that says so.
 
-    Raises `MigrationError`. A migration that failed half-way is run again as a whole next time: its CREATE
-    statements run as CREATE … IF NOT EXISTS.
+    Raises `MigrationError` where it cannot be read.
     """
     try:
         client.command(LEDGER)
@@ -96,10 +95,17 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> li
             f"cannot read the migrations table: {error}",
             "check the address and that this user may create tables",
         ) from None
+    return {str(name): str(checksum) for name, checksum in rows}
+
+
+def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> list[str]:
+    """Bring the client's database up to date and return the names applied now, in order; [] when nothing was left.
+
+    Raises `MigrationError`. A migration that failed half-way is run again as a whole next time: its CREATE
+    statements run as CREATE … IF NOT EXISTS.
+    """
     done = []
-    for each in pending(
-        load() if migrations is None else migrations, {str(name): str(checksum) for name, checksum in rows}
-    ):
+    for each in pending(load() if migrations is None else migrations, read_applied(client)):
         try:
             for statement in each.statements:
                 client.command(

@@ -54,16 +54,15 @@ class Step:
 class Way:
     """What became of one copy of an event. `reason` says why a record was `rejected`.
 
-    `is_activity`, `has_user`, `action`: what decides which reports count it; False and '' unless it is stored.
+    `place` is where its raw record lies, None while it is in flight; `occurred_at` when it happened, as it is stored.
     """
 
     org_id: str
     became: str
     steps: tuple[Step, ...]
     reason: str = ""
-    is_activity: bool = False
-    has_user: bool = False
-    action: str = ""
+    place: Place | None = None
+    occurred_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,6 @@ class _Copy:
     received_at: datetime
     content: int
     occurred_at: datetime | None
-    is_activity: bool
-    has_user: bool
-    action: str
     batch: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -89,7 +85,7 @@ ORDER BY org_id, received_at, partition, offset LIMIT {COPIES_MAX}
 """
 
 _EVENTS: Final = """
-SELECT org_id, epoch, partition, offset, occurred_at, is_activity, user_ref != 0, action FROM events FINAL
+SELECT org_id, epoch, partition, offset, occurred_at FROM events FINAL
 WHERE event_id = {id:UUID} AND ({org:String} = '' OR org_id = {org:String})
 """
 
@@ -138,7 +134,7 @@ def _copy(client: Client, row: Any, events: Any) -> _Copy:
     place = Place(str(epoch), int(number), int(offset))
     # The winner's own row of `events`, else the one that stands for it.
     event = next((each for each in events if Place(*each[1:4]) == place), None) or next(
-        (each for each in events if each[0] == org), (None,) * 8
+        (each for each in events if each[0] == org), (None,) * 5
     )
     batches = client.query(_BATCH, parameters=place._asdict())
     batch = next((dict(zip(batches.column_names, each, strict=True)) for each in batches.result_rows), {})
@@ -148,9 +144,6 @@ def _copy(client: Client, row: Any, events: Any) -> _Copy:
         received_at,
         int(content),
         event[4],
-        is_activity=bool(event[5]),
-        has_user=bool(event[6]),
-        action=str(event[7] or ""),
         batch=batch,
     )
 
@@ -191,14 +184,12 @@ def _way(kafka: KafkaSettings, copy: _Copy, kept: _Copy, became: str) -> Way:
         ),
         Step("became", None, became, note),
     )
-    is_counted = became == STORED
     return Way(
         copy.org_id,
         became,
         steps,
-        is_activity=is_counted and copy.is_activity,
-        has_user=is_counted and copy.has_user,
-        action=copy.action if is_counted else "",
+        place=copy.place,
+        occurred_at=_utc(copy.occurred_at) if became == STORED and copy.occurred_at else None,
     )
 
 
@@ -254,7 +245,7 @@ def _dead(kafka: KafkaSettings, event_id: str, org: str) -> Iterator[Way]:
                         ),
                         Step("became", None, REJECTED, f"{letter.reason}: {letter.detail}"),
                     )
-                    yield Way(org_of(letter.value), REJECTED, steps, letter.reason)
+                    yield Way(org_of(letter.value), REJECTED, steps, letter.reason, place)
 
 
 def _holds(value: bytes | None, event_id: str, org: str) -> bool:
@@ -269,6 +260,11 @@ def _records(consumer: Any, tp: TopicPartition, first: int, end: int) -> Iterato
     consumer.seek(tp, max(first, start))
     while consumer.position(tp) < end:
         yield [record for record in consumer.poll(POLL_MS).get(tp, []) if record.offset < end]
+
+
+def _utc(moment: datetime) -> datetime:
+    """The driver gives instants without a zone, and means UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -51,6 +51,15 @@ def test_the_demo_counts_everything_once(clone: Path, tmp_path: Path) -> None:
         books = re.search(r"stored ([\d,]+) \+ repeats ([\d,]+) \+ rejected 0, unaccounted 0", done.stderr)
         assert books is not None, done.stderr
         stored.append(books[1])
+        if run == 0:
+            events, sent = (
+                re.search(r"([\d,]+) events", done.stderr),
+                re.search(r"sent ([\d,]+) = ", done.stderr),
+            )
+            assert events is not None
+            assert sent is not None
+            assert events[1] == sent[1]
+        assert ("the admin key was made" in done.stderr) == (run == 0)
         assert ("reusing the state of run 1" in done.stderr) == (run == 1)
         for title in ("Active users", "Weekly active users", "Most active users", "Events by action"):
             assert done.stdout.count(f"{title} · ") == 2

@@ -1,17 +1,15 @@
-"""`trailhouse trace` at its edges: what it prints, which reports count a copy; ways are tested with the sink."""
+"""`trailhouse trace` at its edges: what it prints; ways are tested with the sink, who counts a copy with the reports."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from trailhouse.deploy.cli import run
-from trailhouse.deploy.commands.trace import counted_by, took
-from trailhouse.queries.report import load
-from trailhouse.sinks.trace import CONFLICT, REJECTED, STORED, Step, Way
+from trailhouse.deploy.commands.trace import took
+from trailhouse.sinks.trace import STORED, Step, Way
 
 ID = "01920f0e-7c5a-7b3e-8f43-0123456789ab"
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -30,9 +28,6 @@ WAY = Way(
         Step("stored", AT + timedelta(seconds=2.04), "by sink-1, with 0/0-29"),
         Step("became", None, STORED),
     ),
-    is_activity=True,
-    has_user=True,
-    action="page:view",
 )
 
 
@@ -49,6 +44,7 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> list[Way]:
     monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
     monkeypatch.setattr("trailhouse.sinks.clickhouse.connect", lambda _settings: Client())
     monkeypatch.setattr("trailhouse.sinks.trace.trace", lambda *_: found)
+    monkeypatch.setattr("trailhouse.queries.counting.counted_by", lambda *_: ["active_users", "leaderboard"])
     return found
 
 
@@ -73,7 +69,8 @@ def test_a_way_step_by_step(ways: list[Way], capsys: pytest.CaptureFixture[str])
         ("counted", None),
     ]
     assert copy["steps"][1]["at"] == "2026-03-02T10:00:00.040Z"
-    assert "active_users" in copy["counted_by"]
+    assert copy["counted_by"] == ["active_users", "leaderboard"]
+    assert copy["steps"][-1]["where"] == "active_users, leaderboard"
 
 
 def test_nobody_knows_it(ways: list[Way], capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,35 +78,6 @@ def test_nobody_knows_it(ways: list[Way], capsys: pytest.CaptureFixture[str]) ->
     assert run(["trace", ID, "--org", "acme"], {}) == 1
     assert f"nothing knows the event {ID} of acme" in capsys.readouterr().err
     assert run(["trace", "x"], {}) == 2
-
-
-def test_which_reports_count_it() -> None:
-    """Every report that reads a table the copy is in, and no other."""
-    reports = load()
-    assert counted_by(WAY, reports) == [
-        "active_users",
-        "activity_outside_working_hours",
-        "balance_by_hour",
-        "events_by_action",
-        "inactive_users",
-        "leaderboard",
-        "lifecycle",
-        "most_active_users",
-        "popular_pages_of_admins",
-        "popular_pages_of_members",
-        "retention_cohorts",
-        "stickiness",
-        "user_statistics",
-        "users_active_over_time",
-        "weekly_active_users",
-    ]
-    login = set(counted_by(replace(WAY, action="user:login"), reports))
-    assert {"last_logins", "latest_logins", "most_engaged_teams"} <= login
-    assert "popular_pages_of_members" not in login
-    assert counted_by(Way("acme", STORED, ()), reports) == ["balance_by_hour", "events_by_action"]
-    assert counted_by(Way("acme", REJECTED, ()), reports) == ["balance_by_hour", "rejected_by_reason"]
-    assert counted_by(Way("acme", CONFLICT, ()), reports) == ["balance_by_hour"]
-    assert counted_by(Way("acme", "in flight", ()), reports) == []
 
 
 def test_spans() -> None:

@@ -89,10 +89,8 @@ def _show(stack: Stack, folder: StackFolder, git: Path | None) -> int:
     steps.save_run(script_file, script)
     steps.await_all(stack)
     took = time.monotonic() - since
-    total = sum(each.events for each in sent)
-    report_progress(
-        f"{total:,} events", took, "; ".join(f"{each.org}: {each.events:,}, {each.what}" for each in sent)
-    )
+    events, whose = steps.tally(sent, is_key_new=key is not None)
+    report_progress(events, took, whose)
 
     since = time.monotonic()
     client = connect(stack.clickhouse("reader"))

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, print_table, say
 from trailhouse.deploy.self_audit import record
-from trailhouse.producers.actions import classify
 
 if TYPE_CHECKING:
-    from trailhouse.queries.report import Report
     from trailhouse.sinks.trace import Step, Way
 
 
@@ -35,6 +31,7 @@ def trace(
     event: its sender has not delivered it yet (it may lie in a spool), or it is older than the topics and the ledger.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.queries.counting import counted_by  # noqa: PLC0415
     from trailhouse.queries.report import load  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
     from trailhouse.sinks.trace import trace as follow  # noqa: PLC0415
@@ -47,10 +44,10 @@ def trace(
     client = connect(stack.clickhouse("reader"))
     group = os.environ.get("TRAILHOUSE_SINK_GROUP", "trailhouse-sink")
     ways = follow(stack.kafka, client, group, wanted, org)
-    client.close()
     record(stack, "event:trace", *sorted({way.org_id for way in ways} - {""}), event=wanted)
     reports = load()
-    copies = [told(way, counted_by(way, reports)) for way in ways]
+    copies = [told(way, counted_by(client, reports, way, wanted)) for way in ways]
+    client.close()
     if format is Format.JSON:
         print_json({"event_id": wanted, "copies": copies})
     else:
@@ -104,12 +101,6 @@ def _step(step: Step, before: datetime | None) -> dict[str, Any]:
     }
 
 
-# Actions that a report's `explain` names: it counts no others.
-_ACTIONS: Final = re.compile(r"'([a-z_]+:[a-z_]+)'")
-_NOUNS: Final = re.compile(r"startsWith\(action, '([a-z_]+:)'\)")
-_AREAS: Final = re.compile(r"category = '([a-z_]+)'")
-
-
 def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -123,33 +114,3 @@ def took(seconds: float | None) -> str:
     if abs(seconds) < 3600:
         return f"{seconds:.1f} s"
     return f"{seconds / 3600:.1f} h" if abs(seconds) < 172_800 else f"{seconds / 86_400:,.0f} days"
-
-
-def counted_by(way: Way, reports: Mapping[str, Report]) -> list[str]:
-    """The reports whose figures this copy is in, told by the tables they read and the actions they name."""
-    return sorted(name for name, report in reports.items() if any(_reads(way, report)))
-
-
-def _reads(way: Way, report: Report) -> Iterable[bool]:
-    sql, where = report.sql, report.explain.where
-    named = _ACTIONS.findall(where) or (["user:login"] if "is_login" in where else [])
-    nouns = tuple(_NOUNS.findall(where))
-    areas = _AREAS.findall(where)
-    is_asked_for = (
-        (not named or way.action in named)
-        and (not nouns or way.action.startswith(nouns))
-        and (not areas or classify(way.action).category in areas)
-    )
-    yield way.became == "rejected" and "FROM rejected" in sql
-    yield way.became in {"repeat", "conflict"} and "FROM landed" in sql
-    yield (
-        way.became == "stored"
-        and is_asked_for
-        and any(each in sql for each in ("FROM action_slots", "action_counts_in(", "page_counts_in("))
-    )
-    yield (
-        way.is_activity
-        and way.has_user
-        and is_asked_for
-        and any(each in sql for each in ("activity(", "activity_in(", "logins_in(", "FROM user_days"))
-    )

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from trailhouse.deploy.reference.contract import actions, enriched_fields, event_fields, rejections, verbs
+from trailhouse.deploy.reference.report import report, reports
 from trailhouse.deploy.reference.running import commands, metrics, settings
-from trailhouse.deploy.reference.storage import reports, tables
+from trailhouse.deploy.reference.storage import tables
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "actions": actions,
@@ -29,9 +30,16 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "tables": tables,
     "verbs": verbs,
 }
-_BLOCK: Final = re.compile(r"(<!-- (\w+): begin -->\n).*?(<!-- \2: end -->)", re.DOTALL)
+#: Blocks about one thing of many, which the mark names: `<!-- report active_users: begin -->`.
+BLOCKS_OF: Final[Mapping[str, Callable[[str], str]]] = {"report": report}
+_BLOCK: Final = re.compile(r"(<!-- (\w+(?: \w+)?): begin -->\n).*?(<!-- \2: end -->)", re.DOTALL)
 
 
 def fill(page: str) -> str:
     """The page with every generated block made anew; raises `KeyError` for a block nobody makes."""
-    return _BLOCK.sub(lambda match: f"{match[1]}{BLOCKS[match[2]]().strip()}\n{match[3]}", page)
+    return _BLOCK.sub(lambda match: f"{match[1]}{_made(match[2]).strip()}\n{match[3]}", page)
+
+
+def _made(mark: str) -> str:
+    block, _, name = mark.partition(" ")
+    return BLOCKS_OF[block](name) if name else BLOCKS[block]()

@@ -132,7 +132,7 @@ def _over(dates: Sequence[Value], values: dict[Value, Value]) -> tuple[float | N
 
 def _states(dates: Sequence[Value], at: int, result: Result) -> tuple[str, ...]:
     """How each date's figures may still change, in words; '' = not any more."""
-    if result.report.explain.bucket is None:
+    if result.report.about is None:
         # Nobody knows how long each date's time is; the last one runs as long as the whole does.
         last = "" if result.state is State.FINAL else result.state.words
         return (*[""] * (len(dates) - 1), last)

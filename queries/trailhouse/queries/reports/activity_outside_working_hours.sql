@@ -9,7 +9,7 @@ ties: more quarter-hours outside first, then more in all, then the organisation,
 last: 30d
 explain:
   where: >-
-    is_activity AND org_id = {row_org:String} AND toString(user_ref) = {row_ref:String} AND (actor_type = 'user' OR {actors:String} = 'all')
+    is_activity AND user_ref != 0 AND org_id = {row_org:String} AND toString(user_ref) = {row_ref:String} AND (actor_type = 'user' OR {actors:String} = 'all')
     AND NOT (
       has(if({starts:UInt32} <= {ends:UInt32}, range({starts:UInt32}, {ends:UInt32}), arrayConcat(range({starts:UInt32}, 24), range({ends:UInt32}))), intDiv((toUnixTimestamp64Milli(occurred_at) + arrayFirst(span -> toUnixTimestamp64Milli(occurred_at) >= span.1 AND toUnixTimestamp64Milli(occurred_at) < span.2, {spans:Array(Tuple(Int64, Int64, Int32))}).3 * 1000), 3600000) % 24)
       AND position(multiIf({weekdays:String} = 'mon-fri', '12345', {weekdays:String} = 'mon-sat', '123456', {weekdays:String} = 'sun-thu', '71234', {weekdays:String} = 'every', '1234567', ''), toString(toDayOfWeek(toDate32(intDiv((toUnixTimestamp64Milli(occurred_at) + arrayFirst(span -> toUnixTimestamp64Milli(occurred_at) >= span.1 AND toUnixTimestamp64Milli(occurred_at) < span.2, {spans:Array(Tuple(Int64, Int64, Int32))}).3 * 1000), 86400000))))) > 0

@@ -12,6 +12,16 @@ explain:
     attributes['api_key_id'] = {row_key:String} AND org_id = {row_org:String} AND toString(user_ref) = {row_ref:String} AND actor_type = {row_actor_type:String}
     AND occurred_at > {row_ended:DateTime64(3, 'UTC')}
     AND action NOT IN ('user:create_api_key', 'user:delete_api_key', 'user:rotate_api_key', 'key:create', 'key:revoke')
+    AND attributes['api_key_id'] != ''
+    AND arrayExists(ended -> ended.1 = org_id AND ended.2 = attributes['api_key_id'] AND ended.3 < occurred_at, (
+      SELECT groupArray((org_id, key, at))
+      FROM (
+        SELECT org_id, attributes['api_key_id'] AS key, min(occurred_at) AS at
+        FROM notable
+        WHERE org_id IN {orgs:Array(String)} AND category IN ('access', 'user')
+          AND action IN ('user:delete_api_key', 'user:rotate_api_key') AND outcome IN ('success', 'unknown')
+        GROUP BY org_id, key
+      )))
   column: quarter_hours
   is: >-
     uniqExactIf(intDiv(toUnixTimestamp64Milli(occurred_at), 900000), intDiv(toUnixTimestamp64Milli(occurred_at), 900000) * 900000 >= toUnixTimestamp64Milli({row_ended:DateTime64(3, 'UTC')}))

@@ -9,7 +9,7 @@ ties: the later first sighting first, then the organisation, then the identity b
 last: 30d
 explain:
   where: >-
-    is_activity AND org_id = {row_org:String} AND toString(user_ref) = {row_ref:String} AND actor_type = {row_actor_type:String}
+    is_activity AND user_ref != 0 AND (actor_type = 'user' OR {actors:String} = 'all') AND (address_ref != 0 OR user_agent != '') AND org_id = {row_org:String} AND toString(user_ref) = {row_ref:String} AND actor_type = {row_actor_type:String}
     AND if({row_kind:String} = 'address', lower(leftPad(hex(address_ref), 16, '0')), replaceRegexpAll(user_agent, '[/ :]v?[0-9][0-9A-Za-z._+-]*', '')) = {row_seen:String}
   text: what they did from there or with it in the period
 parameters:

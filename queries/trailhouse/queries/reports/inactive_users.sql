@@ -9,7 +9,7 @@ ties: who never logged in first, then the longest ago, then the user's identity 
 last: 3m
 semantics:
   port: {last: 3m, quote: 'users who haven''t logged in for 3 or more months.'}
-explain: {where: "org_id = {row_org:String} AND user_ref = toUInt64({row_ref:String})", text: 'what that person did in the period without logging in'}
+explain: {where: "actor_type = 'user' AND NOT (is_login AND is_activity) AND org_id = {row_org:String} AND user_ref = toUInt64({row_ref:String})", text: 'what that person did in the period without logging in'}
 parameters:
   limit: {type: UInt32, default: 1000, minimum: 1, maximum: 100000, text: 'rows at most'}
 columns:

@@ -9,7 +9,7 @@ ties: the later login first, those without one last, then the user's identity by
 last: 90d
 semantics:
   kroolo: {quote: 'Last Login Details: The last login timestamp for each user.'}
-explain: {where: "org_id = {row_org:String} AND is_login AND is_activity AND has(arrayMap(ref -> toUInt64(ref), splitByChar(',', {row_refs:String})), user_ref)", text: 'the logins of that person in the period'}
+explain: {where: "org_id = {row_org:String} AND is_login AND is_activity AND (actor_type = 'user' OR {actors:String} = 'all') AND has(arrayMap(ref -> toUInt64(ref), splitByChar(',', {row_refs:String})), user_ref)", text: 'the logins of that person in the period'}
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'who is listed; all adds service accounts and systems'}
   limit: {type: UInt32, default: 100, minimum: 1, maximum: 100000, text: 'rows at most'}

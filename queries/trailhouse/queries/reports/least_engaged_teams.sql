@@ -10,7 +10,7 @@ last: 6m
 whole: month
 semantics:
   port: {quote: 'View the most and least engaged teams in each month.'}
-explain: {where: "is_login AND is_activity AND actor_type = 'user' AND org_id = {row_org:String} AND (org_id, user_ref) IN (SELECT org_id, user_ref FROM memberships_in(orgs = {orgs:Array(String)}) WHERE team = {row_ref:String})", bucket: month, text: 'the logins of its members in that month'}
+explain: {where: "is_login AND is_activity AND actor_type = 'user' AND org_id = {row_org:String} AND (org_id, user_ref) IN (SELECT org_id, user_ref FROM memberships_in(orgs = {orgs:Array(String)})) AND (org_id, user_ref) IN (SELECT org_id, user_ref FROM memberships_in(orgs = {orgs:Array(String)}) WHERE team = {row_ref:String})", bucket: month, text: 'the logins of its members in that month'}
 parameters:
   limit: {type: UInt32, default: 10, minimum: 1, maximum: 100000, text: 'teams at most in each month'}
 columns:
@@ -28,11 +28,11 @@ WITH (
 SELECT
   month,
   -- The id of a team that never had one is its name, which not everybody may read.
-  multiIf({read_pii:Bool} AND team_name != '', team_name, {read_pii:Bool} OR NOT startsWith(team, 'name '), team, 'a team without id') AS team,
+  multiIf({read_pii:Bool} AND team_name != '', team_name, {read_pii:Bool} OR NOT startsWith(engagement.team, 'name '), engagement.team, 'a team without id') AS team,
   org_id AS org,
   daily_logins,
   difference,
-  if({read_pii:Bool} OR NOT startsWith(team, 'name '), team, '') AS ref
+  if({read_pii:Bool} OR NOT startsWith(engagement.team, 'name '), engagement.team, '') AS ref
 FROM (
   SELECT
     org_id, team, team_name, month, toInt64(sum(days[month])) AS daily_logins,

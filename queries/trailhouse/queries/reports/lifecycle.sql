@@ -7,6 +7,7 @@ terms: [active-user, person, activity, period, week, month, lifecycle]
 chart: bar
 last: 12w
 lead: per
+about: {bucket: per}
 explain: {where: "is_activity AND user_ref != 0 AND (actor_type = 'user' OR {actors:String} = 'all') AND if({per:String} = 'week', local_day - (toDayOfWeek(local_day) + 7 - {week_start:UInt8}) % 7, toStartOfMonth(local_day)) = {row_start:Date}", column: active, is: uniqExact(user_ref)}
 parameters:
   per: {type: String, default: week, choices: [week, month], text: 'weeks or calendar months'}

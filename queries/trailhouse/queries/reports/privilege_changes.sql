@@ -8,7 +8,10 @@ chart: table
 ties: the later first, then the organisation, then the event's id by code point
 last: 30d
 explain:
-  where: org_id = {row_org:String} AND event_id = toUUID({row_event:String})
+  where: >-
+    org_id = {row_org:String} AND event_id = toUUID({row_event:String})
+    AND category IN ('access', 'user', 'team', 'workspace') AND crud IN ('create', 'update', 'delete') AND NOT startsWith(action, 'roster:')
+    AND NOT (action IN ('user:update', 'team:update') AND attributes['role'] = '' AND NOT has(changed_fields, 'role'))
   text: the event itself
 parameters:
   kind: {type: String, default: all, choices: [all, role, seat, team, workspace, service_account, key, account, other], text: 'what was changed'}

@@ -6,6 +6,7 @@ counts: people whose first activity ever lies in the period, by the week or mont
 terms: [active-user, person, activity, period, week, month, cohort]
 chart: table
 last: 12w
+about: {bucket: per, after: after}
 explain:
   where: >-
     is_activity AND user_ref != 0 AND (actor_type = 'user' OR {actors:String} = 'all')

@@ -7,7 +7,7 @@ terms: [person, activity, period, total-users, masked-user]
 chart: table
 ties: who was never seen first, then the longest unseen, then the user's identity by code point, then the organisation; decided before masking
 last: 90d
-explain: {where: "org_id = {row_org:String} AND action IN ('user:assign_seat', 'user:release_seat', 'roster:user') AND has(arrayMap(ref -> toUInt64(ref), splitByChar(',', {row_refs:String})), target_ref)", text: 'what was said in the period of the seat of that person'}
+explain: {where: "org_id = {row_org:String} AND action IN ('user:assign_seat', 'user:release_seat', 'roster:user') AND target_ref != 0 AND has(arrayMap(ref -> toUInt64(ref), splitByChar(',', {row_refs:String})), target_ref)", text: 'what was said in the period of the seat of that person'}
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'who is listed; all adds service accounts and systems'}
   limit: {type: UInt32, default: 100, minimum: 1, maximum: 100000, text: 'rows at most'}

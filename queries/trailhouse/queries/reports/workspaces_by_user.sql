@@ -9,7 +9,7 @@ ties: more workspaces first, then the user's identity by code point, then the or
 last: 12m
 semantics:
   kroolo: {quote: 'Workspaces Access: Information about the workspaces each user has access to.'}
-explain: {where: "org_id = {row_org:String} AND action IN ('workspace:grant', 'workspace:revoke', 'roster:workspace', 'roster:user') AND has(arrayMap(ref -> toUInt64(ref), splitByChar(',', {row_refs:String})), target_ref)", text: 'what was said in the period of the workspaces of that person'}
+explain: {where: "org_id = {row_org:String} AND action IN ('workspace:grant', 'workspace:revoke', 'roster:workspace', 'roster:user') AND target_ref != 0 AND has(arrayMap(ref -> toUInt64(ref), splitByChar(',', {row_refs:String})), target_ref)", text: 'what was said in the period of the workspaces of that person'}
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'who is listed; all adds service accounts and systems'}
   limit: {type: UInt32, default: 100, minimum: 1, maximum: 100000, text: 'rows at most'}
