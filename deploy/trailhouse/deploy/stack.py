@@ -118,7 +118,7 @@ class Stack:
         with ThreadPoolExecutor() as pool:  # those that hang, hang at the same time
             wells: dict[str, bool] = dict(zip(order, pool.map(self._is_well, order), strict=True))
         # A client would wait half a minute for a broker that is away.
-        behind = lags(self.kafka.bootstrap, groups) if wells["kafka"] else {}
+        behind = lags(self.kafka, groups) if wells["kafka"] else {}
         return [
             Role(
                 each.name,
@@ -175,5 +175,7 @@ def local_stack(folder: StackFolder, environ: Mapping[str, str]) -> Stack | None
 
 def stack_at(folder: StackFolder, ports: Mapping[str, int], environ: Mapping[str, str]) -> Stack:
     """The stack that `folder` and `ports` describe, running or not."""
-    kafka = KafkaSettings.from_env({**environ, "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}"})
+    # Its broker has the plain listener alone, whatever the environment says of another one.
+    names = {key: text for key, text in environ.items() if not key.startswith("TRAILHOUSE_KAFKA_S")}
+    kafka = KafkaSettings.from_env({**names, "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}"})
     return Stack(kafka, environ, folder, ports)
