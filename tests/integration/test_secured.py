@@ -139,7 +139,7 @@ def test_a_mistake_names_its_setting(secured: Secured, changed: dict[str, str], 
         del environ["TRAILHOUSE_KAFKA_SASL_USERNAME"], environ["TRAILHOUSE_KAFKA_SASL_PASSWORD_FILE"]
     with (
         pytest.raises(TopicError) as refused,
-        admin(KafkaSettings.from_env(environ), timeout_ms=4_000),
+        admin(KafkaSettings.from_env(environ), timeout_ms=2_500),
     ):
         pass
     said = f"{refused.value} {refused.value.hint}"

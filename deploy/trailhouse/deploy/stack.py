@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from trailhouse.deploy.errors import StackNotFound
 from trailhouse.deploy.folder import DEFAULT, StackFolder
@@ -138,6 +138,9 @@ class Stack:
         return answers(LOOPBACK, port, PATIENCE_S) if name == "kafka" else is_healthy(port, PATIENCE_S)
 
 
+_SECURITY: Final = ("TRAILHOUSE_KAFKA_SECURITY", "TRAILHOUSE_KAFKA_SASL", "TRAILHOUSE_KAFKA_SSL")
+
+
 def find_stack(data: Path | None, environ: Mapping[str, str]) -> Stack:
     """The stack to work on: `data` or `TRAILHOUSE_DATA`; else the environment's Kafka and ClickHouse; else the last
     one started that runs, which it says where several do. Raises `StackNotFound`.
@@ -176,6 +179,6 @@ def local_stack(folder: StackFolder, environ: Mapping[str, str]) -> Stack | None
 def stack_at(folder: StackFolder, ports: Mapping[str, int], environ: Mapping[str, str]) -> Stack:
     """The stack that `folder` and `ports` describe, running or not."""
     # Its broker has the plain listener alone, whatever the environment says of another one.
-    names = {key: text for key, text in environ.items() if not key.startswith("TRAILHOUSE_KAFKA_S")}
+    names = {key: text for key, text in environ.items() if not key.startswith(_SECURITY)}
     kafka = KafkaSettings.from_env({**names, "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}"})
     return Stack(kafka, environ, folder, ports)
