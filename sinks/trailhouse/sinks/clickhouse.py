@@ -68,6 +68,9 @@ INSERT_SETTINGS: Final[Mapping[str, Any]] = {
     "date_time_input_format": "best_effort",
 }
 
+#: On a cluster: what only one replica has is gone with it, and an offset is committed for what stays.
+QUORUM: Final[Mapping[str, Any]] = {"insert_quorum": "auto", "insert_quorum_timeout": INSERT_MAX_S * 1000}
+
 # One row's fault: its text does not parse, its value does not fit, it breaks a constraint. Every other refusal
 # (memory, too many parts, read-only, a broken view, a missing grant) is cured by waiting or by an operator.
 ROW_FAULT_CODES: Final = frozenset(
@@ -125,6 +128,7 @@ def connect(
             connect_timeout=5,
             send_receive_timeout=int(timeout_s),
             query_retries=0,
+            settings=dict(QUORUM) if settings.cluster else None,
             **_tls_options(settings),
         )
     except ClickHouseError as error:

@@ -49,6 +49,14 @@ class ClickHouseSettings(Settings):
     )
     key: str = setting("TRAILHOUSE_CLICKHOUSE_SSL_KEY", "", "PEM file with that certificate's private key")
 
+    cluster: str = setting(
+        "TRAILHOUSE_CLICKHOUSE_CLUSTER",
+        "",
+        "Name of the ClickHouse cluster (one shard) on whose replicas `trailhouse migrate` makes the tables, and a majority of which has every insert before it counts; none = one server",
+        check=lambda name: not name or name.isidentifier(),
+        wanted="a cluster's name",
+    )
+
     def __post_init__(self) -> None:
         super(ClickHouseSettings, self).__post_init__()
         if not self.is_secure and (self.ca or self.cert or self.key):

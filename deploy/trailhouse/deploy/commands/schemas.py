@@ -13,14 +13,14 @@ from trailhouse.deploy.options import Data, say
 def migrate(*, data: Data = None) -> None:
     """Apply the migrations that ClickHouse does not have yet.
 
-    Prints the names of those it applied. Needs the admin identity (or a TRAILHOUSE_CLICKHOUSE_DSN that may create tables).
+    Prints the names of those it applied. With TRAILHOUSE_CLICKHOUSE_CLUSTER, on all replicas of the cluster. Needs the admin identity (or a TRAILHOUSE_CLICKHOUSE_DSN that may create tables).
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
     from trailhouse.sinks.migrate import migrate as apply  # noqa: PLC0415
 
-    client = connect(find_stack(data, os.environ).clickhouse("admin"))
-    applied = apply(client)
+    settings = find_stack(data, os.environ).clickhouse("admin")
+    applied = apply(connect(settings), cluster=settings.cluster)
     for name in applied:
         print(name)
     say(f"{len(applied)} migrations applied" if applied else "nothing to do: every migration is applied")
