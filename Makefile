@@ -75,6 +75,10 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock (ARGS=--u
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --group dev \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --output-file requirements.lock $(ARGS)
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --group image \
+	  --extra stream --extra sinks --extra queries --extra outbox --constraint requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --output-file deploy/requirements.lock $(ARGS)
 
 hooks: $(READY) ## run the checks before every commit and push
 	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push

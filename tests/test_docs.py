@@ -241,6 +241,9 @@ def test_commands_of_the_docs_exist(page: str, line: str, command: Any) -> None:
 KNOWN_COMMANDS = {".ci/run", "cd", "curl", "export", "git", "gzip", "head", "pip", "printf", "zcat"}
 
 
+KNOWN_COMMANDS |= {"clickhouse-client", "cp", "docker", "kubectl", "sh"}
+
+
 def simple_commands(line: str) -> Iterator[list[str]]:
     """The commands of a line, cut at `|`, `&&` and `;` outside quotes."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from trailhouse.deploy.health import STARTING_S, is_healthy, state_of
+from trailhouse.deploy.health import STARTING_S, is_healthy, is_role_well, state_of
 from trailhouse.deploy.ports import LOOPBACK, free_ports
 
 
@@ -66,3 +66,17 @@ def test_a_running_process_that_is_not_well_is_shown(
 ) -> None:
     """The supervisor only knows that it runs."""
     assert state_of(state, uptime_s, is_well=is_well) == expected
+
+
+def test_the_health_check_of_a_container() -> None:
+    """Whichever role runs there: the api at its own port, the others at that of their metrics."""
+    with answering(200) as port:
+        nobody = str(free_ports(1)[0])
+        for environ in (
+            {"TRAILHOUSE_METRICS_PORT": str(port), "TRAILHOUSE_API_PORT": nobody},
+            {"TRAILHOUSE_METRICS_PORT": nobody, "TRAILHOUSE_API_PORT": str(port)},
+        ):
+            assert is_role_well(environ)
+        assert not is_role_well({"TRAILHOUSE_METRICS_PORT": "0", "TRAILHOUSE_API_PORT": nobody})
+    with answering(503) as port:
+        assert not is_role_well({"TRAILHOUSE_METRICS_PORT": str(port), "TRAILHOUSE_API_PORT": nobody})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,3 +150,50 @@ def test_buffer_settings_come_from_the_environment() -> None:
     assert BufferSettings.from_env(environ) == BufferSettings(
         events=10, bytes=300_000, max_block_ms=0, close_timeout_ms=1
     )
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    """As orchestrators mount it, with the newline an editor left; other settings have no such way."""
+    path = tmp_path / "secret"
+    path.write_text(" hush \n")
+    assert Everything.from_env({"T_SECRET_FILE": str(path)}).secret == Secret(" hush ")
+    assert Everything.from_env({"T_TEXT_FILE": str(path)}).text == "x"
+
+
+def test_a_secret_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    """Never an empty secret; and of two places it may stand in, only one may be named."""
+    with pytest.raises(SettingsError, match="T_SECRET_FILE is '/nonexistent'"):
+        Everything.from_env({"T_SECRET_FILE": "/nonexistent"})
+    with pytest.raises(SettingsError, match="not both") as both:
+        Everything.from_env({"T_SECRET_FILE": str(tmp_path), "T_SECRET": "hush"})
+    assert "hush" not in str(both.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"SECURITY": "TLS"}, "TRAILHOUSE_KAFKA_SECURITY is 'TLS'"),
+        ({"SASL_MECHANISM": "GSSAPI"}, "TRAILHOUSE_KAFKA_SASL_MECHANISM"),
+        ({"SECURITY": "SASL_SSL"}, "TRAILHOUSE_KAFKA_SASL_USERNAME"),
+        ({"SECURITY": "SASL_SSL", "SASL_USERNAME": "ada"}, "TRAILHOUSE_KAFKA_SASL_PASSWORD is not set"),
+        ({"SASL_USERNAME": "ada"}, "TRAILHOUSE_KAFKA_SECURITY is 'PLAINTEXT'"),
+        ({"SECURITY": "SSL", "SASL_PASSWORD": "opens"}, "TRAILHOUSE_KAFKA_SECURITY is 'SSL'"),
+        ({"SSL_CA": "/pem/ca.pem"}, "TRAILHOUSE_KAFKA_SECURITY is 'PLAINTEXT'"),
+        ({"SECURITY": "SSL", "SSL_KEY": "/pem/key.pem"}, "TRAILHOUSE_KAFKA_SSL_CERT"),
+    ],
+    ids=[
+        "protocol",
+        "mechanism",
+        "no user",
+        "no password",
+        "user",
+        "password",
+        "authority",
+        "no certificate",
+    ],
+)
+def test_security_that_does_not_fit_together(environ: dict[str, str], named: str) -> None:
+    """Who sets a password believes that the connection asks for it: it never silently does not."""
+    with pytest.raises(SettingsError, match=named) as wrong:
+        KafkaSettings.from_env({f"TRAILHOUSE_KAFKA_{key}": text for key, text in environ.items()})
+    assert "opens" not in str(wrong.value)

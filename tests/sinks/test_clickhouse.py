@@ -13,10 +13,12 @@ from trailhouse.sinks.clickhouse import (
     INSERT_SETTINGS,
     ROW_FAULT_CODES,
     ClickHouseError,
+    ClickHouseUntrusted,
     Client,
     connect,
     error_code,
     insert_lines,
+    remedy,
 )
 from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -207,3 +209,12 @@ def test_nobody_answers() -> None:
 
     with pytest.raises(ClickHouseError):
         connect(ClickHouseSettings(dsn=Secret("http://default@127.0.0.1:9/trailhouse")))
+
+
+def test_what_waiting_does_not_cure_says_what_to_look_at() -> None:
+    """A wrong password and a stranger's certificate; nothing is said of a server that is away."""
+    refused = ClickHouseError("no")
+    vars(refused)["code"] = 516
+    assert "TRAILHOUSE_CLICKHOUSE_DSN" in remedy(refused)
+    assert "_SSL_CA" in remedy(ClickHouseUntrusted("no TLS", "check TRAILHOUSE_CLICKHOUSE_SSL_CA"))
+    assert not remedy(ClickHouseError("away"))

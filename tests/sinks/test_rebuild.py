@@ -19,7 +19,7 @@ from trailhouse.sinks.comparison import Comparison
 from trailhouse.sinks.definition import definition_of, definitions
 from trailhouse.sinks.errors import RebuildRefused
 from trailhouse.sinks.migrate import migrate
-from trailhouse.sinks.rebuild import Scope, drop_unfinished, rebuild
+from trailhouse.sinks.rebuild import Scope, drop_unfinished, rebuild, refuse_replicated
 from trailhouse.sinks.settings import ClickHouseSettings
 
 SAME = ("gone", "new", "changed")
@@ -268,3 +268,16 @@ def test_a_view_that_cannot_be_is_refused_by_the_engine(database: Client) -> Non
     with pytest.raises(ClickHouseError):
         rebuild(database, "user_days", query="SELECT nothing FROM landing")
     assert rebuild(database, "user_days") == Comparison()
+
+
+def test_a_replicated_table_is_refused() -> None:
+    """What would happen to one replica alone does not begin."""
+
+    class Cluster:
+        result_rows = (("ReplicatedReplacingMergeTree",),)
+
+        def query(self, *_: object, **__: object) -> Cluster:
+            return self
+
+    with pytest.raises(RebuildRefused, match="replicated"):
+        refuse_replicated(Cluster(), "user_days")  # type: ignore[arg-type]  # all it asks of a client

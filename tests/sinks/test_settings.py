@@ -92,3 +92,22 @@ def test_the_password_never_shows() -> None:
     """No repr of any settings object holds the password."""
     settings = SinkSettings.from_env({"TRAILHOUSE_CLICKHOUSE_DSN": "http://user:hush@h:8123/db"})
     assert "hush" not in f"{settings!r} {settings} {settings.clickhouse!r} {settings.clickhouse.password!r}"
+
+
+def test_the_password_may_stand_apart() -> None:
+    """So that the address can be read by everybody; never in both places."""
+    dsn = "https://ingest@ch.example/audit"
+    environ = {"TRAILHOUSE_CLICKHOUSE_DSN": dsn, "TRAILHOUSE_CLICKHOUSE_PASSWORD": "opens"}
+    settings = ClickHouseSettings.from_env(environ)
+    assert (settings.username, settings.password) == ("ingest", Secret("opens"))
+    assert "opens" not in repr(settings)
+    with pytest.raises(SettingsError, match="TRAILHOUSE_CLICKHOUSE_DSN"):
+        ClickHouseSettings(dsn=Secret("http://ingest:x@ch/audit"), secret=Secret("opens"))
+
+
+def test_certificates_want_an_encrypted_address() -> None:
+    """Who names an authority does not want the connection to be readable."""
+    with pytest.raises(SettingsError, match="https://"):
+        ClickHouseSettings(dsn=Secret("http://ingest@ch/audit"), ca="/pem/ca.pem")
+    secure = ClickHouseSettings(dsn=Secret("https://ingest@ch/audit"), ca="/pem/ca.pem")
+    assert secure.trust.ca == "/pem/ca.pem"

@@ -88,6 +88,12 @@ COMMANDS: Final = (
         "Show partitions held because most of their records are rejected; let them go on.",
     ),
     Command("schema", "schema:app", "Print the schemas of what goes through Kafka."),
+    Command(
+        "size",
+        "size:size",
+        "Say what a rate of events takes: partitions, workers, sinks, ClickHouse servers, disk.",
+    ),
+    Command("access", "access:app", "Print the roles, grants and row policies of a ClickHouse of your own."),
     Command("migrate", "schemas:migrate", "Apply the migrations that ClickHouse does not have yet."),
     Command("topics", "schemas:topics", "Create the topics that Kafka does not have yet."),
     Command("stream", "roles:stream", "Run a stream worker: raw events in, enriched events out."),

@@ -81,7 +81,7 @@ def failure_of(error: BaseException, commands: Sequence[str] = ()) -> Failure:
         return Failure(
             "ClickHouse refused us",
             _line(error),
-            "check the user and password in TRAILHOUSE_CLICKHOUSE_DSN",
+            "check the user and password in TRAILHOUSE_CLICKHOUSE_DSN (or TRAILHOUSE_CLICKHOUSE_PASSWORD)",
             REFUSED,
         )
     if type(error).__module__.startswith("clickhouse_connect."):

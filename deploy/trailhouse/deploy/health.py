@@ -1,8 +1,14 @@
-"""Is a process of the local stack well? Each says so itself, under `/healthz` of its port."""
+"""Is a process well? Each says so itself, under `/healthz` of its port.
+
+`python -m trailhouse.deploy.health` is the health check of a container: 0 when the role in it is well, 1 when not.
+"""
 
 from __future__ import annotations
 
 import http.client
+import os
+import sys
+from collections.abc import Mapping
 from typing import Final
 
 from trailhouse.deploy.ports import LOOPBACK
@@ -30,3 +36,13 @@ def state_of(state: str, uptime_s: float, *, is_well: bool) -> str:
     if state != "running" or is_well:
         return state
     return "starting" if uptime_s < STARTING_S else "unhealthy"
+
+
+def is_role_well(environ: Mapping[str, str]) -> bool:
+    """Whether the one role that runs here is: the api answers at its own port, every other role at that of its metrics."""
+    ports = (environ.get("TRAILHOUSE_METRICS_PORT", "0"), environ.get("TRAILHOUSE_API_PORT", "8080"))
+    return any(is_healthy(int(port), PATIENCE_S) for port in ports if port.isdigit() and int(port))
+
+
+if __name__ == "__main__":
+    sys.exit(0 if is_role_well(os.environ) else 1)

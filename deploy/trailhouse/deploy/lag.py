@@ -11,14 +11,15 @@ import kafka
 import kafka.admin
 from kafka.errors import KafkaError
 
-from trailhouse.producers.kafka_socket import CONNECTING
+from trailhouse.producers.kafka_socket import connecting
+from trailhouse.producers.settings import KafkaSettings
 
 _KAFKA: Final[Any] = kafka  # untyped
 _PAUSE_S: Final = 0.1
 
 
 def lags(
-    bootstrap: str, groups: Mapping[str, tuple[str, str]], timeout_ms: int = 3000
+    settings: KafkaSettings, groups: Mapping[str, tuple[str, str]], timeout_ms: int = 3000
 ) -> dict[str, int | None]:
     """The lag of every role; `groups` maps a role to its group and the topic it reads.
 
@@ -29,10 +30,9 @@ def lags(
     deadline = time.monotonic() + timeout_ms / 1000
     with contextlib.suppress(KafkaError):
         admin = _KAFKA.KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","),
             request_timeout_ms=timeout_ms,
             bootstrap_timeout_ms=timeout_ms,
-            **CONNECTING,
+            **connecting(settings),
         )
         try:
             for role, (group, topic) in groups.items():

@@ -77,10 +77,11 @@ def operator_session(data: Path | None) -> Iterator[Session]:
 def pepper_of(stack: Stack, environ: Mapping[str, str]) -> bytes:
     """The pepper of the stack's stream: of the state folder's secrets, else `TRAILHOUSE_PEPPER`."""
     from trailhouse.deploy.credentials import load_credentials  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.producers.settings import Secret, text_of  # noqa: PLC0415
 
     if stack.folder is not None:
         return load_credentials(stack.folder.credentials).pepper.reveal().encode()
-    if not (pepper := environ.get("TRAILHOUSE_PEPPER", "")):
+    if not (pepper := text_of("TRAILHOUSE_PEPPER", Secret, environ)):
         raise DeployError(
             "finding a person needs the pepper of the stream",
             hint="set TRAILHOUSE_PEPPER as the stream has it",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from trailhouse.deploy.errors import StackNotFound
 from trailhouse.deploy.folder import DEFAULT, StackFolder
@@ -118,7 +118,7 @@ class Stack:
         with ThreadPoolExecutor() as pool:  # those that hang, hang at the same time
             wells: dict[str, bool] = dict(zip(order, pool.map(self._is_well, order), strict=True))
         # A client would wait half a minute for a broker that is away.
-        behind = lags(self.kafka.bootstrap, groups) if wells["kafka"] else {}
+        behind = lags(self.kafka, groups) if wells["kafka"] else {}
         return [
             Role(
                 each.name,
@@ -136,6 +136,9 @@ class Stack:
 
         port = self.ports[name]
         return answers(LOOPBACK, port, PATIENCE_S) if name == "kafka" else is_healthy(port, PATIENCE_S)
+
+
+_SECURITY: Final = ("TRAILHOUSE_KAFKA_SECURITY", "TRAILHOUSE_KAFKA_SASL", "TRAILHOUSE_KAFKA_SSL")
 
 
 def find_stack(data: Path | None, environ: Mapping[str, str]) -> Stack:
@@ -175,5 +178,7 @@ def local_stack(folder: StackFolder, environ: Mapping[str, str]) -> Stack | None
 
 def stack_at(folder: StackFolder, ports: Mapping[str, int], environ: Mapping[str, str]) -> Stack:
     """The stack that `folder` and `ports` describe, running or not."""
-    kafka = KafkaSettings.from_env({**environ, "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}"})
+    # Its broker has the plain listener alone, whatever the environment says of another one.
+    names = {key: text for key, text in environ.items() if not key.startswith(_SECURITY)}
+    kafka = KafkaSettings.from_env({**names, "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}"})
     return Stack(kafka, environ, folder, ports)

@@ -25,7 +25,7 @@ from kafka.partitioner import Partitioner
 
 from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
 from trailhouse.producers.folder import destination_of
-from trailhouse.producers.kafka_socket import CONNECTING
+from trailhouse.producers.kafka_socket import CONNECTING, security_options
 from trailhouse.producers.lifetime import call_in_forked_child
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.producers.transport import Receipt
@@ -65,7 +65,7 @@ OPTIONS: Final[dict[str, Any]] = {
 class KafkaTransport:
     """Sends to the raw topic with kafka-python: acks=all, idempotent, lz4, no key, batches spread over partitions.
 
-    `options` are those of `kafka.KafkaProducer` (TLS, SASL, timeouts) and override ours.
+    `options` are those of `kafka.KafkaProducer` (timeouts, Kerberos, a proxy) and override ours.
     """
 
     def __init__(self, settings: KafkaSettings, **options: Any) -> None:
@@ -134,7 +134,12 @@ class KafkaTransport:
         return DeliveryFailed(f"{self._settings.bootstrap}: {error}")
 
     def _connect(self) -> Any:
-        options = {"bootstrap_servers": self._settings.bootstrap, "partitioner": _Sticky(), **self._options}
+        options = {
+            "bootstrap_servers": self._settings.bootstrap,
+            "partitioner": _Sticky(),
+            **security_options(self._settings.security),
+            **self._options,
+        }
         if self._options.keys().isdisjoint(OTHER_WAYS):
             self._knock()
             options = CONNECTING | options

@@ -11,6 +11,7 @@ import hmac
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from trailhouse.producers.errors import SettingsError
@@ -67,7 +68,7 @@ class Settings:
             kind = types[each.name]
             if dataclasses.is_dataclass(kind) and issubclass(typing.cast("type", kind), Settings):
                 values[each.name] = typing.cast("type[Settings]", kind).from_env(environ)
-            elif (text := environ.get(each.metadata["env"])) is not None:
+            elif (text := text_of(each.metadata["env"], kind, environ)) is not None:
                 values[each.name] = _parse(each.metadata["env"], text, kind)
         return cls(**values)
 
@@ -77,6 +78,19 @@ class Settings:
             value = getattr(self, each.name)
             if check is not None and not check(value):
                 raise SettingsError(each.metadata["env"], value, each.metadata["wanted"])
+
+
+def text_of(env: str, kind: Any, environ: Mapping[str, str]) -> str | None:
+    """What a setting is set to; a secret may stand in a file named by `<env>_FILE` instead, as orchestrators mount them."""
+    path = environ.get(f"{env}_FILE") if kind is Secret else None
+    if not path:
+        return environ.get(env)
+    if env in environ:
+        raise SettingsError(f"{env}_FILE", path, f"either it or {env}, not both")
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{env}_FILE", path, f"a file we may read ({type(error).__name__})") from None
 
 
 def _parse(env: str, text: str, kind: Any) -> Any:
@@ -97,8 +111,73 @@ def _is_bootstrap(value: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaSecurity(Settings):
+    """How every Kafka client of ours connects: encrypted or not, and as whom. The names are Kafka's own."""
+
+    protocol: str = setting(
+        "TRAILHOUSE_KAFKA_SECURITY",
+        "PLAINTEXT",
+        "Security protocol of the brokers' listener: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
+        check=lambda name: name in {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"},
+        wanted="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+    )
+    mechanism: str = setting(
+        "TRAILHOUSE_KAFKA_SASL_MECHANISM",
+        "SCRAM-SHA-512",
+        "SASL mechanism: `SCRAM-SHA-512`, `SCRAM-SHA-256` or `PLAIN`",
+        check=lambda name: name in {"SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"},
+        wanted="SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN",
+    )
+    username: str = setting("TRAILHOUSE_KAFKA_SASL_USERNAME", "", "User with SASL")
+    password: Secret = setting(  # noqa: RUF009 - a Secret does not change
+        "TRAILHOUSE_KAFKA_SASL_PASSWORD", Secret(), "Password of that user"
+    )
+    ca: str = setting(
+        "TRAILHOUSE_KAFKA_SSL_CA",
+        "",
+        "PEM file with the certificates that sign the brokers'; none = those this machine trusts",
+    )
+    cert: str = setting(
+        "TRAILHOUSE_KAFKA_SSL_CERT", "", "PEM file with our own certificate, where the brokers ask for one"
+    )
+    key: str = setting("TRAILHOUSE_KAFKA_SSL_KEY", "", "PEM file with that certificate's private key")
+    key_password: Secret = setting(  # noqa: RUF009
+        "TRAILHOUSE_KAFKA_SSL_KEY_PASSWORD", Secret(), "Password of that key, where it has one"
+    )
+
+    def __post_init__(self) -> None:
+        super(KafkaSecurity, self).__post_init__()
+        protocol = f"TRAILHOUSE_KAFKA_SECURITY is {self.protocol}"
+        if self.is_sasl:
+            if not self.username:
+                raise SettingsError("TRAILHOUSE_KAFKA_SASL_USERNAME", "", f"a user, because {protocol}")
+            if not self.password:
+                raise SettingsError(
+                    "TRAILHOUSE_KAFKA_SASL_PASSWORD", Secret(), f"a password, because {protocol}"
+                )
+        elif self.username or self.password:  # who set them believes that brokers ask for them
+            wanted = "SASL_SSL (or SASL_PLAINTEXT), because TRAILHOUSE_KAFKA_SASL_… is set"
+            raise SettingsError("TRAILHOUSE_KAFKA_SECURITY", self.protocol, wanted)
+        if not self.is_encrypted and (self.ca or self.cert or self.key):
+            wanted = "SSL or SASL_SSL, because TRAILHOUSE_KAFKA_SSL_… is set"
+            raise SettingsError("TRAILHOUSE_KAFKA_SECURITY", self.protocol, wanted)
+        if self.key and not self.cert:
+            raise SettingsError(
+                "TRAILHOUSE_KAFKA_SSL_CERT", "", "a PEM file, because TRAILHOUSE_KAFKA_SSL_KEY is set"
+            )
+
+    @property
+    def is_sasl(self) -> bool:
+        return self.protocol.startswith("SASL_")
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.protocol in {"SSL", "SASL_SSL"}
+
+
+@dataclass(frozen=True, slots=True)
 class KafkaSettings(Settings):
-    """Where Kafka is and what its topics are called."""
+    """Where Kafka is, how to connect to it, and what its topics are called."""
 
     bootstrap: str = setting(
         "TRAILHOUSE_KAFKA_BOOTSTRAP",
@@ -107,6 +186,7 @@ class KafkaSettings(Settings):
         check=_is_bootstrap,
         wanted="host:port[,host:port…]",
     )
+    security: KafkaSecurity = field(default_factory=KafkaSecurity)
     raw_topic: str = setting(
         "TRAILHOUSE_TOPIC_RAW",
         "audit.events",

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
+from trailhouse.producers.tls import meaning
 from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -18,11 +19,29 @@ __all__ = [
     "INSERT_SETTINGS",
     "ROW_FAULT_CODES",
     "ClickHouseError",
+    "ClickHouseUntrusted",
     "Client",
     "connect",
     "error_code",
     "insert_lines",
+    "remedy",
 ]
+
+_ACCESS_CODES: Final = frozenset(
+    {192, 193, 194, 497, 516}
+)  # unknown user, wrong password, authentication, grants
+
+
+class ClickHouseUntrusted(OperationalError):
+    """The two do not trust each other's certificates; `hint` names the setting to look at."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; {self.hint}"
+
 
 #: Seconds after which the server ends an insert, whatever it waits for: what is longer ago has ended. `connect` waits as
 #: long for an answer.
@@ -48,6 +67,9 @@ INSERT_SETTINGS: Final[Mapping[str, Any]] = {
     "input_format_null_as_default": 0,
     "date_time_input_format": "best_effort",
 }
+
+#: On a cluster: what only one replica has is gone with it, and an offset is committed for what stays.
+QUORUM: Final[Mapping[str, Any]] = {"insert_quorum": "auto", "insert_quorum_timeout": INSERT_MAX_S * 1000}
 
 # One row's fault: its text does not parse, its value does not fit, it breaks a constraint. Every other refusal
 # (memory, too many parts, read-only, a broken view, a missing grant) is cured by waiting or by an operator.
@@ -88,23 +110,54 @@ ROW_FAULT_CODES: Final = frozenset(
 def connect(
     settings: ClickHouseSettings, *, timeout_s: float = INSERT_MAX_S, compress: bool = False
 ) -> Client:
-    """Open a client on the settings' database; raises the driver's `OperationalError` when nobody answers.
+    """Open a client on the settings' database; raises the driver's `OperationalError` when nobody answers,
+    `ClickHouseUntrusted` when certificates are not trusted, `SettingsError` when a PEM file cannot be used.
 
     A client belongs to one thread. Local connections gain nothing from compression; remote ones may ask for it.
     """
-    return clickhouse_connect.get_client(
-        host=settings.host,
-        port=settings.port,
-        username=settings.username,
-        password=settings.password.reveal(),
-        database=settings.database,
-        secure=settings.is_secure,
-        compress=compress,
-        autogenerate_session_id=False,
-        connect_timeout=5,
-        send_receive_timeout=int(timeout_s),
-        query_retries=0,
-    )
+    try:
+        return clickhouse_connect.get_client(
+            host=settings.host,
+            port=settings.port,
+            username=settings.username,
+            password=settings.password.reveal(),
+            database=settings.database,
+            secure=settings.is_secure,
+            compress=compress,
+            autogenerate_session_id=False,
+            connect_timeout=5,
+            send_receive_timeout=int(timeout_s),
+            query_retries=0,
+            settings=dict(QUORUM) if settings.cluster else None,
+            **_tls_options(settings),
+        )
+    except ClickHouseError as error:
+        if said := meaning(f"{error} {error.__cause__}", settings.trust.prefix):
+            raise ClickHouseUntrusted(
+                f"no TLS with ClickHouse at {settings.host}:{settings.port}", said
+            ) from None
+        raise
+
+
+def _tls_options(settings: ClickHouseSettings) -> dict[str, Any]:
+    if not settings.is_secure:
+        return {}
+    settings.trust.context()  # says which file is wrong, as the driver does not
+    named = {"ca_cert": settings.ca, "client_cert": settings.cert, "client_cert_key": settings.key}
+    # The driver takes a certificate for who we are; beside a password it says only which machine we are.
+    mode = {"tls_mode": "strict"} if settings.cert and settings.password else {}
+    return {name: path for name, path in named.items() if path} | mode
+
+
+def remedy(error: BaseException) -> str:
+    """What to look at after an error that waiting does not cure, as `: …` to put behind it; "" for every other one."""
+    if isinstance(error, ClickHouseUntrusted):
+        return f": {error}"
+    if error_code(error) in _ACCESS_CODES:
+        return (
+            ": ClickHouse refuses our user; check TRAILHOUSE_CLICKHOUSE_DSN, _PASSWORD and the user's grants"
+        )
+    return ""
 
 
 def insert_lines(client: Client, table: str, lines: Sequence[bytes]) -> None:

@@ -34,7 +34,7 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from trailhouse.producers.kafka_socket import CONNECTING
+from trailhouse.producers.kafka_socket import connecting
 from trailhouse.sinks.batch import Batch, Limits, Run
 from trailhouse.sinks.gap import Gaps, Partition, baseline
 from trailhouse.sinks.head import Head, read_heads
@@ -76,7 +76,6 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._gaps = Gaps(self._lookout, metrics)
         read_any_header_name()
         self._consumer = KafkaConsumer(
-            bootstrap_servers=settings.kafka.bootstrap.split(","),
             client_id="trailhouse-sink",
             group_id=settings.group,
             group_instance_id=settings.instance or None,
@@ -88,7 +87,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             fetch_max_bytes=16 << 20,
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_s * 250),
-            **CONNECTING,
+            **connecting(settings.kafka),
         )
         # First of all the topic's partitions: a member that leads the group before it knows them assigns none to anybody.
         # If it is killed then, whoever comes back under its static name is given that, and waits for ever.
@@ -317,10 +316,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         letters = self._letters
         if letters is None:
             letters = self._letters = KafkaProducer(
-                bootstrap_servers=self._settings.kafka.bootstrap.split(","),
                 acks="all",
                 max_request_size=1_200_000,
-                **CONNECTING,
+                **connecting(self._settings.kafka),
             )
         letter = Letter(
             Place(head.epoch, head.partition, head.offset),

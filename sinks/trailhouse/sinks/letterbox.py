@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from trailhouse.producers.kafka_socket import CONNECTING
+from trailhouse.producers.kafka_socket import connecting
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Headers, Letter, Place
@@ -107,14 +107,13 @@ def _partitions(consumer: Any, topic: str) -> list[TopicPartition]:
 def _consumer(kafka: KafkaSettings) -> Iterator[Any]:
     read_any_header_name()
     consumer = KafkaConsumer(
-        bootstrap_servers=kafka.bootstrap.split(","),
         client_id="trailhouse-rejected",
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         max_partition_fetch_bytes=FETCH_BYTES,
-        **CONNECTING,
+        **connecting(kafka),
     )
     try:
         yield consumer

@@ -15,6 +15,7 @@ from typing import Final
 
 from trailhouse.sinks.clickhouse import ClickHouseError, Client
 from trailhouse.sinks.errors import MigrationError
+from trailhouse.sinks.replicated import replicated
 
 NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -82,13 +83,13 @@ def pending(migrations: Iterable[Migration], applied: Mapping[str, str]) -> list
     return todo
 
 
-def read_applied(client: Client) -> dict[str, str]:
+def read_applied(client: Client, cluster: str = "") -> dict[str, str]:
     """Name and checksum of each migration that the client's database has; makes the table that says so.
 
     Raises `MigrationError` where it cannot be read.
     """
     try:
-        client.command(LEDGER)
+        client.command(replicated(LEDGER.strip(), cluster))
         rows = client.query("SELECT name, checksum FROM migrations FINAL").result_rows
     except ClickHouseError as error:
         raise MigrationError(
@@ -98,23 +99,22 @@ def read_applied(client: Client) -> dict[str, str]:
     return {str(name): str(checksum) for name, checksum in rows}
 
 
-def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> list[str]:
+def migrate(client: Client, migrations: Sequence[Migration] | None = None, *, cluster: str = "") -> list[str]:
     """Bring the client's database up to date and return the names applied now, in order; [] when nothing was left.
 
-    Raises `MigrationError`. A migration that failed half-way is run again as a whole next time: its CREATE
-    statements run as CREATE … IF NOT EXISTS.
+    With `cluster`, on all its replicas (`replicated`). Raises `MigrationError`. A migration that failed half-way is run
+    again as a whole next time: its CREATE statements run as CREATE … IF NOT EXISTS.
     """
     done = []
-    for each in pending(load() if migrations is None else migrations, read_applied(client)):
+    for each in pending(load() if migrations is None else migrations, read_applied(client, cluster)):
         try:
             for statement in each.statements:
-                client.command(
-                    re.sub(
-                        r"^CREATE (TABLE|VIEW|MATERIALIZED VIEW) (?!IF NOT)",
-                        r"CREATE \1 IF NOT EXISTS ",
-                        statement,
-                    )
+                repeatable = re.sub(
+                    r"^CREATE (TABLE|VIEW|MATERIALIZED VIEW) (?!IF NOT)",
+                    r"CREATE \1 IF NOT EXISTS ",
+                    statement,
                 )
+                client.command(replicated(repeatable, cluster))
         except ClickHouseError as error:
             raise MigrationError(
                 f"migration {each.name} failed: {error}", "mend the cause and run `trailhouse migrate` again"

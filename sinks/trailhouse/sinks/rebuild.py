@@ -75,6 +75,7 @@ def rebuild(  # noqa: PLR0913  # each of these is an option of the command
     is not made of events, or while another is at it; `InsertsHang`.
     """
     definition = definition_of(client, table)
+    refuse_replicated(client, table)
     scope = whole_scope(client, table, scope or Scope())
     refuse_expired(client, definition, scope)
     wanted = definition.changed(query) if query else definition
@@ -95,6 +96,18 @@ def rebuild(  # noqa: PLR0913  # each of these is an option of the command
         wait_for_inserts(client)
         client.command(f"DROP TABLE IF EXISTS {beside} SYNC")
     return found
+
+
+def refuse_replicated(client: Client, table: str) -> None:
+    """Raise `RebuildRefused` on a cluster: the table beside, and the exchange of the two, would be on one replica alone."""
+    rows = client.query(
+        "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
+        parameters={"table": table},
+    ).result_rows
+    if any(str(engine).startswith("Replicated") for (engine,) in rows):
+        raise RebuildRefused(
+            f"{table} is replicated", "make it anew on one server, and let a cluster copy it"
+        )
 
 
 def drop_unfinished(client: Client, table: str) -> None:

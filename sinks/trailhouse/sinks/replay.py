@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from kafka import KafkaProducer
 
-from trailhouse.producers.kafka_socket import CONNECTING
+from trailhouse.producers.kafka_socket import connecting
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.letterbox import Original
@@ -63,11 +63,10 @@ def replay(
     with closing(TopicIds(kafka)) as ids:
         epoch = ids.read(kafka.raw_topic)
     producer = KafkaProducer(
-        bootstrap_servers=kafka.bootstrap.split(","),
         client_id="trailhouse-replay",
         acks="all",
         max_request_size=REQUEST_BYTES_MAX,
-        **CONNECTING,
+        **connecting(kafka),
     )
     try:
         partitions = producer.partitions_for(kafka.raw_topic)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
+from trailhouse.producers.tls import Trust
 from trailhouse.stream.settings import MetricsSettings
 
 
@@ -30,6 +32,44 @@ class ClickHouseSettings(Settings):
         check=_is_dsn,
         wanted="http[s]://user:password@host:port/database",
     )
+    secret: Secret = setting(
+        "TRAILHOUSE_CLICKHOUSE_PASSWORD",
+        Secret(),
+        "Password of the address's user, where the address is written down without it",
+    )
+    ca: str = setting(
+        "TRAILHOUSE_CLICKHOUSE_SSL_CA",
+        "",
+        "PEM file with the certificates that sign ClickHouse's, with an `https` address; none = those this machine trusts",
+    )
+    cert: str = setting(
+        "TRAILHOUSE_CLICKHOUSE_SSL_CERT",
+        "",
+        "PEM file with our own certificate, where ClickHouse asks for one",
+    )
+    key: str = setting("TRAILHOUSE_CLICKHOUSE_SSL_KEY", "", "PEM file with that certificate's private key")
+
+    cluster: str = setting(
+        "TRAILHOUSE_CLICKHOUSE_CLUSTER",
+        "",
+        "Name of the ClickHouse cluster (one shard) on whose replicas `trailhouse migrate` makes the tables, and a majority of which has every insert before it counts; none = one server",
+        check=lambda name: not name or name.isidentifier(),
+        wanted="a cluster's name",
+    )
+
+    def __post_init__(self) -> None:
+        super(ClickHouseSettings, self).__post_init__()
+        if not self.is_secure and (self.ca or self.cert or self.key):
+            wanted = "an https:// address, because TRAILHOUSE_CLICKHOUSE_SSL_… is set"
+            raise SettingsError("TRAILHOUSE_CLICKHOUSE_DSN", self.dsn, wanted)
+        if self.secret and urlsplit(self.dsn.reveal()).password:
+            wanted = "an address without a password, because TRAILHOUSE_CLICKHOUSE_PASSWORD is set"
+            raise SettingsError("TRAILHOUSE_CLICKHOUSE_DSN", self.dsn, wanted)
+
+    @property
+    def trust(self) -> Trust:
+        """The PEM files of the connection."""
+        return Trust("TRAILHOUSE_CLICKHOUSE_SSL", self.ca, self.cert, self.key)
 
     @property
     def host(self) -> str:
@@ -50,7 +90,7 @@ class ClickHouseSettings(Settings):
 
     @property
     def password(self) -> Secret:
-        return Secret(unquote(urlsplit(self.dsn.reveal()).password or ""))
+        return self.secret or Secret(unquote(urlsplit(self.dsn.reveal()).password or ""))
 
     @property
     def database(self) -> str:

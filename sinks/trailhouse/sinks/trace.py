@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from trailhouse.producers.kafka_socket import CONNECTING
+from trailhouse.producers.kafka_socket import connecting
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.balance import read_positions
 from trailhouse.sinks.clickhouse import Client
@@ -276,13 +276,12 @@ def _consumer(kafka: KafkaSettings) -> Iterator[Any]:
     read_any_header_name()
     with closing(
         KafkaConsumer(
-            bootstrap_servers=kafka.bootstrap.split(","),
             client_id="trailhouse-trace",
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            **CONNECTING,
+            **connecting(kafka),
         )
     ) as consumer:
         yield consumer

@@ -16,7 +16,14 @@ from typing import Final, Protocol
 
 import msgspec
 
-from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, error_code, insert_lines
+from trailhouse.sinks.clickhouse import (
+    ClickHouseError,
+    Client,
+    connect,
+    error_code,
+    insert_lines,
+    remedy,
+)
 from trailhouse.sinks.errors import StorageRefused
 from trailhouse.sinks.head import Head
 from trailhouse.sinks.ledger import Entry
@@ -122,11 +129,12 @@ class Store:
             except (ClickHouseError, OSError) as error:
                 self._on_retry()
                 log.warning(
-                    "insert of %d rows into %s failed: %s, code %s; trying again",
+                    "insert of %d rows into %s failed: %s, code %s%s; trying again",
                     len(lines),
                     table,
                     type(error).__name__,
                     error_code(error),
+                    remedy(error),
                 )
                 self._sleep(wait * random.uniform(0.5, 1))
                 wait = min(wait * 2, BACKOFF_MAX_S)

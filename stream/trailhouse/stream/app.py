@@ -21,6 +21,7 @@ import faust
 from aiokafka.producer import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
+from trailhouse.stream.broker_credentials import credentials
 from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
 from trailhouse.stream.holds import Holds
 from trailhouse.stream.letter import Letter
@@ -105,6 +106,7 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
     app = faust.App(
         settings.group,
         broker=[f"kafka://{address}" for address in settings.kafka.bootstrap.split(",")],
+        broker_credentials=credentials(settings.kafka.security),
         datadir=settings.datadir,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance or None,

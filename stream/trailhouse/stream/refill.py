@@ -17,7 +17,7 @@ from typing import Any, Final
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from trailhouse.producers.kafka_socket import CONNECTING
+from trailhouse.producers.kafka_socket import connecting
 from trailhouse.stream.bundle import Bundle, enrich_bundle
 from trailhouse.stream.gaps import GapRequests, Range
 from trailhouse.stream.header_name import read_any_header_name
@@ -73,12 +73,11 @@ def refill(settings: StreamSettings, missing: Range) -> tuple[int, int]:
 
 def _producer(settings: StreamSettings) -> KafkaProducer:
     return KafkaProducer(
-        bootstrap_servers=settings.kafka.bootstrap.split(","),
         client_id="trailhouse-refill",
         acks="all",
         compression_type="lz4",
         max_request_size=1_200_000,
-        **CONNECTING,
+        **connecting(settings.kafka),
     )
 
 
@@ -87,13 +86,12 @@ def _read(settings: StreamSettings, missing: Range) -> Iterator[Sequence[Any]]:
     read_any_header_name()
     tp = TopicPartition(settings.kafka.raw_topic, missing.partition)
     consumer = KafkaConsumer(
-        bootstrap_servers=settings.kafka.bootstrap.split(","),
         client_id="trailhouse-refill",
         enable_auto_commit=False,
         auto_offset_reset="none",
         isolation_level="read_committed",
         max_poll_records=CHUNK_RECORDS,
-        **CONNECTING,
+        **connecting(settings.kafka),
     )
     with closing(consumer):
         consumer.assign([tp])

@@ -16,7 +16,7 @@ from typing import Any, Final
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from trailhouse.producers.kafka_socket import CONNECTING
+from trailhouse.producers.kafka_socket import KafkaRefused, connecting
 from trailhouse.producers.settings import KafkaSettings
 
 RAW_BYTES_MAX: Final = 1 << 20
@@ -74,25 +74,26 @@ def wanted_configs(settings: KafkaSettings) -> dict[str, dict[str, str]]:
 
 
 @contextmanager
-def admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
-    """An admin client that is closed afterwards; raises `TopicError` when no broker answers."""
-    client = open_admin(settings)
+def admin(settings: KafkaSettings, timeout_ms: int = 10_000) -> Iterator[KafkaAdminClient]:
+    """An admin client that is closed afterwards; raises `TopicError` when no broker answers or takes us in that time."""
+    client = open_admin(settings, timeout_ms)
     try:
         yield client
     finally:
         client.close()
 
 
-def open_admin(settings: KafkaSettings) -> KafkaAdminClient:
-    """An admin client; raises `TopicError` when no broker answers."""
+def open_admin(settings: KafkaSettings, timeout_ms: int = 10_000) -> KafkaAdminClient:
+    """An admin client; raises `TopicError` when no broker answers or takes us in that time."""
     try:
         return KafkaAdminClient(
-            bootstrap_servers=settings.bootstrap.split(","),
             client_id="trailhouse-topics",
             request_timeout_ms=10_000,
-            bootstrap_timeout_ms=10_000,
-            **CONNECTING,
+            bootstrap_timeout_ms=timeout_ms,
+            **connecting(settings),
         )
+    except KafkaRefused as error:
+        raise TopicError(str(error.args[0]), error.hint) from None
     except KafkaError as error:
         raise TopicError(
             f"no Kafka broker answers at {settings.bootstrap}: {type(error).__name__}",

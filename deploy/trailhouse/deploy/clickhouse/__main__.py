@@ -1,4 +1,7 @@
-"""`python -m trailhouse.deploy.clickhouse FOLDER PORT CREDENTIALS [MEMORY_BYTES]`: the engine on FOLDER, on loopback."""
+"""`python -m trailhouse.deploy.clickhouse FOLDER PORT CREDENTIALS [MEMORY_BYTES]`: the engine on FOLDER, on loopback.
+
+With `TRAILHOUSE_LOCAL_TLS` (a PEM file with key and certificates) it speaks HTTPS.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,13 @@ def main(folder: Path, port: int, credentials: Path, memory_bytes: int | None) -
     signal.signal(signal.SIGINT, lambda _signum, _frame: None)
     pulse.start()
     uvicorn.run(
-        app, host=LOOPBACK, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        app,
+        host=LOOPBACK,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=os.environ.get("TRAILHOUSE_LOCAL_TLS"),
     )
     if pulse.stop():
         engine.close()

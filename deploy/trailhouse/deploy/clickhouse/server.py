@@ -12,7 +12,7 @@ from urllib.parse import quote
 from trailhouse.deploy.child import Child
 from trailhouse.deploy.credentials import load_credentials
 from trailhouse.deploy.health import is_healthy
-from trailhouse.deploy.ports import LOOPBACK, free_ports
+from trailhouse.deploy.ports import LOOPBACK, free_ports, is_free
 from trailhouse.producers.settings import Secret
 
 READY_TIMEOUT_S: Final = 60.0
@@ -33,10 +33,18 @@ class LocalClickHouse:
     """A ClickHouse of one's own for tests and the local stack.
 
     `kill` and `restart` keep port and data; `running()` stops it whatever happens. `memory_bytes` is what all queries
-    together may take (default: half of what there is).
+    together may take (default: half of what there is). With `tls`, a PEM file with key and certificates, it speaks HTTPS.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, memory_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        memory_bytes: int | None = None,
+        tls: Path | None = None,
+    ) -> None:
+        self._tls = tls
         self.data = folder / "data"
         self._port = port or free_ports(1)[0]
         secrets = folder / "secrets.json"
@@ -45,12 +53,12 @@ class LocalClickHouse:
             "ClickHouse",
             [*command(self.data, self._port, secrets), *([str(memory_bytes)] if memory_bytes else [])],
             folder / "clickhouse.log",
-            {"TRAILHOUSE_TETHER": "1"},
+            {"TRAILHOUSE_TETHER": "1"} | ({"TRAILHOUSE_LOCAL_TLS": str(tls.resolve())} if tls else {}),
         )
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self._port}"
+        return f"http{'s' if self._tls else ''}://{LOOPBACK}:{self._port}"
 
     @property
     def pid(self) -> int | None:
@@ -58,12 +66,14 @@ class LocalClickHouse:
 
     def dsn(self, identity: str, database: str = "trailhouse") -> Secret:
         """The address of `identity` (admin, ingest, reader) with its password, on `database`."""
-        return dsn_of(self._port, identity, self._credentials.clickhouse[identity], database)
+        dsn = dsn_of(self._port, identity, self._credentials.clickhouse[identity], database)
+        return Secret(dsn.reveal().replace("http:", "https:", 1)) if self._tls else dsn
 
     def start(self) -> None:
         """Start the process and return when it answers; raises `StartFailed` with the end of its log."""
         self._child.start()
-        self._child.wait_ready(lambda: is_healthy(self._port), READY_TIMEOUT_S)
+        answers = (lambda: not is_free(self._port)) if self._tls else (lambda: is_healthy(self._port))
+        self._child.wait_ready(answers, READY_TIMEOUT_S)
 
     def kill(self) -> None:
         """SIGKILL, in the middle of whatever it does."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def migrate(*, data: Data = None) -> None:
     """Apply the migrations that ClickHouse does not have yet.
 
-    Prints the names of those it applied. Needs the admin identity (or a TRAILHOUSE_CLICKHOUSE_DSN that may create tables).
+    Prints the names of those it applied. With TRAILHOUSE_CLICKHOUSE_CLUSTER, on all replicas of the cluster. Needs the
+    admin identity (or a TRAILHOUSE_CLICKHOUSE_DSN that may create tables).
     What is applied is recorded in the log of the installation; the first time only where its topics are there.
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415 - keeps the command line quick
@@ -26,12 +27,13 @@ def migrate(*, data: Data = None) -> None:
     from trailhouse.sinks.migrate import migrate as apply  # noqa: PLC0415
 
     stack = find_stack(data, os.environ)
-    client = connect(stack.clickhouse("admin"))
-    before = read_applied(client)
+    settings = stack.clickhouse("admin")
+    client = connect(settings)
+    before = read_applied(client, settings.cluster)
     todo = [each.name for each in pending(load(), before)]
     if todo and (before or _has_topics(stack)):
         record(stack, "schema:update", migrations=len(todo), first=todo[0], last=todo[-1])
-    applied = apply(client)
+    applied = apply(client, cluster=settings.cluster)
     for name in applied:
         print(name)
     say(f"{len(applied)} migrations applied" if applied else "nothing to do: every migration is applied")

@@ -12,6 +12,7 @@ from trailhouse.deploy.errors import DeployError
 from trailhouse.deploy.kafka.jars import fetch_jars
 from trailhouse.deploy.kafka.java import find_java
 from trailhouse.deploy.kafka.properties import new_cluster_id, server_properties
+from trailhouse.deploy.kafka.secure import SecureListeners
 from trailhouse.deploy.runfile import record
 from trailhouse.deploy.tether import die_with_parent
 
@@ -21,7 +22,10 @@ def main(folder: Path, port: int, controller_port: int) -> NoReturn:
     record(os.environ)
     logs, settings = folder / "logs", folder / "server.properties"
     logs.mkdir(parents=True, exist_ok=True)
-    settings.write_text(server_properties(logs.resolve(), port, controller_port))
+    settings.touch(mode=0o600)  # it may name users of the secure listeners, with their passwords
+    settings.write_text(
+        server_properties(logs.resolve(), port, controller_port, SecureListeners.load(folder))
+    )
     java, classpath = str(find_java(os.environ)), f"{fetch_jars(os.environ)}/*"
     if not (logs / "meta.properties").exists():
         subprocess.run(

@@ -12,6 +12,7 @@ from typing import Final, Self
 from trailhouse.deploy.child import Child
 from trailhouse.deploy.kafka.jars import fetch_jars
 from trailhouse.deploy.kafka.probe import answers
+from trailhouse.deploy.kafka.secure import SecureListeners
 from trailhouse.deploy.ports import LOOPBACK, free_ports
 
 READY_TIMEOUT_S: Final = 60.0
@@ -26,10 +27,19 @@ def command(folder: Path, port: int, controller_port: int) -> list[str]:
 class LocalKafka:
     """A broker of one's own for tests and the local stack.
 
-    `kill` and `restart` keep ports and data, as a real broker does; `running()` stops it whatever happens.
+    `kill` and `restart` keep ports and data, as a real broker does; `running()` stops it whatever happens. With `secure`
+    it listens with TLS and SASL too; `bootstrap` stays the plain listener.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, controller_port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        controller_port: int | None = None,
+        secure: SecureListeners | None = None,
+    ) -> None:
+        self._secure = secure
         drawn = free_ports(2)
         self._folder = folder
         self._port, self._controller_port = port or drawn[0], controller_port or drawn[1]
@@ -52,6 +62,8 @@ class LocalKafka:
     def start(self) -> None:
         """Start the broker and return when it answers; raises `StartFailed` with the end of its log."""
         fetch_jars(os.environ)
+        if self._secure is not None:
+            self._secure.save(self._folder)
         self._child.start()
         self._child.wait_ready(lambda: answers(LOOPBACK, self._port), READY_TIMEOUT_S)
 

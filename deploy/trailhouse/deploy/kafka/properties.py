@@ -6,19 +6,23 @@ import base64
 import uuid
 from pathlib import Path
 
+from trailhouse.deploy.kafka.secure import SecureListeners
 from trailhouse.deploy.ports import LOOPBACK
 
 
-def server_properties(logs: Path, port: int, controller_port: int) -> str:
+def server_properties(
+    logs: Path, port: int, controller_port: int, secure: SecureListeners | None = None
+) -> str:
     """The text of `server.properties`: one node, broker and controller, its logs in `logs`."""
+    more = f",{secure.listeners()}" if secure else ""
     pairs = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}{more}",
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}{more}",
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL",
         "log.dirs": str(logs),
         "auto.create.topics.enable": "false",
         "offsets.topic.replication.factor": "1",
@@ -33,6 +37,7 @@ def server_properties(logs: Path, port: int, controller_port: int) -> str:
         "broker.session.timeout.ms": "3000",
         "broker.heartbeat.interval.ms": "500",
     }
+    pairs |= secure.properties() if secure else {}
     return "".join(f"{key}={value}\n" for key, value in pairs.items())
 
 

@@ -12,6 +12,7 @@ from trailhouse.deploy.cli import COMMANDS, build
 from trailhouse.deploy.reference.table import table
 from trailhouse.producers.settings import (
     BufferSettings,
+    KafkaSecurity,
     KafkaSettings,
     OutboxSettings,
     Secret,
@@ -29,6 +30,7 @@ from trailhouse.stream.settings import MetricsSettings, StreamSettings
 # Who reads which settings; a role also reads those it holds, which stand in the table of their owner.
 SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "Kafka: every role, the SDK, the commands": KafkaSettings,
+    "Kafka: encrypted, and as whom": KafkaSecurity,
     "ClickHouse: sink, api, the commands": ClickHouseSettings,
     "The SDK's spool": SpoolSettings,
     "The SDK's buffer": BufferSettings,

@@ -1,0 +1,256 @@
+"""The Kubernetes manifests: rendered by kustomize, valid by the published schemas, held as tightly as pods can be."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.images.files import DEPLOY, image_environ, instructions
+
+from trailhouse.deploy.cli import COMMANDS
+from trailhouse.deploy.clickhouse.access import ROLES
+from trailhouse.queries.settings import ApiSettings
+from trailhouse.sinks.metrics import LAG as SINK_LAG
+from trailhouse.sinks.settings import SinkSettings
+from trailhouse.stream.metrics import LAG as STREAM_LAG
+from trailhouse.stream.settings import StreamSettings
+
+HOME = DEPLOY / "kubernetes"
+RENDERED = ("base", "overlays/small", "overlays/production")
+VERSIONS = ("1.30", "1.33")
+CRDS = {"ServiceMonitor"}  # the operator's own kind; Kubernetes has no schema of it
+COMPONENTS = ("archive", "autoscaling", "monitor", "secure")
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("kubectl") is None and not os.environ.get("CI"), reason="kubectl renders the manifests"
+)
+
+
+@functools.cache
+def render(folder: str) -> tuple[dict[str, Any], ...]:
+    """The objects of a base or an overlay."""
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(HOME / folder)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr  # warnings are of things that go away
+    return tuple(each for each in yaml.safe_load_all(done.stdout) if each)
+
+
+def of_kind(objects: tuple[dict[str, Any], ...], *kinds: str) -> dict[str, dict[str, Any]]:
+    return {each["metadata"]["name"]: each for each in objects if each["kind"] in kinds}
+
+
+def pods(objects: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, each in of_kind(objects, "Deployment", "Job").items():
+        yield name, each["spec"]["template"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("folder", RENDERED)
+def test_every_object_is_valid(folder: str, version: str) -> None:
+    """By Kubernetes' own schemas, strictly: no unknown field."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import kubernetes_validate
+    for each in render(folder):
+        if each["kind"] not in CRDS:
+            kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_the_schemas_find_mistakes() -> None:
+    """A misspelt field is an error: the test above can fail."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import kubernetes_validate
+    broken = of_kind(render("base"), "Deployment")["api"]
+    spec = broken["spec"] | {"replica": 1}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken | {"spec": spec}, VERSIONS[0], strict=True)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_each_component_goes_onto_the_base_alone(component: str, tmp_path: Path) -> None:
+    """None needs another one."""
+    overlay = tmp_path / "overlay"
+    overlay.mkdir()
+    shutil.copytree(HOME, tmp_path / "kubernetes")
+    (overlay / "kustomization.yaml").write_text(
+        f"resources: [../kubernetes/base]\ncomponents: [../kubernetes/components/{component}]\n"
+    )
+    before, after = len(render("base")), len(render(str(overlay)))
+    assert after > before or component == "secure"
+
+
+@pytest.mark.parametrize("folder", RENDERED)
+def test_every_pod_is_held(folder: str) -> None:
+    """As the profile `restricted` asks, and more: a read-only root, no token of Kubernetes, bounds, no `latest`."""
+    found = dict(pods(render(folder)))
+    assert {"stream", "sink", "api", "topics", "migrate"} <= found.keys()
+    user = int(next(text for word, text in instructions() if word == "USER").split(":")[0])
+    for name, template in found.items():
+        spec = template["spec"]
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["runAsUser"] == user
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = spec["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert re.search(r":\d+\.\d+\.\d+$", container["image"]), name
+        assert container["resources"]["limits"].keys() == {"memory"}
+        assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert template["metadata"]["labels"]["app.kubernetes.io/part-of"] == "trailhouse"
+
+
+@pytest.mark.parametrize("folder", RENDERED)
+def test_roles_are_probed_where_they_answer(folder: str) -> None:
+    """At the port the image gives them; they live by /healthz, and the api is ready when its ClickHouse is."""
+    ports = {"api": int(image_environ()["TRAILHOUSE_API_PORT"])}
+    for name, each in of_kind(render(folder), "Deployment").items():
+        (container,) = each["spec"]["template"]["spec"]["containers"]
+        assert container["ports"] == [
+            {
+                "name": "metrics",
+                "containerPort": ports.get(name, int(image_environ()["TRAILHOUSE_METRICS_PORT"])),
+            }
+        ]
+        assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
+        ready = "/readyz" if name == "api" else "/healthz"
+        assert container["readinessProbe"]["httpGet"]["path"] == ready
+        assert (
+            container["startupProbe"]["failureThreshold"] * container["startupProbe"]["periodSeconds"] >= 60
+        )
+
+
+@pytest.mark.parametrize("folder", RENDERED)
+def test_the_prometheus_service_finds_every_role(folder: str) -> None:
+    """WP1: a ClusterIP service called `prometheus`; roles answer to its name, and the network lets Prometheus in."""
+    objects = render(folder)
+    service = of_kind(objects, "Service")["prometheus"]
+    assert service["spec"]["type"] == "ClusterIP"
+    assert service["spec"]["ports"] == [{"name": "metrics", "port": 9100, "targetPort": "metrics"}]
+    for name, template in pods(objects):
+        assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items(), name
+    (config,) = [
+        each for name, each in of_kind(objects, "ConfigMap").items() if name.startswith("trailhouse-")
+    ]
+    for key in ("TRAILHOUSE_METRICS_NAMES", "TRAILHOUSE_API_NAMES"):
+        assert "prometheus" in config["data"][key].split(",")
+    policy = of_kind(objects, "NetworkPolicy")["metrics"]["spec"]["ingress"][0]
+    assert policy["ports"] == [{"protocol": "TCP", "port": "metrics"}]
+
+
+@pytest.mark.parametrize("folder", RENDERED)
+def test_nothing_gets_in_or_out_unnamed(folder: str) -> None:
+    """A policy for every pod denies both ways; others name ports, and only names and stores are reached by all."""
+    policies = of_kind(render(folder), "NetworkPolicy")
+    assert policies["nothing"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for name in policies.keys() - {"nothing"}:
+        spec = policies[name]["spec"]
+        for rule in [*spec.get("ingress", []), *spec.get("egress", [])]:
+            assert rule["ports"], name
+
+
+@pytest.mark.parametrize("folder", RENDERED)
+def test_each_role_gets_its_own_secrets_alone(folder: str) -> None:
+    """As files; the pepper is the stream's, nobody but `migrate` is ClickHouse's admin, no value is in a manifest."""
+    objects = render(folder)
+    assert not of_kind(objects, "Secret")
+    got = {
+        name: sorted(
+            item["key"]
+            for volume in template["spec"]["volumes"]
+            for item in volume.get("secret", {}).get("items", [])
+        )
+        for name, template in pods(objects)
+    }
+    assert [name for name, keys in got.items() if "pepper" in keys] == ["stream"]
+    assert [name for name, keys in got.items() if "clickhouse-admin" in keys] == ["migrate"]
+    assert got["topics"] == []
+    for name, template in pods(objects):
+        (container,) = template["spec"]["containers"]
+        for variable in container.get("env", []):
+            if re.search(r"PASSWORD|SECRET|PEPPER|OPTIONS", variable["name"]):
+                assert variable["name"].endswith("_FILE"), name
+                assert Path(variable["value"]).name in got[name]
+
+
+@pytest.mark.parametrize("folder", RENDERED)
+def test_the_settings_of_each_role_are_good(folder: str, tmp_path: Path) -> None:
+    """What image, config maps and pod say together is read by the role itself; every name is a setting's."""
+    known = {
+        word for word in (DEPLOY.parent / "docs/configuration.md").read_text().split("`") if word.isupper()
+    }
+    objects = render(folder)
+    maps = of_kind(objects, "ConfigMap")
+    kinds = {"stream": StreamSettings, "sink": SinkSettings, "api": ApiSettings}
+    for name, template in pods(objects):
+        (container,) = template["spec"]["containers"]
+        environ = image_environ()
+        for source in container.get("envFrom", []):
+            environ |= maps[source["configMapRef"]["name"]]["data"]
+        for each in container.get("env", []):
+            if "value" in each:
+                environ[each["name"]] = each["value"]
+            else:
+                place = each["valueFrom"]["configMapKeyRef"]
+                environ[each["name"]] = maps[place["name"]]["data"][place["key"]]
+                user = re.search(r"//(\w+)@", environ[each["name"]])
+                assert user
+                assert user[1] in ROLES
+        for key, value in list(environ.items()):
+            if key.startswith("TRAILHOUSE_"):
+                is_later = key.startswith("TRAILHOUSE_ARCHIVE") and "TRAILHOUSE_ARCHIVE_TARGET" not in known
+                assert key.removesuffix("_FILE") in known or is_later, key
+            if key.endswith("_FILE"):
+                (tmp_path / Path(value).name).write_text("f" * 64)
+                environ[key] = str(tmp_path / Path(value).name)
+        if name in kinds:
+            kinds[name].from_env(environ)  # type: ignore[attr-defined]  # all three are settings
+        commands = {command.name for command in COMMANDS}
+        assert container["args"][0] in commands | {"archive"}
+        assert all(isinstance(word, str) for word in container["args"])
+
+
+def test_scaled_by_how_far_they_are_behind() -> None:
+    """By the gauge that each role has, up to the partitions there are; the Deployment leaves the number alone."""
+    objects = render("overlays/production")
+    lags = {"stream": STREAM_LAG, "sink": SINK_LAG}
+    scalers = of_kind(objects, "HorizontalPodAutoscaler")
+    assert scalers.keys() == lags.keys()
+    for name, scaler in scalers.items():
+        (metric,) = scaler["spec"]["metrics"]
+        assert metric["external"]["metric"]["name"] == lags[name]
+        assert "replicas" not in of_kind(objects, "Deployment")[name]["spec"]
+        assert lags[name] in (DEPLOY.parent / "docs/operations/kubernetes.md").read_text()
+
+
+def test_budgets_let_a_node_be_drained() -> None:
+    """One pod of a role at a time, and never none: a role with one pod does not block the node."""
+    budgets = of_kind(render("base"), "PodDisruptionBudget")
+    assert budgets.keys() == {"stream", "sink", "api"}
+    assert all(each["spec"]["maxUnavailable"] == 1 for each in budgets.values())
+
+
+def test_the_monitor_asks_the_service() -> None:
+    """The operator's object selects the service by its label and sets the labels that the rules ask for."""
+    objects = render("overlays/production")
+    monitor = of_kind(objects, "ServiceMonitor")["trailhouse"]["spec"]
+    service = of_kind(objects, "Service")["prometheus"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    assert {each["targetLabel"] for each in monitor["endpoints"][0]["relabelings"]} == {"role", "job"}
