@@ -98,10 +98,14 @@ class Dispatcher:
         self._collect()
         with self._pool.client() as client:
             found = pending(client, self._since)
+            # Where there is nothing to send nobody need know where to.
+            is_idle = not found and not self._waiting
             channels = (
-                {(each.org, each.channel_id): each for each in load_channels(client, None)} if found else {}
+                {} if is_idle else {(each.org, each.channel_id): each for each in load_channels(client, None)}
             )
-            alerts = {(each.org, each.alert_id): each for each in load_alerts(client, None)} if found else {}
+            alerts = (
+                {} if is_idle else {(each.org, each.alert_id): each for each in load_alerts(client, None)}
+            )
         self._since = now - LOOK_BACK_MS
         for each in found:
             self._waiting.setdefault(_place(each), each)
@@ -124,9 +128,8 @@ class Dispatcher:
             del self._busy[where]
             try:
                 after = future.result()
-            except (
-                QueryError
-            ) as error:  # it may have been delivered; that it was is not stored, so it is sent again
+            except QueryError as error:
+                # It may have been delivered; that it was is not stored, so it is sent again.
                 log.warning("a delivery cannot be stored: %s", error)
                 self._waiting.clear()
                 self._since = 0

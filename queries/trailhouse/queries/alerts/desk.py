@@ -235,7 +235,7 @@ class Desk:
             app = read_app(
                 org, client_id, client_secret, redirects, is_enabled=is_enabled, changed_by=by.name
             )
-            self._record("slack:register", org, by, enabled=is_enabled, redirects=len(app.redirects))
+            self._record("slack:update", org, by, enabled=is_enabled, redirects=len(app.redirects))
             save_app(client, app, self.seal)
         return replace(app, client_secret=Secret())
 
