@@ -215,7 +215,8 @@ def may_see_people(client: Client, alert: Alert) -> bool:
 
 def summary(counts: Mapping[tuple[str, str], int], alert_id: str) -> dict[str, int]:
     """How many notices of an alert were delivered, wait, or are dead."""
-    return {status: counts.get((alert_id, status), 0) for status in ("delivered", "pending", "dead")}
+    found = {status: counts.get((alert_id, status), 0) for status in ("delivered", "pending", "dead")}
+    return found | {"dead": found["dead"] + counts.get((alert_id, "lost"), 0)}
 
 
 def _place(sending: Sending) -> Place:

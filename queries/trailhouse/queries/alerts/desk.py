@@ -279,7 +279,8 @@ class Desk:
     ) -> dict[str, Any]:
         now = self._clock()
         found = summary(counts, alert.alert_id)
-        state = "muted" if alert.is_muted(now) else "failing" if found["dead"] else "active"
+        is_failing = counts.get((alert.alert_id, "dead"), 0) > 0
+        state = "muted" if alert.is_muted(now) else "failing" if is_failing else "active"
         return {
             "id": alert.alert_id,
             "org_id": alert.org,

@@ -58,6 +58,11 @@ class State:
     over: dict[str, int] = field(default_factory=dict)
     checked: int = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is held back that time will let go."""
+        return not self.over and not any(group.held for group in self.groups.values())
+
     def to_text(self) -> str:
         return orjson.dumps(asdict(self)).decode()
 

@@ -219,8 +219,9 @@ def recent(client: Client, org: str, alert_id: str | None = None) -> list[Sendin
 
 
 def standing(client: Client, org: str) -> dict[tuple[str, str], int]:
-    """How many notices stand where: (alert id, status) -> number."""
-    sql = f"SELECT alert_id, status, count() FROM alert_notices FINAL WHERE {_ORG} GROUP BY alert_id, status"
+    """How many notices stand where: (alert id, status) -> number; `lost` are those given up more than a day ago."""
+    status = "if(status = 'dead' AND changed_at < now() - INTERVAL 1 DAY, 'lost', toString(status))"
+    sql = f"SELECT alert_id, {status} AS stand, count() FROM alert_notices FINAL WHERE {_ORG} GROUP BY alert_id, stand"
     return {(str(alert), str(status)): int(count) for alert, status, count in _rows(client, sql, org)}
 
 

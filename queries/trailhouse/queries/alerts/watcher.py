@@ -88,12 +88,16 @@ class Watcher:
         last = steps.get(key) or Step(0, State(cursor=alert.start))
         matches: list[Match] = []
         cursor, has_more = Cursor.from_text(last.state.cursor), False
-        if not alert.report and cursor.left(marks):
+        is_new = not alert.report and bool(cursor.left(marks))
+        is_due = self._is_due(alert, last.state, now)
+        if not is_new and not is_due and not alert.waits and last.state.is_idle:
+            return False
+        if is_new:
             page = read_page(self._client, cursor, alert.wanted, limit=PAGE, read_pii=False)
             entries = [orjson.loads(line) for line in page.lines]
             matches = [match_of(alert, each, _received(each)) for each in entries]
             cursor, has_more = page.cursor, page.has_more
-        values = self._figures(alert, now) if self._is_due(alert, last.state, now) else None
+        values = self._figures(alert, now) if is_due else None
         state = State.from_text(last.state.to_text())
         state.cursor = cursor.to_text()
         step = Step(last.number + 1, state)
