@@ -75,7 +75,9 @@ class _Trial:
 
     def fill(self) -> dict[str, Any]:
         """Load the people, then the history in the order it happened."""
-        self.client.command(ROSTER, parameters={"people": PEOPLE, "first": FIRST}, settings=INSERT_SETTINGS)
+        self.client.command(
+            ROSTER, parameters={"people": PEOPLE, "first": FIRST}, settings=dict(INSERT_SETTINGS)
+        )
         started = time.monotonic()
         for start in range(0, self.count, STEP_ROWS):
             values = {

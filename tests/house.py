@@ -86,8 +86,8 @@ def token_of(page: str) -> str:
 
 
 @contextmanager
-def house(server: LocalClickHouse, *, people: int = 30, days: int = 30) -> Iterator[House]:
-    """Stored as the pipeline would, up to yesterday, and one event of today."""
+def house(server: LocalClickHouse, *, people: int = 30, days: int = 30, **more: Any) -> Iterator[House]:
+    """Stored as the pipeline would, up to yesterday, and one event of today; `more` are settings of the API."""
     name = f"house_{uuid.uuid4().hex[:8]}"
     admin = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
     admin.command(f"CREATE DATABASE {name}")
@@ -108,7 +108,8 @@ def house(server: LocalClickHouse, *, people: int = 30, days: int = 30) -> Itera
     recorded = Recorded()
     try:
         with serving(
-            ApiSettings(clickhouse=settings, kafka=NO_KAFKA, keys_ttl_s=0, key_rate=0), recorded=recorded
+            ApiSettings(clickhouse=settings, kafka=NO_KAFKA, keys_ttl_s=0, key_rate=0, **more),
+            recorded=recorded,
         ) as client:
             yield House(str(client.base_url).rstrip("/"), database, recorded)
     finally:

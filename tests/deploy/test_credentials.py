@@ -30,8 +30,11 @@ def test_made_once_and_readable_by_the_owner_alone(tmp_path: Path) -> None:
 def test_long_enough_and_all_different(tmp_path: Path) -> None:
     """Every identity has a password of its own; the pepper is long enough for the stream."""
     credentials = load_credentials(tmp_path / "secrets.json")
-    texts = [credentials.clickhouse[name].reveal() for name in IDENTITIES] + [credentials.pepper.reveal()]
-    assert len(set(texts)) == 6
+    texts = [credentials.clickhouse[name].reveal() for name in IDENTITIES] + [
+        credentials.pepper.reveal(),
+        credentials.alerts.reveal(),
+    ]
+    assert len(set(texts)) == len(IDENTITIES) + 2
     assert min(map(len, texts)) >= 32
 
 

@@ -103,7 +103,7 @@ def test_each_identity_has_its_address(tmp_path: Path, environ: dict[str, str]) 
         "dashboard": "http://127.0.0.1:103/org/dashboard/",
         "metrics": {
             role: f"http://127.0.0.1:{port}/metrics"
-            for role, port in (("stream", 104), ("sink", 105), ("api", 103))
+            for role, port in (("stream", 104), ("sink", 105), ("api", 103), ("alerts", 106))
         },
     }
     assert password.reveal() not in repr(stack) + str(stack.endpoints())

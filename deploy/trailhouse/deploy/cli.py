@@ -37,7 +37,7 @@ COMMANDS: Final = (
     Command(
         "demo", "demo:demo", "See it work: real git history and a generated company, from Kafka to reports."
     ),
-    Command("up", "up:up", "Start the local stack: Kafka, ClickHouse, stream, sink and api."),
+    Command("up", "up:up", "Start the local stack: Kafka, ClickHouse, stream, sink, api and alerts."),
     Command("down", "down:down", "Stop the local stack; its data stay."),
     Command(
         "status",
@@ -62,6 +62,7 @@ COMMANDS: Final = (
     Command("rejected", "rejected:app", "List, show and replay records that could not become events."),
     Command("audit", "audit:app", "Fetch the audit log over HTTP."),
     Command("keys", "keys:app", "Make, list and revoke API keys."),
+    Command("alerts", "alerts:app", "Be told: of events, of thresholds, of silence."),
     Command(
         "erase",
         "erase:erase",

@@ -16,20 +16,22 @@ from trailhouse.deploy.errors import DeployError
 from trailhouse.producers.settings import Secret
 
 VARIABLE: Final = "TRAILHOUSE_CREDENTIALS"
-IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api")
+IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api", "alerts")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Passwords of the ClickHouse identities, and the key of the hashes that stand for persons."""
+    """Passwords of the ClickHouse identities, the key of the hashes that stand for persons, that of alerts' addresses."""
 
     clickhouse: Mapping[str, Secret]
     pepper: Secret
+    alerts: Secret
 
     @classmethod
     def generate(cls) -> Credentials:
         return cls(
             {name: Secret(secrets.token_urlsafe(24)) for name in IDENTITIES},
+            Secret(secrets.token_urlsafe(32)),
             Secret(secrets.token_urlsafe(32)),
         )
 
@@ -53,13 +55,17 @@ def read_credentials(path: Path) -> Credentials:
         if path.stat().st_mode & 0o077:
             raise DeployError(f"{path} can be read by others", hint=f"chmod 600 {path}")
         kept = json.loads(path.read_text())
-        if missing := [name for name in IDENTITIES[3:] if name not in kept["clickhouse"]]:
-            # A folder of an earlier version: its API was a `reader`, and it had no `analyst`. `up` comes here first,
-            # while nothing else of the stack runs.
+        missing = [name for name in IDENTITIES[3:] if name not in kept["clickhouse"]]
+        if missing or "alerts" not in kept:
+            # A folder of an earlier version: its API was a `reader`, and it had no `analyst` and no alerts. `up` comes
+            # here first, while nothing else of the stack runs.
+            kept = {"alerts": secrets.token_urlsafe(32), **kept}
             kept["clickhouse"] |= {name: secrets.token_urlsafe(24) for name in missing}
             _replace(path, kept)
         return Credentials(
-            {name: Secret(kept["clickhouse"][name]) for name in IDENTITIES}, Secret(kept["pepper"])
+            {name: Secret(kept["clickhouse"][name]) for name in IDENTITIES},
+            Secret(kept["pepper"]),
+            Secret(kept["alerts"]),
         )
     except FileNotFoundError:
         raise DeployError(f"{path} is gone", hint="restore it from a backup") from None
@@ -81,11 +87,14 @@ def with_secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
         return environ
     credentials = read_credentials(Path(environ[VARIABLE]))
     filled = {**environ, "TRAILHOUSE_PEPPER": credentials.pepper.reveal()}
-    dsn = urlsplit(environ.get("TRAILHOUSE_CLICKHOUSE_DSN", ""))
-    user, address = dsn.username or "", dsn.netloc.rpartition("@")[2]
-    if user in credentials.clickhouse and dsn.password is None:
-        password = quote(credentials.clickhouse[user].reveal(), safe="")
-        filled["TRAILHOUSE_CLICKHOUSE_DSN"] = dsn._replace(netloc=f"{user}:{password}@{address}").geturl()
+    for variable in ("TRAILHOUSE_CLICKHOUSE_DSN", "TRAILHOUSE_ALERTS_CLICKHOUSE_DSN"):
+        dsn = urlsplit(environ.get(variable, ""))
+        user, address = dsn.username or "", dsn.netloc.rpartition("@")[2]
+        if user in credentials.clickhouse and dsn.password is None:
+            password = quote(credentials.clickhouse[user].reveal(), safe="")
+            filled[variable] = dsn._replace(netloc=f"{user}:{password}@{address}").geturl()
+            if user == "alerts":
+                filled["TRAILHOUSE_ALERTS_KEY"] = credentials.alerts.reveal()
     return filled
 
 
@@ -94,6 +103,7 @@ def _write_new(path: Path, credentials: Credentials) -> None:
     kept = {
         "clickhouse": {name: secret.reveal() for name, secret in credentials.clickhouse.items()},
         "pepper": credentials.pepper.reveal(),
+        "alerts": credentials.alerts.reveal(),
     }
     draft = _draft(path, kept)
     try:

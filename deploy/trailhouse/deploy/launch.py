@@ -140,7 +140,7 @@ def _bring_up(stack: Stack, supervisor: Supervisor, state: StackState, told: _To
     supervisor.start_workers()
     for role in WORKERS:
         wait(role, lambda port=state.ports[role]: is_healthy(port))  # type: ignore[misc]
-    told("stream, sink, api", stack.api_url)
+    told("the other roles", stack.api_url)
 
 
 def create_database(stack: Stack) -> None:

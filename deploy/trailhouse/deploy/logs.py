@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import IO, Final, TextIO
 
-ROLES: Final = ("kafka", "clickhouse", "stream", "sink", "api")
-_COLOURS: Final = {"kafka": 36, "clickhouse": 33, "stream": 32, "sink": 35, "api": 34}
+ROLES: Final = ("kafka", "clickhouse", "stream", "sink", "api", "alerts")
+_COLOURS: Final = {"kafka": 36, "clickhouse": 33, "stream": 32, "sink": 35, "api": 34, "alerts": 94}
 
 
 class LogFollower:

@@ -16,7 +16,7 @@ from trailhouse.deploy.ports import LOOPBACK
 
 DATABASE: Final = "trailhouse"
 STORES: Final = ("kafka", "clickhouse")
-WORKERS: Final = ("stream", "sink", "api")
+WORKERS: Final = ("stream", "sink", "api", "alerts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,10 @@ class Program:
 
 
 def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
-    """The five processes of a stack, in the order they start in.
+    """The processes of a stack, in the order they start in.
 
-    The sink writes as `ingest`, the api reads as `api`; nobody runs as `admin`.
+    The sink writes as `ingest`, the api reads as `api`; what it changes about alerts it writes as `alerts`, as the role of
+    that name does. Nobody runs as `admin`.
     """
 
     def program(
@@ -50,13 +51,14 @@ def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
     def dsn(identity: str) -> str:
         return f"http://{identity}@{LOOPBACK}:{ports['clickhouse']}/{DATABASE}"
 
-    def role(name: str, **environ: str) -> Program:
+    def role(name: str, *words: str, **environ: str) -> Program:
         own = {
             VARIABLE: str(folder.credentials),
             "TRAILHOUSE_METRICS_PORT": str(ports[name]),
             "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}",
         }
-        return program(name, [sys.executable, "-m", "trailhouse.deploy", name], {**own, **environ}, grace_s=3)
+        argv = [sys.executable, "-m", "trailhouse.deploy", name, *words]
+        return program(name, argv, {**own, **environ}, grace_s=3)
 
     return [
         program("kafka", kafka_command(folder.kafka, ports["kafka"], ports["controller"]), {}, is_store=True),
@@ -73,5 +75,13 @@ def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
             TRAILHOUSE_CLICKHOUSE_DSN=dsn("api"),
             TRAILHOUSE_API_PORT=str(ports["api"]),
             TRAILHOUSE_SPOOL_DIR=str(folder.spool),
+            TRAILHOUSE_ALERTS_CLICKHOUSE_DSN=dsn("alerts"),
+            TRAILHOUSE_ALERTS_URL=f"http://{LOOPBACK}:{ports['api']}",
+        ),
+        role(
+            "alerts",
+            "run",
+            TRAILHOUSE_CLICKHOUSE_DSN=dsn("alerts"),
+            TRAILHOUSE_ALERTS_URL=f"http://{LOOPBACK}:{ports['api']}",
         ),
     ]

@@ -23,7 +23,7 @@ from trailhouse.producers.settings import KafkaSettings
 if TYPE_CHECKING:
     from trailhouse.sinks.settings import ClickHouseSettings
 
-IdentityName = Literal["admin", "ingest", "reader", "analyst", "api"]
+IdentityName = Literal["admin", "ingest", "reader", "analyst", "api", "alerts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,8 @@ class Stack:
     def _is_well(self, name: str) -> bool:
         from trailhouse.deploy.kafka.probe import answers  # noqa: PLC0415
 
+        if name not in self.ports:  # a stack that an earlier version started
+            return False
         port = self.ports[name]
         return answers(LOOPBACK, port, PATIENCE_S) if name == "kafka" else is_healthy(port, PATIENCE_S)
 

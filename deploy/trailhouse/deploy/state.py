@@ -12,8 +12,10 @@ from typing import Final
 from trailhouse.deploy.errors import DeployError, PortTaken
 from trailhouse.deploy.ports import free_ports, is_free
 
-ROLES: Final = ("kafka", "controller", "clickhouse", "api", "stream", "sink")
-# Where one expects these services; stream and sink serve /metrics only.
+ROLES: Final = ("kafka", "controller", "clickhouse", "api", "stream", "sink", "alerts")
+# Roles that folders of earlier versions have no port for; the next start chooses one.
+LATER: Final = ("alerts",)
+# Where one expects these services; stream, sink and alerts serve /metrics only.
 WELL_KNOWN: Final[Mapping[str, int]] = {
     "kafka": 9092,
     "controller": 9093,
@@ -21,6 +23,7 @@ WELL_KNOWN: Final[Mapping[str, int]] = {
     "api": 8080,
     "stream": 9101,
     "sink": 9102,
+    "alerts": 9103,
 }
 
 
@@ -38,7 +41,9 @@ def load_state(path: Path) -> StackState | None:
     try:
         kept = json.loads(path.read_text())
         return StackState(
-            {role: int(kept["ports"][role]) for role in ROLES}, str(kept["choice"]), int(kept["partitions"])
+            {role: int(kept["ports"][role]) for role in ROLES if role in kept["ports"] or role not in LATER},
+            str(kept["choice"]),
+            int(kept["partitions"]),
         )
     except FileNotFoundError:
         return None

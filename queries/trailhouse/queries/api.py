@@ -21,6 +21,7 @@ from trailhouse.producers.kafka import KafkaTransport
 from trailhouse.producers.transport import Transport
 from trailhouse.queries import (
     api_access,
+    api_alerts,
     api_audit,
     api_directory,
     api_event_log,
@@ -28,7 +29,10 @@ from trailhouse.queries import (
     api_problems,
     api_reports,
 )
+from trailhouse.queries.alerts.desk import Desk
+from trailhouse.queries.alerts.seal import Seal
 from trailhouse.queries.api_access import Access, Reading
+from trailhouse.queries.api_alerts import AlertRoutes
 from trailhouse.queries.api_audit import AuditLog
 from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
@@ -56,6 +60,7 @@ STOP_GRACE_S: Final = 3
 EXIT_NOT_STARTED: Final = 3
 KEYS_TIMEOUT_S: Final = 5.0
 STREAM_WAIT_S: Final = 2.0
+ALERT_WRITERS: Final = 2
 # An address that a header claims would let whoever guesses keys change it at will.
 SERVER: Final[dict[str, Any]] = {"server_header": False, "proxy_headers": False}
 log = logging.getLogger(__name__)
@@ -76,6 +81,7 @@ def create_app(
     pool = Pool(settings.clickhouse, size=settings.pool_size)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
     streams = Pool(settings.clickhouse, size=settings.audit_streams, wait_s=STREAM_WAIT_S)
+    writers = Pool(settings.notifications.clickhouse(settings.clickhouse), size=ALERT_WRITERS)
     metrics = ApiMetrics()
     audit = audit or open_self_audit(settings.kafka, os.environ)
     access = Access(_ring(settings, keys), Lockout(), Rates(settings.key_rate), metrics)
@@ -95,6 +101,7 @@ def create_app(
         pool.close()
         streams.close()
         keys.close()
+        writers.close()
 
     app = FastAPI(
         title="Trailhouse",
@@ -116,9 +123,11 @@ def create_app(
     )
     app.include_router(api_events.routes(collector))
     app.include_router(api_event_log.routes(EventLog(settings, access, pool, audit)))
+    desk = Desk(writers, Seal(settings.notifications.key), audit, reports)
+    app.include_router(api_alerts.routes(AlertRoutes(access, pool, desk)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
     door = Door(access, Sessions(settings.session_secret.reveal()), anonymous)
-    app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit), metrics))
+    app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit, desk), metrics))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
     @app.get("/metrics", tags=["operations"], summary="Metrics for Prometheus", response_class=Response)

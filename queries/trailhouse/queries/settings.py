@@ -7,6 +7,7 @@ from typing import Final
 
 from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
+from trailhouse.queries.alerts.settings import NotificationSettings
 from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.caller import Caller
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -21,6 +22,7 @@ class ApiSettings(Settings):
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
+    notifications: NotificationSettings = field(default_factory=NotificationSettings)
     host: str = setting(
         "TRAILHOUSE_API_HOST",
         "127.0.0.1",

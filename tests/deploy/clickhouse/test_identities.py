@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.deploy.clickhouse.errors import EngineError
-from trailhouse.deploy.clickhouse.identities import DECISIONS, IDENTITIES, PERSONAL, Passwords
+from trailhouse.deploy.clickhouse.identities import ALERTS, DECISIONS, IDENTITIES, PERSONAL, SEALED, Passwords
 from trailhouse.deploy.clickhouse.job import allowed_settings
 from trailhouse.producers.settings import Secret
 from trailhouse.sinks.migrate import load
@@ -263,6 +263,29 @@ def test_only_the_admin_decides_about_deletion(as_identity: As, name: str) -> No
                 ingest.command(sql)
             assert getattr(caught.value, "code", None) == 497
         assert ingest.query(f"SELECT count() FROM {name}").result_rows == [(0,)]
+    finally:
+        admin.command(f"DROP TABLE {name}")
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_only_alerts_writes_its_tables_and_nothing_else(as_identity: As, table: str, name: str) -> None:
+    """Whoever could write them could send what is read elsewhere; what is sealed nobody else even reads."""
+    admin, alerts = as_identity("admin"), as_identity("alerts")
+    admin.command(f"CREATE TABLE {name} (n UInt64) ENGINE = MergeTree ORDER BY n")
+    try:
+        alerts.insert(name, [[1]], column_names=["n"])
+        assert alerts.query(f"SELECT count() FROM {name}").result_rows == [(1,)]
+        refused = [
+            ("ingest", f"INSERT INTO {name} VALUES (2)"),
+            ("alerts", f"INSERT INTO {table} VALUES (2)"),
+        ]
+        refused += [
+            (who, f"SELECT * FROM {name}") for who in ("ingest", "reader", "analyst") if name in SEALED
+        ]
+        for who, sql in refused:
+            with pytest.raises(ClickHouseError) as caught:
+                as_identity(who).command(sql)
+            assert getattr(caught.value, "code", None) == 497, (who, sql)
     finally:
         admin.command(f"DROP TABLE {name}")
 

@@ -27,6 +27,9 @@ KEYS: Final = "api_keys"
 #: Tombstones, holds and retention: whoever could write them could hide people, keep them for ever, or have them deleted.
 #: Plaintext personal data: what happened with it, and the directory. Views on them ask for the rights of whoever reads.
 PERSONAL: Final = ("event_pii", "users", "people", "actors", "directory", "deeds")
+#: Addresses and tokens of notifications, sealed; who may write any table of alerts could send what is read elsewhere.
+SEALED: Final = ("alert_channels", "slack_apps")
+ALERTS: Final = (*SEALED, "alerts", "alert_steps", "alert_notices")
 DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries", "org_settings")
 
 
@@ -51,7 +54,8 @@ IDENTITIES: Final = {
             (
                 f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*",
                 f"REVOKE INSERT, SELECT, SHOW ON {DATABASE}.{KEYS}",
-                *(f"REVOKE INSERT ON {DATABASE}.{table}" for table in DECISIONS),
+                *(f"REVOKE INSERT ON {DATABASE}.{table}" for table in (*DECISIONS, *ALERTS)),
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in SEALED),
             ),
         ),
         Identity(
@@ -59,7 +63,7 @@ IDENTITIES: Final = {
             (
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
                 f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
-                f"REVOKE SELECT ON {DATABASE}.event_pii",
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in ("event_pii", *SEALED)),
             ),
             is_readonly=True,
             caps=_CAPS,
@@ -69,12 +73,19 @@ IDENTITIES: Final = {
             (
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
                 f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
-                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in PERSONAL),
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in (*PERSONAL, *SEALED)),
             ),
             is_readonly=True,
             caps=_CAPS,
         ),
         Identity("api", (f"GRANT SELECT, SHOW ON {DATABASE}.*",), is_readonly=True, caps=_CAPS),
+        Identity(
+            "alerts",
+            (
+                f"GRANT SELECT, SHOW ON {DATABASE}.*",
+                *(f"GRANT INSERT ON {DATABASE}.{table}" for table in ALERTS),
+            ),
+        ),
     )
 }
 

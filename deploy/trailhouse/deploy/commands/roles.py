@@ -12,7 +12,7 @@ from trailhouse.deploy.tether import die_with_parent
 
 def stream() -> None:
     """Run a stream worker: raw events in, enriched events out."""
-    environ = _begin()
+    environ = begin()
     from trailhouse.stream.settings import StreamSettings  # noqa: PLC0415 - each role loads what it needs, no more
     from trailhouse.stream.worker import run  # noqa: PLC0415
 
@@ -21,7 +21,7 @@ def stream() -> None:
 
 def sink() -> None:
     """Run a sink: enriched events into ClickHouse."""
-    environ = _begin()
+    environ = begin()
     from trailhouse.sinks.settings import SinkSettings  # noqa: PLC0415
     from trailhouse.sinks.worker import run  # noqa: PLC0415
 
@@ -30,14 +30,14 @@ def sink() -> None:
 
 def api() -> None:
     """Run the HTTP API."""
-    environ = _begin()
+    environ = begin()
     from trailhouse.queries.api import run  # noqa: PLC0415
     from trailhouse.queries.settings import ApiSettings  # noqa: PLC0415
 
     run(ApiSettings.from_env(environ))
 
 
-def _begin() -> Mapping[str, str]:
+def begin() -> Mapping[str, str]:
     """Tie us to the supervisor if that started us; returns where the settings are read from."""
     if os.environ.get("TRAILHOUSE_TETHER") != "1":
         return os.environ

@@ -46,7 +46,7 @@ def up(
         bool, typer.Option("--detach", "-d", help="Return when everything answers, and leave it running.")
     ] = False,
 ) -> None:
-    """Start the local stack: Kafka, ClickHouse, stream, sink and api.
+    """Start the local stack: Kafka, ClickHouse, stream, sink, api and alerts.
 
     Where it runs already it says so and changes nothing. In the foreground it shows the logs of all of them; Ctrl-C stops everything. Data stay in the state folder.
     """

@@ -20,6 +20,8 @@ from trailhouse.producers.settings import (
     Settings,
     SpoolSettings,
 )
+from trailhouse.queries.alerts.metrics import AlertsMetrics
+from trailhouse.queries.alerts.settings import AlertsSettings, MailSettings, NotificationSettings
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import SinkMetrics
@@ -35,16 +37,20 @@ SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "The SDK's spool": SpoolSettings,
     "The SDK's buffer": BufferSettings,
     "Whether the SDK sends": SendingSettings,
-    "`/metrics` of stream and sink": MetricsSettings,
+    "`/metrics` of stream, sink and alerts": MetricsSettings,
     "`trailhouse outbox`": OutboxSettings,
     "`trailhouse stream`": StreamSettings,
     "`trailhouse sink`": SinkSettings,
     "`trailhouse api`": ApiSettings,
+    "Notifications: api, alerts, `trailhouse alerts`": NotificationSettings,
+    "`trailhouse alerts run`": AlertsSettings,
+    "Mail of `trailhouse alerts run`": MailSettings,
 }
 METRICS: Final[Mapping[str, Callable[[], Any]]] = {
     "stream": StreamMetrics,
     "sink": SinkMetrics,
     "api": ApiMetrics,
+    "alerts": AlertsMetrics,
 }
 _WIDTH: Final = 100
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from trailhouse.queries.alerts.desk import Desk
 from trailhouse.queries.api_problems import record_refusal
 from trailhouse.queries.dashboard.address import lasting, link
 from trailhouse.queries.dashboard.frame import Frame, redirect
@@ -39,6 +40,7 @@ _OWN: Final = (
     ("log", "Audit log", Scope.AUDIT_READ, False),
     ("pipeline", "Pipeline health", Scope.REPORTS_READ, False),
     ("settings", "Settings", Scope.REPORTS_READ, False),
+    ("notifications", "Notifications", Scope.ADMIN, False),
 )
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Site:
     pool: Pool
     reports: Mapping[str, Report]
     audit: SelfAudit
+    desk: Desk
     frame: Frame = field(default_factory=Frame)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -78,9 +81,14 @@ class Site:
         return tuple(page for each in PAGES if (page := each.having(self.reports)).sections)
 
     async def answer(
-        self, request: Request, page: str, scope: Scope, build: Callable[[Visit], Built | Response]
+        self,
+        request: Request,
+        page: str,
+        scope: Scope,
+        build: Callable[[Visit], Built | Response],
+        org: str = "",
     ) -> Response:
-        """Let the visitor in, find the organisation, and let `build` make the page in a thread."""
+        """Let the visitor in, find the organisation (`org`, else the query's), and let `build` make the page in a thread."""
         visitor: Visitor | None = None
         if request.headers.get("sec-fetch-site") == "cross-site" and SESSION_COOKIE not in request.cookies:
             # A link in a mail comes without our cookies; asked for again from here it comes with them.
@@ -91,7 +99,7 @@ class Site:
                 return self._ask_to_sign_in(request)
             if not visitor.allows(scope):
                 raise MissingScope(scope)
-            made = await run_in_threadpool(self._visit, request, visitor, page, build)
+            made = await run_in_threadpool(self._visit, request, visitor, page, build, org)
         except OrgNeeded as error:
             assert visitor is not None  # nobody else is asked for one
             return self._choose(request, visitor, page, error)
@@ -147,12 +155,13 @@ class Site:
         visitor: Visitor,
         page: str,
         build: Callable[[Visit], Built | Response],
+        named: str,
     ) -> Built | Response:
         params = _params(request)
         with self.pool.client() as client:
             store = ClickHouseStore(client)
             orgs = _orgs(visitor, store)
-            org = org_of(params.get("org") or None, visitor.caller, store)
+            org = org_of(named or params.get("org") or None, visitor.caller, store)
         visit = Visit(visitor, page, params, org, orgs, self.now())
         made = build(visit)
         if isinstance(made, Response):

@@ -1,0 +1,1 @@
+"""Product alerts: what organisations are told of, and how it reaches them."""

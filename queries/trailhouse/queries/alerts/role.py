@@ -1,0 +1,81 @@
+"""The role `alerts` as a process: look, send, again, until told to stop. One process of it at a time."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Final
+
+from trailhouse.queries.alerts.delivery import Dispatcher, Senders
+from trailhouse.queries.alerts.mail import Mailer
+from trailhouse.queries.alerts.metrics import AlertsMetrics
+from trailhouse.queries.alerts.outgoing import Outgoing
+from trailhouse.queries.alerts.seal import Seal
+from trailhouse.queries.alerts.settings import AlertsSettings
+from trailhouse.queries.alerts.watcher import Watcher
+from trailhouse.queries.errors import QueryError
+from trailhouse.queries.reports import load
+from trailhouse.queries.store import Pool
+from trailhouse.sinks.clickhouse import ClickHouseError
+from trailhouse.sinks.worker import EXIT_INFRASTRUCTURE, exit_now
+from trailhouse.stream.logs import log_to_stderr
+from trailhouse.stream.metrics import serve_metrics
+
+POOL: Final = 10
+SILENT_AFTER_S: Final = 60.0
+log = logging.getLogger(__name__)
+
+
+def run(settings: AlertsSettings) -> None:
+    """Run until SIGTERM or SIGINT. While ClickHouse is away it waits; anything unforeseen is status 70."""
+    log_to_stderr()
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    metrics = AlertsMetrics()
+    last_look = time.monotonic()
+    serve_metrics(metrics.registry, settings.metrics, lambda: time.monotonic() - last_look < SILENT_AFTER_S)
+    store = settings.notifications.clickhouse(settings.clickhouse)
+    pool = Pool(store, size=POOL)
+    senders = Senders(
+        Outgoing(settings.allow, settings.timeout_s),
+        Mailer(settings.mail, settings.timeout_s),
+        Seal(settings.notifications.key),
+    )
+    dispatcher = Dispatcher(settings, pool, metrics, senders)
+    reports = load()
+    watcher: Watcher | None = None
+    status = 0
+    try:
+        with pool.client() as client:
+            watcher = Watcher(client, metrics, reports, reports_every_s=settings.reports_every_s)
+            log.info("watching")
+            while not stopped.is_set():
+                has_more = _turn(watcher, dispatcher, metrics)
+                last_look = time.monotonic()
+                if not has_more:
+                    stopped.wait(settings.every_s)
+    except BaseException as error:  # the supervisor starts it again
+        log.critical("stopping: %s: %s", type(error).__name__, error)
+        status = EXIT_INFRASTRUCTURE
+    dispatcher.close()
+    exit_now(status)
+
+
+def _turn(watcher: Watcher, dispatcher: Dispatcher, metrics: AlertsMetrics) -> bool:
+    """One look and what is due; a store that does not answer is waited for."""
+    has_more = False
+    try:
+        has_more = watcher.look()
+        dispatcher.tick()
+    except (QueryError, ClickHouseError) as error:
+        metrics.failures.inc()
+        log.warning("cannot look: %s", str(error).partition("\n")[0])
+    return has_more

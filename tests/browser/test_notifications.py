@@ -1,0 +1,76 @@
+"""The page Notifications in a real browser: from an empty page to a test on its way, and to Slack and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.house import EVERYTHING, ORG, House
+
+# Another site than ours, as Slack is: the browser keeps our cookies at home on the way back.
+SLACK = "http://slack.test"
+
+if TYPE_CHECKING:
+    from trailhouse.deploy.clickhouse import LocalClickHouse
+
+
+@pytest.fixture(scope="module")
+def company(clickhouse_server: LocalClickHouse) -> Iterator[House]:
+    """A small company that can keep addresses; Slack is played by a server of this machine."""
+    from tests.house import house
+    from tests.queries.alerts.receivers import slack
+
+    from trailhouse.producers.settings import Secret
+    from trailhouse.queries.alerts.settings import NotificationSettings
+
+    with slack() as far:
+        own = NotificationSettings(
+            key=Secret("k" * 40), slack_api=far.url + "/api/", slack_authorize=SLACK + "/oauth/v2/authorize"
+        )
+        with house(clickhouse_server, people=2, days=1, notifications=own) as made:
+            yield made
+
+
+def test_an_alert_is_made_and_tested_by_hand(company: House, visiting: Any) -> None:
+    """A channel, an alert that goes there, a test; the browser complains of nothing, also on a phone."""
+    with visiting(EVERYTHING, viewport={"width": 390, "height": 844}) as visit:
+        page = visit.page
+        visit.go(f"notifications?org={ORG}")
+        page.fill("input[placeholder='Security team']", "Security")
+        page.fill("input[name=to]", "sec@example.org")
+        page.click("text=Add mail")
+        page.wait_for_selector("text=The channel is made")
+        assert "s…@example.org" in page.inner_text("#channels")
+        page.fill("#alerts input[name=name]", "Deleted projects")
+        page.fill("#alerts input[name=action]", "project:delete")
+        page.click("text=Make alert")
+        page.wait_for_selector("text=The alert is made")
+        page.click("[aria-label='Test Deleted projects']")
+        page.wait_for_selector("text=A test is on its way")
+        assert "waiting" in page.inner_text("#sent")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert visit.complaints == []
+
+
+def test_slack_is_connected_by_the_browser(company: House, visiting: Any) -> None:
+    """The page sends the browser to Slack; coming back from another site it is let in, though its cookies stay at home."""
+    with visiting(EVERYTHING) as visit:
+        page = visit.page
+        visit.go(f"notifications?org={ORG}")
+        page.fill("input[name=client_id]", "12.34")
+        page.fill("input[name=client_secret]", "s3cretsecret")
+        page.fill("input[name=redirects]", company.url)
+        page.click("text=Save")
+        page.wait_for_selector("#connect")
+
+        def allow(route: Any) -> None:
+            state = route.request.url.partition("state=")[2].partition("&")[0]
+            back = f"{company.url}/org/dashboard/notifications/slack?code=good&state={state}"
+            route.fulfill(content_type="text/html", body=f"<a id=back href='{back}'>Allow</a>")
+
+        page.route(SLACK + "/**", allow)
+        page.click("#connect")
+        page.click("#back")
+        page.wait_for_selector("text=Slack is connected")
+        assert "Acme #audit" in page.inner_text("#channels")

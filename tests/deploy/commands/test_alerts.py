@@ -1,0 +1,102 @@
+"""`trailhouse alerts`: made, listed, tested, muted and deleted from the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+import pytest
+from tests.deploy.commands.elsewhere import point_at
+from tests.queries.alerts.receivers import receiving
+from tests.queries.alerts.yard import KEY, Yard
+from tests.queries.recording import Recorded
+
+from trailhouse.deploy.cli import run
+from trailhouse.deploy.commands import alerts as commands
+from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.settings import ClickHouseSettings
+
+ORG = ("--org", "acme")
+
+
+def test_an_alert_from_the_command_line(  # what a newcomer types, in order
+    database: Client,
+    clickhouse_settings: ClickHouseSettings,
+    recorded: Recorded,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A test waits until it arrived, says why where it did not, and exits by it; everything is recorded."""
+
+    def do(*words: str, status: int = 0) -> tuple[str, str]:
+        assert run(["alerts", *words], os.environ) == status, words
+        return tuple(capsys.readouterr())  # type: ignore[return-value] # out, err
+
+    def told(*words: str) -> Any:
+        return json.loads(do(*words, "--format", "json")[0])
+
+    point_at(monkeypatch, clickhouse_settings)
+    monkeypatch.setenv("TRAILHOUSE_ALERTS_KEY", KEY.reveal())
+    monkeypatch.setattr(commands, "TEST_WAIT_S", 120.0)
+    yard = Yard(clickhouse_settings, "acme")
+    yard.now += 3_600  # whatever is to be sent is due
+    try:
+        with receiving() as receiver:
+            assert "has no channels" in do("channels", "list", *ORG)[1]
+            channel, secret = do("channels", "add", *ORG, "--name", "hook", "--webhook", receiver.url)[
+                0
+            ].split()
+            assert secret.startswith("whsec_")
+            assert "has no alerts" in do("list", *ORG)[1]
+            made = do("create", *ORG, "--name", "Gone", "--channel", "hook", "--action", "project:delete")
+            alert = made[0].strip()
+            assert f"trailhouse alerts test {alert} --org acme" in made[1]
+            stopped, dispatcher = threading.Event(), yard.dispatcher()
+
+            def role() -> None:
+                while not stopped.wait(0.05):
+                    dispatcher.tick()
+
+            thread = threading.Thread(target=role)
+            thread.start()
+            try:
+                assert do("test", alert, *ORG)[0] == "hook: arrived\n"
+                receiver.answer = lambda _: 503
+                assert do("test", alert, *ORG, status=1)[0] == "hook: answered 503\n"
+            finally:
+                stopped.set()
+                thread.join(30)
+            (row,) = told("list", *ORG)
+            assert (row["says"], row["delivered"], row["channels"][0]["id"]) == (
+                "action=project:delete",
+                1,
+                channel,
+            )
+            assert "muted until" in do("mute", alert, *ORG, "--for", "2h")[1]
+            assert told("show", alert, *ORG)["state"] == "muted"
+            assert "answered 503" in do("show", alert, *ORG)[0]
+            assert "speaks again" in do("mute", alert, *ORG, "--for", "0")[1]
+            assert "no alert" in do("mute", "al_none", *ORG, status=2)[1]
+            assert "--webhook" in do("channels", "add", *ORG, "--name", "x", status=2)[1]
+            monkeypatch.setattr(sys, "stdin", io.StringIO("s3cretsecret\n"))
+            registered = do("slack", *ORG, "--client-id", "12.34", "--redirect", "https://x.example.org")
+            assert "/org/dashboard/notifications?org=acme" in registered[1]
+            do("delete", alert, *ORG)
+            do("channels", "delete", channel, *ORG)
+            assert told("list", *ORG) == []
+    finally:
+        yard.close()
+    actions = {each["action"] for each in recorded.take()}
+    assert {
+        "alert:create",
+        "alert:test",
+        "alert:mute",
+        "alert:delete",
+        "alert:read",
+        "channel:create",
+        "slack:update",
+    } <= actions

@@ -1,0 +1,219 @@
+"""The page Notifications: forms without scripts, rights, the way to Slack and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from tests.house import EVERYTHING, MASKED, ORG, OTHER, ROOT, House, house, sign_in, token_of
+from tests.queries.alerts.receivers import Receiver, slack
+
+from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.producers.settings import Secret
+from trailhouse.queries.alerts.settings import NotificationSettings
+
+PAGE = "notifications"
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[Receiver]:
+    """Slack."""
+    with slack() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def office(clickhouse_server: LocalClickHouse, far: Receiver) -> Iterator[House]:
+    """A small company whose API can keep addresses."""
+    own = NotificationSettings(
+        key=Secret("k" * 40), slack_api=far.url + "/api/", slack_authorize=far.url + "/oauth/v2/authorize"
+    )
+    with house(clickhouse_server, people=2, days=1, notifications=own) as made:
+        yield made
+
+
+def send(client: httpx.Client, do: str, **fields: str) -> httpx.Response:
+    """A form of the page, with the token the page gave."""
+    token = token_of(client.get(PAGE, params={"org": ORG}).text)
+    return client.post(PAGE, data={"token": token, "org": ORG, "do": do, **fields})
+
+
+def follow(client: httpx.Client, answer: httpx.Response) -> httpx.Response:
+    """The page a form leads to."""
+    assert answer.status_code == 303, answer.text
+    return client.get(client.base_url.join(answer.headers["location"]))
+
+
+def id_of(client: httpx.Client, name: str, do: str) -> str:
+    """The id in the form of the button `do` in the row of `name`."""
+    (row,) = [
+        each
+        for each in client.get(PAGE, params={"org": ORG}).text.split("<tr>")
+        if f">{name}</td>" in each and f'value="{do}"' in each
+    ]
+    (found,) = re.findall(rf'value="{do}"><input type="hidden" name="id" value="([a-z0-9_]+)"', row)
+    return str(found)
+
+
+def test_channels_and_alerts_are_made_tested_muted_and_deleted(office: House) -> None:
+    """Every button, by plain forms; a secret is shown once; the page says what happened."""
+    with office.visitor() as client:
+        empty = client.get(PAGE, params={"org": ORG})
+        assert empty.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "No alerts yet" in empty.text
+        answer = send(client, "channel", kind="webhook", name="Bot", url="https://hooks.example.org/t0ken")
+        assert answer.status_code == 200
+        assert re.search(r'<pre id="secret">whsec_[A-Za-z0-9+/=]{40,}</pre>', answer.text)
+        page = client.get(PAGE, params={"org": ORG}).text
+        assert "whsec_" not in page
+        assert "t0ken" not in page
+        channel = id_of(client, "Bot", "delete_channel")
+        answer = send(
+            client,
+            "alert",
+            name="Denied <b>",
+            kind="threshold",
+            action="user:*",
+            outcome="denied",
+            window="5m",
+            above="3",
+            quiet="10m",
+            **{f"channel:{channel}": "on"},
+        )
+        assert answer.status_code == 303, answer.text
+        page = follow(client, answer).text
+        assert "The alert is made" in page
+        assert "Denied &lt;b&gt;" in page
+        assert "action=user:* outcome=denied above 3 within 5m" in page
+        alert = id_of(client, "Denied &lt;b&gt;", "test")
+        for do, text in (
+            ("test", "waiting"),
+            ("mute", "Unmute"),
+            ("unmute", "Mute 1 h"),
+            ("delete", "No alerts yet"),
+        ):
+            answer = send(client, do, id=alert)
+            assert text in follow(client, answer).text, do
+        send(client, "delete_channel", id=channel)
+        assert (
+            "Bot"
+            not in client.get(PAGE, params={"org": ORG})
+            .text.partition('id="channels"')[2]
+            .partition("New channel")[0]
+        )
+
+
+def test_a_figure_of_a_report_is_chosen_by_its_name(office: House) -> None:
+    """`report.figure` in one field."""
+    with office.visitor() as client:
+        send(client, "channel", kind="email", name="Mail", to="sec@example.org")
+        channel = id_of(client, "Mail", "delete_channel")
+        answer = send(
+            client,
+            "alert",
+            name="Quiet week",
+            kind="threshold",
+            figure="active_users.active_users",
+            below="5",
+            **{f"channel:{channel}": "on"},
+        )
+        assert "active_users.active_users below 5" in follow(client, answer).text
+        send(client, "delete", id=id_of(client, "Quiet week", "delete"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "x", "action": "a", "kind": "often"}, "kind"),
+        ({"name": "x", "actor": "mia"}, "actor"),
+    ],
+)
+def test_a_form_that_cannot_be_is_told_why(office: House, fields: dict[str, str], why: str) -> None:
+    """With the field's name."""
+    with office.visitor() as client:
+        answer = send(client, "alert", **fields)
+        assert answer.status_code == 400
+        assert why in answer.text
+
+
+def test_nobody_but_administrators_comes_here(office: House) -> None:
+    """Others have no such page in the navigation; a form of another browser, or of another organisation, is refused."""
+    with office.visitor(MASKED) as client:
+        assert client.get(PAGE, params={"org": ORG}).status_code == 403
+        assert "/notifications" not in client.get("log", params={"org": ORG}).text
+        token = token_of(client.get("log", params={"org": ORG}).text)
+        assert (
+            client.post(PAGE, data={"token": token, "org": ORG, "do": "test", "id": "x"}).status_code == 403
+        )
+    with office.visitor(None) as client:
+        assert client.get(PAGE, params={"org": ORG}).status_code == 303
+    with office.visitor() as client:
+        token = token_of(client.get(PAGE, params={"org": ORG}).text)
+        form = {"token": token, "org": OTHER, "do": "channel", "name": "x", "to": "a@example.org"}
+        assert client.post(PAGE, data=form).status_code == 403
+        assert client.post(PAGE, data=form | {"org": ORG, "token": "0" * 80}).status_code == 400
+        elsewhere = {"sec-fetch-site": "cross-site"}
+        assert client.post(PAGE, data=form | {"org": ORG}, headers=elsewhere).status_code == 400
+        assert client.get(PAGE, params={"org": OTHER}).status_code == 403
+
+
+@contextmanager
+def registered(office: House, far: Receiver) -> Iterator[tuple[httpx.Client, str]]:
+    """An administrator's browser that is on its way to Slack, and OAuth's state."""
+    with httpx.Client(base_url=office.url + ROOT, timeout=120) as client:
+        assert sign_in(client, office.key()).status_code == 303
+        answer = send(
+            client, "slack_app", enabled="on", client_id="12.34", client_secret="s3cretsecret", redirects=f"{office.url}, https://other.example.org"
+        )  # fmt: skip
+        page = follow(client, answer).text
+        assert "s3cretsecret" not in page
+        assert "https://other.example.org" in page
+        away = client.get(f"{PAGE}/slack/connect", params={"org": ORG})
+        assert away.status_code == 303, away.text
+        asked = {name: each[0] for name, each in parse_qs(urlsplit(away.headers["location"]).query).items()}
+        assert away.headers["location"].startswith(far.url + "/oauth/v2/authorize?")
+        assert asked["redirect_uri"] == f"{office.url}{ROOT}{PAGE}/slack"
+        assert asked["scope"] == "incoming-webhook"
+        yield client, asked["state"]
+
+
+def test_slack_is_registered_connected_and_has_a_channel(office: House, far: Receiver) -> None:
+    """WL3, WL5, WL6: there and back over HTTP; coming from elsewhere without cookies it is asked again from here."""
+    with registered(office, far) as (client, state):
+        params = {"code": "good", "state": state}
+        with httpx.Client(base_url=office.url + ROOT) as bare:
+            again = bare.get(f"{PAGE}/slack", params=params, headers={"sec-fetch-site": "cross-site"})
+            assert again.status_code == 200
+            assert "/notifications/slack?code=good" in again.text.replace("&amp;", "&")
+        back = client.get(f"{PAGE}/slack", params=params)
+        assert back.status_code == 303, back.text
+        page = follow(client, back).text
+        assert "Slack is connected" in page
+        assert "Acme #audit" in page
+        assert "services/T0" not in page
+        assert "xoxb" not in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({"state": "x.y.z"}, 400), ({"code": "bad"}, 400), ({"error": "access_denied"}, 400)],
+)
+def test_a_way_back_that_is_not_ours_connects_nothing(
+    office: House, far: Receiver, changes: dict[str, Any], status: int
+) -> None:
+    """A state of somebody else, a code Slack does not know, a person who said no."""
+    with registered(office, far) as (client, state):
+        before = len(client.get(PAGE, params={"org": ORG}).text.split("Acme #audit"))
+        assert (
+            client.get(f"{PAGE}/slack", params={"code": "good", "state": state} | changes).status_code
+            == status
+        )
+        assert len(client.get(PAGE, params={"org": ORG}).text.split("Acme #audit")) == before
+        with office.visitor(EVERYTHING, is_new=True) as other:
+            assert other.get(f"{PAGE}/slack", params={"code": "good", "state": state}).status_code == 400
