@@ -34,6 +34,7 @@ from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import HostGuard, RequestMeter
 from trailhouse.queries.dashboard import app as dashboard
+from trailhouse.queries.dashboard.provider import Provider
 from trailhouse.queries.dashboard.session import Sessions
 from trailhouse.queries.dashboard.site import Site
 from trailhouse.queries.dashboard.visitor import Door
@@ -79,6 +80,8 @@ def create_app(
     metrics = ApiMetrics()
     audit = audit or open_self_audit(settings.kafka, os.environ)
     access = Access(_ring(settings, keys), Lockout(), Rates(settings.key_rate), metrics)
+    provider = Provider(settings.oidc) if settings.oidc.is_on else None
+    sessions = Sessions(settings.session_secret.reveal(), person_life_s=settings.oidc.session_s)
     collector = Collector(settings, access, transport or KafkaTransport(settings.kafka), metrics, audit)
 
     @contextlib.asynccontextmanager
@@ -92,6 +95,8 @@ def create_app(
         watch.stop()
         await asyncio.to_thread(audit.close)
         collector.close()
+        if provider is not None:
+            provider.close()
         pool.close()
         streams.close()
         keys.close()
@@ -117,7 +122,7 @@ def create_app(
     app.include_router(api_events.routes(collector))
     app.include_router(api_event_log.routes(EventLog(settings, access, pool, audit)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
-    door = Door(access, Sessions(settings.session_secret.reveal()), anonymous)
+    door = Door(access, sessions, anonymous, provider)
     app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit), metrics))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 

@@ -9,6 +9,7 @@ from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
 from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.caller import Caller
+from trailhouse.queries.oidc_settings import OidcSettings
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.host_guard import is_loopback
 
@@ -21,6 +22,7 @@ class ApiSettings(Settings):
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     host: str = setting(
         "TRAILHOUSE_API_HOST",
         "127.0.0.1",

@@ -8,6 +8,7 @@ from trailhouse.queries.dashboard import (
     explain_page,
     health_page,
     log_page,
+    oidc_sign_in,
     report_pages,
     settings_page,
     sign_in,
@@ -29,7 +30,7 @@ class NoSuchPage(QueryError):
 def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
     """Every page of the dashboard, its files, and a page that says there is none of that address."""
     router = APIRouter(include_in_schema=False)
-    for each in (sign_in, users_page, report_pages, explain_page, log_page, settings_page):
+    for each in (sign_in, oidc_sign_in, users_page, report_pages, explain_page, log_page, settings_page):
         router.include_router(each.routes(site))
     router.include_router(health_page.routes(site, metrics))
 
