@@ -109,7 +109,10 @@ def house(server: LocalClickHouse, *, people: int = 30, days: int = 30) -> Itera
     recorded = Recorded()
     try:
         with serving(
-            ApiSettings(clickhouse=settings, kafka=NO_KAFKA, keys_ttl_s=0, key_rate=0), recorded=recorded
+            ApiSettings(
+                clickhouse=settings, settings_dsn=settings.dsn, kafka=NO_KAFKA, keys_ttl_s=0, key_rate=0
+            ),
+            recorded=recorded,
         ) as client:
             yield House(str(client.base_url).rstrip("/"), database, recorded, settings)
     finally:

@@ -16,7 +16,7 @@ from trailhouse.deploy.errors import DeployError
 from trailhouse.producers.settings import Secret
 
 VARIABLE: Final = "TRAILHOUSE_CREDENTIALS"
-IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api")
+IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,12 @@ def with_secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
         return environ
     credentials = read_credentials(Path(environ[VARIABLE]))
     filled = {**environ, "TRAILHOUSE_PEPPER": credentials.pepper.reveal()}
-    dsn = urlsplit(environ.get("TRAILHOUSE_CLICKHOUSE_DSN", ""))
-    user, address = dsn.username or "", dsn.netloc.rpartition("@")[2]
-    if user in credentials.clickhouse and dsn.password is None:
-        password = quote(credentials.clickhouse[user].reveal(), safe="")
-        filled["TRAILHOUSE_CLICKHOUSE_DSN"] = dsn._replace(netloc=f"{user}:{password}@{address}").geturl()
+    for name in ("TRAILHOUSE_CLICKHOUSE_DSN", "TRAILHOUSE_API_SETTINGS_DSN"):
+        dsn = urlsplit(environ.get(name, ""))
+        user, address = dsn.username or "", dsn.netloc.rpartition("@")[2]
+        if user in credentials.clickhouse and dsn.password is None:
+            password = quote(credentials.clickhouse[user].reveal(), safe="")
+            filled[name] = dsn._replace(netloc=f"{user}:{password}@{address}").geturl()
     return filled
 
 

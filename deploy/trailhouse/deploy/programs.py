@@ -33,7 +33,7 @@ class Program:
 def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
     """The five processes of a stack, in the order they start in.
 
-    The sink writes as `ingest`, the api reads as `api`; nobody runs as `admin`.
+    The sink writes as `ingest`, the api reads as `api` and writes settings as `settings`; nobody runs as `admin`.
     """
 
     def program(
@@ -71,6 +71,7 @@ def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
         role(
             "api",
             TRAILHOUSE_CLICKHOUSE_DSN=dsn("api"),
+            TRAILHOUSE_API_SETTINGS_DSN=dsn("settings"),
             TRAILHOUSE_API_PORT=str(ports["api"]),
             TRAILHOUSE_SPOOL_DIR=str(folder.spool),
         ),

@@ -50,6 +50,7 @@ from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.standing import SEMANTICS
 from trailhouse.queries.store import Pool
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
+from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.logs import log_to_stderr
 
 READY_TIMEOUT_S: Final = 3.0
@@ -77,6 +78,8 @@ def create_app(
     pool = Pool(settings.clickhouse, size=settings.pool_size)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
     streams = Pool(settings.clickhouse, size=settings.audit_streams, wait_s=STREAM_WAIT_S)
+    written = ClickHouseSettings(dsn=settings.settings_dsn) if settings.settings_dsn else None
+    desk = Pool(written, size=2) if written else None
     metrics = ApiMetrics()
     audit = audit or open_self_audit(settings.kafka, os.environ)
     access = Access(_ring(settings, keys), Lockout(), Rates(settings.key_rate), metrics)
@@ -100,6 +103,8 @@ def create_app(
         pool.close()
         streams.close()
         keys.close()
+        if desk is not None:
+            desk.close()
 
     app = FastAPI(
         title="Trailhouse",
@@ -123,7 +128,7 @@ def create_app(
     app.include_router(api_event_log.routes(EventLog(settings, access, pool, audit)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
     door = Door(access, sessions, anonymous, provider)
-    app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit), metrics))
+    app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit, desk), metrics))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
     @app.get("/metrics", tags=["operations"], summary="Metrics for Prometheus", response_class=Response)

@@ -20,6 +20,7 @@ from trailhouse.producers.settings import (
     SpoolSettings,
 )
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.oidc_settings import OidcSettings
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import ClickHouseSettings, SinkSettings
@@ -38,6 +39,7 @@ SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "`trailhouse stream`": StreamSettings,
     "`trailhouse sink`": SinkSettings,
     "`trailhouse api`": ApiSettings,
+    "Signing in to the dashboard with an OpenID provider": OidcSettings,
 }
 METRICS: Final[Mapping[str, Callable[[], Any]]] = {
     "stream": StreamMetrics,
