@@ -41,6 +41,7 @@ class House:
     url: str
     database: Client
     recorded: Recorded
+    clickhouse: ClickHouseSettings
     seats: dict[tuple[frozenset[Scope], frozenset[str]], dict[str, str]] = field(default_factory=dict)
 
     def key(self, scopes: Iterable[Scope] = EVERYTHING, orgs: Iterable[str] = (ORG,), **more: Any) -> str:
@@ -108,10 +109,17 @@ def house(server: LocalClickHouse, *, people: int = 30, days: int = 30, **more: 
     recorded = Recorded()
     try:
         with serving(
-            ApiSettings(clickhouse=settings, kafka=NO_KAFKA, keys_ttl_s=0, key_rate=0, **more),
+            ApiSettings(
+                clickhouse=settings,
+                settings_dsn=settings.dsn,
+                kafka=NO_KAFKA,
+                keys_ttl_s=0,
+                key_rate=0,
+                **more,
+            ),
             recorded=recorded,
         ) as client:
-            yield House(str(client.base_url).rstrip("/"), database, recorded)
+            yield House(str(client.base_url).rstrip("/"), database, recorded, settings)
     finally:
         database.close()
         admin.command(f"DROP DATABASE {name}")

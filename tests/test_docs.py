@@ -34,6 +34,7 @@ REQUIREMENTS = {
     "K": 9,
     "A": 9,
     "S": 6,
+    "DA": 3,
     "PE": 4,
     "SP": 8,
     "FG": 4,

@@ -51,7 +51,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def company(clickhouse_server: LocalClickHouse) -> Iterator[House]:
     """The company with its dashboard."""
     from tests.house import house

@@ -16,7 +16,7 @@ from trailhouse.deploy.errors import DeployError
 from trailhouse.producers.settings import Secret
 
 VARIABLE: Final = "TRAILHOUSE_CREDENTIALS"
-IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api", "alerts")
+IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api", "settings", "alerts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,11 @@ def with_secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
         return environ
     credentials = read_credentials(Path(environ[VARIABLE]))
     filled = {**environ, "TRAILHOUSE_PEPPER": credentials.pepper.reveal()}
-    for variable in ("TRAILHOUSE_CLICKHOUSE_DSN", "TRAILHOUSE_ALERTS_CLICKHOUSE_DSN"):
+    for variable in (
+        "TRAILHOUSE_CLICKHOUSE_DSN",
+        "TRAILHOUSE_API_SETTINGS_DSN",
+        "TRAILHOUSE_ALERTS_CLICKHOUSE_DSN",
+    ):
         dsn = urlsplit(environ.get(variable, ""))
         user, address = dsn.username or "", dsn.netloc.rpartition("@")[2]
         if user in credentials.clickhouse and dsn.password is None:

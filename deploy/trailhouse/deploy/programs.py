@@ -33,8 +33,8 @@ class Program:
 def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
     """The processes of a stack, in the order they start in.
 
-    The sink writes as `ingest`, the api reads as `api`; what it changes about alerts it writes as `alerts`, as the role of
-    that name does. Nobody runs as `admin`.
+    The sink writes as `ingest`, the api reads as `api`; what it changes it writes as `settings` or, about alerts, as
+    `alerts`, as the role of that name does. Nobody runs as `admin`.
     """
 
     def program(
@@ -73,6 +73,7 @@ def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
         role(
             "api",
             TRAILHOUSE_CLICKHOUSE_DSN=dsn("api"),
+            TRAILHOUSE_API_SETTINGS_DSN=dsn("settings"),
             TRAILHOUSE_API_PORT=str(ports["api"]),
             TRAILHOUSE_SPOOL_DIR=str(folder.spool),
             TRAILHOUSE_ALERTS_CLICKHOUSE_DSN=dsn("alerts"),

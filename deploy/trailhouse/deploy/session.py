@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailhouse.deploy.errors import DeployError
-from trailhouse.deploy.self_audit import record
+from trailhouse.deploy.self_audit import record, self_audit
 
 if TYPE_CHECKING:
     from trailhouse.deploy.stack import Stack
     from trailhouse.producers.event import Scalar
+    from trailhouse.queries.office import Office
     from trailhouse.sinks.clickhouse import Client
     from trailhouse.sinks.person import Person
     from trailhouse.stream.persons import Pseudonyms
@@ -50,6 +51,15 @@ class Session:
             for each in error.ids:
                 say(each)
             raise
+
+    @contextmanager
+    def office(self) -> Iterator[Office]:
+        """What administrators write, as whoever runs the command."""
+        from trailhouse.queries.office import Office  # noqa: PLC0415 - keeps the command line quick
+        from trailhouse.queries.self_audit import Who  # noqa: PLC0415
+
+        with self_audit(self.stack) as audit:
+            yield Office(self.client, audit, Who.operator())
 
     def record(self, action: str, org: str, **details: Scalar) -> None:
         """Record what is about to be done; raises `NotRecorded`, and then it must not be done.

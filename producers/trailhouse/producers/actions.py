@@ -183,6 +183,13 @@ OWN: Final[tuple[Action, ...]] = (
     ),
     Action("key:read", "API keys of Trailhouse are listed.", _R, Category.ACCESS, is_activity=False),
     Action("key:create", "API key of Trailhouse is made.", _C, Category.ACCESS, is_activity=False),
+    Action(
+        "key:update",
+        "API key of Trailhouse gets another default organisation.",
+        _U,
+        Category.ACCESS,
+        is_activity=False,
+    ),
     Action("key:revoke", "API key of Trailhouse is revoked.", _D, Category.ACCESS, is_activity=False),
     Action("session:create", "Somebody signs in to the dashboard.", _C, Category.ACCESS, is_activity=False),
     Action("session:delete", "Somebody signs out of the dashboard.", _D, Category.ACCESS, is_activity=False),

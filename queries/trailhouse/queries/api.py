@@ -38,6 +38,7 @@ from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import HostGuard, RequestMeter
 from trailhouse.queries.dashboard import app as dashboard
+from trailhouse.queries.dashboard.provider import Provider
 from trailhouse.queries.dashboard.session import Sessions
 from trailhouse.queries.dashboard.site import Site
 from trailhouse.queries.dashboard.visitor import Door
@@ -53,6 +54,7 @@ from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.standing import SEMANTICS
 from trailhouse.queries.store import Pool
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
+from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.logs import log_to_stderr
 
 READY_TIMEOUT_S: Final = 3.0
@@ -81,10 +83,14 @@ def create_app(
     pool = Pool(settings.clickhouse, size=settings.pool_size)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
     streams = Pool(settings.clickhouse, size=settings.audit_streams, wait_s=STREAM_WAIT_S)
-    writers = Pool(settings.notifications.clickhouse(settings.clickhouse), size=ALERT_WRITERS)
+    alerting = Pool(settings.notifications.clickhouse(settings.clickhouse), size=ALERT_WRITERS)
+    written = ClickHouseSettings(dsn=settings.settings_dsn) if settings.settings_dsn else None
+    writers = Pool(written, size=2) if written else None
     metrics = ApiMetrics()
     audit = audit or open_self_audit(settings.kafka, os.environ)
     access = Access(_ring(settings, keys), Lockout(), Rates(settings.key_rate), metrics)
+    provider = Provider(settings.oidc) if settings.oidc.is_on else None
+    sessions = Sessions(settings.session_secret.reveal(), person_life_s=settings.oidc.session_s)
     collector = Collector(settings, access, transport or KafkaTransport(settings.kafka), metrics, audit)
 
     @contextlib.asynccontextmanager
@@ -98,10 +104,14 @@ def create_app(
         watch.stop()
         await asyncio.to_thread(audit.close)
         collector.close()
+        if provider is not None:
+            provider.close()
         pool.close()
         streams.close()
         keys.close()
-        writers.close()
+        alerting.close()
+        if writers is not None:
+            writers.close()
 
     app = FastAPI(
         title="Trailhouse",
@@ -123,11 +133,11 @@ def create_app(
     )
     app.include_router(api_events.routes(collector))
     app.include_router(api_event_log.routes(EventLog(settings, access, pool, audit)))
-    desk = Desk(writers, Seal(settings.notifications.key), audit, reports)
+    desk = Desk(alerting, Seal(settings.notifications.key), audit, reports)
     app.include_router(api_alerts.routes(AlertRoutes(access, pool, desk)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
-    door = Door(access, Sessions(settings.session_secret.reveal()), anonymous)
-    app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit, desk), metrics))
+    door = Door(access, sessions, anonymous, provider)
+    app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit, desk, writers), metrics))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
     @app.get("/metrics", tags=["operations"], summary="Metrics for Prometheus", response_class=Response)

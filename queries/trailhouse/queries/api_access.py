@@ -15,6 +15,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
+from trailhouse.producers.event import ActorType
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import LockedOut, MissingScope, NotAuthenticated, TooOften
 from trailhouse.queries.key import Key, Scope, id_of, is_match, is_of
@@ -98,6 +99,19 @@ class Access:
         request.state.who = Who.of_key(key, _client(request))
         self._admit(key)
         return key
+
+    def admit(self, request: Request, key: Key) -> None:
+        """Count a request of somebody whom another than us has named, and who holds no key; raises `TooOften`."""
+        request.state.who = Who.of_key(key, _client(request))
+        self._admit(key)
+
+    def name(self, request: Request, subject: str, username: str) -> None:
+        """Say who sends a request, so that a refusal is recorded with it."""
+        request.state.who = Who(ActorType.USER, username, subject, _client(request))
+
+    async def renew(self) -> None:
+        """Read the keys anew, as one of them has just changed; raises as `key`."""
+        await self._read_keys(0.0)
 
     def _admit(self, key: Key, scope: Scope | None = None) -> None:
         if scope is not None and not key.allows(scope):

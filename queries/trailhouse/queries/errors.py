@@ -16,6 +16,8 @@ QueryError
 ├── NotAuthenticated     the key that came along is not valid
 ├── MissingScope         the key is valid, but not for this
 ├── LockedOut            too many wrong keys came from there
+├── SignInFailed         what came back from the OpenID provider opens nothing
+├── ProviderUnavailable  the OpenID provider does not answer as one
 ├── TooOften             the key sends more requests than it may
 ├── NotRecorded          what is read or done cannot be recorded, so it is not
 ├── CollectorBusy        the collector holds as much as it may
@@ -46,7 +48,7 @@ class QueryError(Exception):
     title: ClassVar[str] = "The report failed"
     exit_code: ClassVar[int] = 1
     #: A word for the rule by which access was refused, which the self-audit records; '' = this is no refusal.
-    refusal: ClassVar[str] = ""
+    refusal: str = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -254,6 +256,31 @@ class LockedOut(QueryError):
     def __init__(self, seconds: float) -> None:
         super().__init__("too many wrong keys", "wait as long as Retry-After says, and check the key")
         self.headers = {"Retry-After": str(math.ceil(seconds))}
+
+
+class SignInFailed(QueryError):
+    """What came back from the OpenID provider opens nothing; `rule` is the word for why that the self-audit records."""
+
+    status = 403
+    title = "Not signed in"
+    exit_code = 4
+
+    def __init__(self, rule: str, message: str, hint: str = "begin again on the sign-in page") -> None:
+        super().__init__(message, hint)
+        self.refusal = f"oidc_{rule}"
+
+
+class ProviderUnavailable(QueryError):
+    """The OpenID provider does not answer, or not as one; the same may succeed later."""
+
+    status = 503
+    title = "The provider does not answer"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            f"signing in with the provider fails: {message}",
+            "sign in with a key, or tell whoever set TRAILHOUSE_OIDC_ISSUER",
+        )
 
 
 class TooOften(QueryError):

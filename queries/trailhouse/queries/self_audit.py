@@ -60,12 +60,12 @@ class Who:
     def of_key(cls, key: Key, address: str = "") -> Self:
         """The holder of a key that is good."""
         kind = ActorType.SERVICE_ACCOUNT if key.is_service_account else ActorType.USER
-        return cls(kind, key.username, key.key_id, address, _homes(key))
+        return cls(kind, key.username, key.key_id, address, homes_of(key.orgs))
 
     @classmethod
     def guessing(cls, key: Key, address: str = "") -> Self:
         """Somebody who showed the id of a key without its secret: whose key it is says nothing of who that was."""
-        return cls(key_id=key.key_id, address=address, orgs=_homes(key))
+        return cls(key_id=key.key_id, address=address, orgs=homes_of(key.orgs))
 
     @classmethod
     def operator(cls) -> Self:
@@ -213,7 +213,6 @@ def open_self_audit(
     )
 
 
-def _homes(key: Key) -> tuple[str, ...]:
-    """Whose log a refusal of this key belongs to; that of too many organisations is the installation's."""
-    orgs: Collection[str] = key.orgs or ()
-    return tuple(sorted(orgs)) if len(orgs) <= REFUSED_ORGS_MAX else ()
+def homes_of(orgs: Collection[str] | None) -> tuple[str, ...]:
+    """Whose logs tell of somebody with rights in these organisations; of too many, or all, it is the installation's: ()."""
+    return tuple(sorted(orgs or ())) if len(orgs or ()) <= REFUSED_ORGS_MAX else ()

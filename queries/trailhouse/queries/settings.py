@@ -10,7 +10,8 @@ from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setti
 from trailhouse.queries.alerts.settings import NotificationSettings
 from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.caller import Caller
-from trailhouse.sinks.settings import ClickHouseSettings
+from trailhouse.queries.oidc_settings import OidcSettings
+from trailhouse.sinks.settings import ClickHouseSettings, is_dsn
 from trailhouse.stream.host_guard import is_loopback
 
 SECRET_LENGTH_MIN: Final = 32
@@ -23,6 +24,7 @@ class ApiSettings(Settings):
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     host: str = setting(
         "TRAILHOUSE_API_HOST",
         "127.0.0.1",
@@ -146,6 +148,13 @@ class ApiSettings(Settings):
         "Signs the dashboard's sessions; the same for all processes behind one address. Empty: a new one at each start, which signs everybody out",
         check=lambda secret: not secret.reveal() or len(secret.reveal()) >= SECRET_LENGTH_MIN,
         wanted="32 characters or more, or none",
+    )
+    settings_dsn: Secret = setting(
+        "TRAILHOUSE_API_SETTINGS_DSN",
+        Secret(),
+        "ClickHouse as a user who may insert into `api_keys`, `org_settings` and `retention`, for the page Settings; none: the page changes nothing",
+        check=lambda dsn: not dsn or is_dsn(dsn),
+        wanted="http[s]://user:password@host:port/database, or none",
     )
     profile: str = setting(
         "TRAILHOUSE_API_PROFILE",

@@ -74,6 +74,11 @@ class ClickHouseStore:
         with our_errors():
             return org_settings(self.client, orgs)
 
+    def said(self) -> list[OrgSettings]:
+        """What is said of any organisation; for whoever shows no more of it than its reader may know."""
+        with our_errors():
+            return org_settings(self.client)
+
     def company(self, name: str) -> list[str]:
         """The organisations of a company, in alphabetical order."""
         with our_errors():

@@ -11,7 +11,8 @@ from trailhouse.producers.tls import Trust
 from trailhouse.stream.settings import MetricsSettings
 
 
-def _is_dsn(dsn: Secret) -> bool:
+def is_dsn(dsn: Secret) -> bool:
+    """Whether that is an address of ClickHouse."""
     try:
         parts = urlsplit(dsn.reveal())
         return (
@@ -29,7 +30,7 @@ class ClickHouseSettings(Settings):
         "TRAILHOUSE_CLICKHOUSE_DSN",
         Secret("http://default@127.0.0.1:8123/trailhouse"),
         "ClickHouse over HTTP: `http[s]://user:password@host:port/database`",
-        check=_is_dsn,
+        check=is_dsn,
         wanted="http[s]://user:password@host:port/database",
     )
     secret: Secret = setting(

@@ -6,6 +6,7 @@ import contextlib
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import clickhouse_connect
@@ -19,7 +20,10 @@ from trailhouse.deploy.clickhouse.errors import EngineError
 from trailhouse.deploy.clickhouse.identities import ALERTS, DECISIONS, IDENTITIES, PERSONAL, SEALED, Passwords
 from trailhouse.deploy.clickhouse.job import allowed_settings
 from trailhouse.producers.settings import Secret
+from trailhouse.queries.key import Scope, new_key
+from trailhouse.queries.key_table import add_keys, revoke_keys
 from trailhouse.sinks.migrate import load
+from trailhouse.sinks.retention import Policy, policies, set_policy
 
 As = Callable[[str], Client]
 
@@ -250,6 +254,37 @@ def test_only_the_admin_writes_api_keys(as_identity: As, api_keys: str, identity
         as_identity(identity).command(sql)
     assert getattr(caught.value, "code", None) in {60, 164, 497}, caught.value
     assert as_identity("admin").query(f"SELECT key_id FROM {api_keys}").result_rows == [("k1",)]
+
+
+def test_the_page_settings_writes_its_tables_and_no_other(as_identity: As, api_keys: str, table: str) -> None:
+    """Through the functions the page uses; it neither deletes nor reads anything else."""
+    admin = as_identity("admin")
+    (table_of,) = [each for each in load() if each.name.endswith("_retention.sql")]
+    (column,) = [each for each in load() if each.name.endswith("_default_org.sql")]
+    for statement in (
+        *column.statements,
+        *(each for each in table_of.statements if "TABLE retention" in each),
+    ):
+        admin.command(statement)
+    try:
+        desk = as_identity("settings")
+        key, _ = new_key("ann", ["acme"], [Scope.AUDIT_READ], now=datetime.now(UTC))
+        add_keys(desk, [key])
+        assert revoke_keys(desk, [key.key_id], datetime.now(UTC))[0].revoked_at is not None
+        set_policy(desk, Policy("acme", "pii", 90, "ann"))
+        assert [each.days for each in policies(desk)] == [90]
+        for sql in (
+            f"SELECT * FROM {table}",
+            f"INSERT INTO {table} VALUES (2)",
+            f"ALTER TABLE {api_keys} DELETE WHERE 1",
+            f"TRUNCATE TABLE {api_keys}",
+            "DROP TABLE retention",
+        ):
+            with pytest.raises(ClickHouseError) as caught:
+                desk.command(sql)
+            assert getattr(caught.value, "code", None) in {60, 164, 497}, (sql, caught.value)
+    finally:
+        admin.command("DROP TABLE retention")
 
 
 @pytest.mark.parametrize("name", DECISIONS)

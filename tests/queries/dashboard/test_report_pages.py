@@ -13,12 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from tests.house import ORG, ROOT, House
+from tests.house import EVERYTHING, ORG, OTHER, ROOT, House
 from tests.queries.keyring import bearer
 
 from trailhouse.queries.dashboard.page import Page, Panel
 from trailhouse.queries.dashboard.pages import PAGES
 from trailhouse.queries.reports import load
+from trailhouse.sinks.org_settings import OrgSettings, set_org_settings
 
 BUILT = [page for each in PAGES if (page := each.having(load())).sections]
 # Each page, and of those that show one section at a time each of these.
@@ -156,3 +157,30 @@ def test_a_first_visit_is_small(company: House) -> None:
             size += int(answer.headers["content-length"])
     assert size < 60_000
     assert page.count(ROOT) > 10
+
+
+@pytest.mark.parametrize("query", ["org=acme&org=beta", "org=*", "company=Initech"])
+def test_several_organisations_are_counted_as_the_api_counts_them(company: House, query: str) -> None:
+    """WS6, P2: the same figures, in the panel and in its file, for orgs by name, all of one's own, or a company's."""
+    for org in (ORG, OTHER):
+        set_org_settings(company.database, OrgSettings(org, company="Initech"))
+    text = company.key(EVERYTHING, (ORG, OTHER))
+    asked = query.replace("org=*", "org=acme&org=beta") + "&last=30d&timezone=UTC"
+    api = httpx.get(
+        f"{company.url}/api/v1/reports/active_users?{asked}&format=csv", headers=bearer(text), timeout=60
+    )
+    single = httpx.get(
+        f"{company.url}/api/v1/reports/active_users?org=acme&last=30d&format=csv",
+        headers=bearer(text),
+        timeout=60,
+    )
+    try:
+        with company.visitor(EVERYTHING, (ORG, OTHER)) as client:
+            file = client.get(f"export/active_users.csv?{query}&last=30d&timezone=UTC")
+            page = client.get(f"activity?{query}&total=30d&timezone=UTC")
+    finally:
+        for org in (ORG, OTHER):
+            set_org_settings(company.database, OrgSettings(org))
+    assert file.content == api.content != single.content
+    figure = api.text.splitlines()[1].split(",")[0].strip('"')
+    assert f'title="{int(figure):,} ' in page.text.split('id="total"')[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trailhouse.queries.dashboard.person import Person
 from trailhouse.queries.dashboard.session import LIFE_S, Sessions, is_nonce, new_nonce
 
 KEY = "0123456789ab"
@@ -68,3 +69,29 @@ def test_a_form_belongs_to_the_browser_it_was_given_to() -> None:
     assert not sessions.is_token(mine, "")
     assert is_nonce(mine)
     assert not any(map(is_nonce, (None, "", "x" * 32, mine + "0")))
+
+
+def test_a_persons_session_ends_when_it_is_said_and_is_read_back_whole() -> None:
+    """Never later than a key's, however it is set; a cookie with another person in it is none."""
+    clock = Clock()
+    sessions = Sessions("s" * 32, clock, person_life_s=600)
+    person = Person("oidc:" + "0" * 24, "ann@example.org", ("1" * 24,))
+    session, cookie = sessions.begin(person)
+    found = sessions.read(cookie)
+    assert found == session
+    assert found.person == person
+    other = Person("oidc:" + "0" * 24, "bob@example.org", ("1" * 24,))
+    assert sessions.read(cookie.replace(person.to_text(), other.to_text())) is None
+    clock.now += 600
+    assert sessions.read(cookie) == session
+    clock.now += 1.5
+    assert sessions.read(cookie) is None
+    assert Sessions(person_life_s=10**9).person_life_s == LIFE_S
+
+
+def test_what_can_be_used_once_is_used_once() -> None:
+    """A ticket, and the token of a form that must not be sent again."""
+    sessions = Sessions()
+    assert sessions.spend("a")
+    assert not sessions.spend("a")
+    assert sessions.spend("b")

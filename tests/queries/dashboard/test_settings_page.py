@@ -21,6 +21,8 @@ def test_administrators_see_the_keys_of_their_organisations(company: House) -> N
         page = client.get(f"settings?org={ORG}").text
     assert "of-acme" not in page
     assert "read the audit log" in page
+    assert 'action="/org/dashboard/settings/' not in page
+    assert "Administrators of acme" in page
 
 
 def test_the_zone_is_one_there_is(company: House) -> None:

@@ -52,7 +52,37 @@ def test_several_organisations_are_chosen_from(company: House) -> None:
         page = client.get("activity")
         assert 'href="/org/dashboard/activity?org=beta"' in page.text
         assert "Choose an organization" in page.text
+        assert 'href="/org/dashboard/activity?org=%2A"' in page.text
         assert 'org=beta">beta</a>' in client.get("activity?org=acme").text
+
+
+def test_the_choice_goes_along_and_a_page_about_one_offers_each(company: House) -> None:
+    """Several stay chosen from page to page; Users, the log and Settings are about one of them."""
+    with company.visitor(EVERYTHING, (ORG, OTHER)) as client:
+        page = client.get("members?org=acme&org=beta&last=7d").text
+        assert 'href="/org/dashboard/log?org=acme&amp;org=beta"' in page
+        assert "<b>2 organizations</b>" in page
+        assert '<input type="hidden" name="last" value="7d">' in page
+        users = client.get("?org=acme&org=beta&of=beta&sort=name").text
+        assert "Everybody of beta" in users
+        assert 'href="/org/dashboard/?sort=name&amp;org=acme&amp;org=beta&amp;of=acme"' in users
+        assert "org=acme&amp;org=beta&amp;of=beta&amp;sort=added" in users
+        assert "All organizations" in client.get("activity?org=*").text
+        assert client.get("?org=acme&of=beta").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["org=acme&org=beta", "org=acme,beta", "org=beta&org=acme", "company=initech", "org=acme&of=beta", "org=acme&company=x",
+     "org=*&org=beta", "org=%2A,beta", "org=acme&org=*"],
+)  # fmt: skip
+@pytest.mark.parametrize("page", ["activity", "log", "export/active_users.csv"])
+def test_no_address_reaches_another_organisation(company: House, page: str, query: str) -> None:
+    """However it is written: refused as a whole, not answered in part."""
+    with company.visitor() as client:
+        answer = client.get(f"{page}?{query}")
+        assert answer.status_code in {400, 403}, answer.text
+        assert "bea@example.org" not in answer.text
 
 
 def test_pages_are_those_the_key_opens(company: House) -> None:
@@ -84,7 +114,7 @@ def test_without_signing_in_reports_are_open_here_and_people_are_not(company: Ho
 def test_what_cannot_be_used_is_said(company: House) -> None:
     """On a page, with what to do; a parameter twice counts neither way."""
     with company.visitor() as client:
-        for query in ("org=acme&org=beta", "timezone=Mars/Base&org=acme", "org=no such/org"):
+        for query in ("org=acme&sort=name&sort=added", "timezone=Mars/Base&org=acme", "org=no such/org"):
             answer = client.get(f"?{query}")
             assert answer.status_code == 400, query
             assert "A parameter cannot be used" in answer.text

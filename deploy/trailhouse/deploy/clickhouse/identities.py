@@ -3,7 +3,7 @@
 `admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
 time and memory. The table of API keys is none of their business: whoever can write it makes itself a key. `api` is a
 reader who may also read that table. What decides about deletion or says what an organisation is, is written by `admin`
-alone. The engine enforces the grants through roles declared in `users.xml` (every connection does `SET ROLE`); `Job`
+and, so far as the page Settings writes it, by `settings`, which may insert into these few tables and do nothing else. The engine enforces the grants through roles declared in `users.xml` (every connection does `SET ROLE`); `Job`
 refuses what grants do not cover.
 """
 
@@ -31,6 +31,10 @@ PERSONAL: Final = ("event_pii", "users", "people", "actors", "directory", "deeds
 SEALED: Final = ("alert_channels", "slack_apps")
 ALERTS: Final = (*SEALED, "alerts", "alert_steps", "alert_notices")
 DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries", "org_settings")
+
+
+#: What the page Settings of the dashboard writes.
+SETTINGS: Final = (KEYS, "org_settings", "retention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,9 @@ IDENTITIES: Final = {
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
                 *(f"GRANT INSERT ON {DATABASE}.{table}" for table in ALERTS),
             ),
+        ),
+        Identity(
+            "settings", tuple(f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.{table}" for table in SETTINGS)
         ),
     )
 }

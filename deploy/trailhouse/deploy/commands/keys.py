@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +17,7 @@ from trailhouse.deploy.self_audit import record, self_audit
 if TYPE_CHECKING:
     from trailhouse.deploy.stack import Stack
     from trailhouse.queries.key import Key
+    from trailhouse.queries.office import Office
     from trailhouse.sinks.clickhouse import Client
 
 app = typer.Typer(no_args_is_help=True)
@@ -63,7 +66,6 @@ def create(  # noqa: PLR0913 - each argument is an option
     """
     from trailhouse.queries.errors import BadParameter, UnknownOrg  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.queries.key import Scope, new_key, parse_life  # noqa: PLC0415
-    from trailhouse.queries.key_table import add_keys  # noqa: PLC0415
     from trailhouse.queries.store import ClickHouseStore  # noqa: PLC0415
 
     for each in scope:
@@ -82,8 +84,8 @@ def create(  # noqa: PLR0913 - each argument is an option
     client = _admin(stack)
     strange = [each for each in sorted(key.orgs or ()) if not ClickHouseStore(client).knows(each)]
     notes = [UnknownOrg(each, ClickHouseStore(client).orgs()).spell("--") for each in strange]
-    record_key(stack, "key:create", key)
-    add_keys(client, [key])
+    with _office(stack, client) as office:
+        office.make_key(key)
     client.close()
     for note in notes:
         say(f"note: {note} yet; {note.hint}")
@@ -128,13 +130,10 @@ def revoke(
     data: Data = None,
 ) -> None:
     """Revoke API keys, for ever; it holds within TRAILHOUSE_API_KEYS_TTL_S (5 seconds)."""
-    from trailhouse.queries.key_table import find_keys, revoke_keys  # noqa: PLC0415 - keeps the command line quick
-
     stack = _stack(data)
     client = _admin(stack)
-    for key in find_keys(client, ids):
-        record_key(stack, "key:revoke", key)
-    revoked = revoke_keys(client, ids, datetime.now(UTC))
+    with _office(stack, client) as office:
+        revoked = office.revoke_keys(ids, datetime.now(UTC))
     client.close()
     for key in revoked:
         print(key.key_id)
@@ -143,7 +142,7 @@ def revoke(
 def first_key(stack: Stack) -> str | None:
     """The key for everything of a stack that has none yet, made now and kept nowhere; None when it has keys."""
     from trailhouse.queries.key import EVERY_ORG, Scope, new_key  # noqa: PLC0415 - keeps the command line quick
-    from trailhouse.queries.key_table import add_keys, load_keys  # noqa: PLC0415
+    from trailhouse.queries.key_table import load_keys  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
 
     client = connect(stack.clickhouse("admin"))
@@ -151,21 +150,21 @@ def first_key(stack: Stack) -> str | None:
         if load_keys(client):
             return None
         key, text = new_key(FIRST_USERNAME, [EVERY_ORG], [Scope.ADMIN], now=datetime.now(UTC))
-        record_key(stack, "key:create", key)
-        add_keys(client, [key])
+        with _office(stack, client) as office:
+            office.make_key(key)
     finally:
         client.close()
     return text.reveal()
 
 
-def record_key(stack: Stack, action: str, key: Key) -> None:
-    """Record that a key is about to be made or revoked, in the log of each of its organisations."""
-    from trailhouse.queries.self_audit import Who  # noqa: PLC0415 - keeps the command line quick
+@contextmanager
+def _office(stack: Stack, client: Client) -> Iterator[Office]:
+    """As whoever runs this command."""
+    from trailhouse.queries.office import Office  # noqa: PLC0415 - keeps the command line quick
+    from trailhouse.queries.self_audit import Who  # noqa: PLC0415
 
-    details = {"made_key": key.key_id, "scopes": " ".join(sorted(key.scopes))}
     with self_audit(stack) as audit:
-        for org in sorted(key.orgs) if key.orgs else [None]:
-            audit.record(action, org, Who.operator(), target=key.username, details=details)
+        yield Office(client, audit, Who.operator())
 
 
 def described(key: Key, now: datetime) -> dict[str, object]:

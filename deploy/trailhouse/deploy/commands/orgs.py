@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -62,35 +61,14 @@ def set_org(
     """Say something of an organisation; what is not named stays as it is."""
     from trailhouse.deploy.session import operator_session  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.queries.errors import BadParameter  # noqa: PLC0415
-    from trailhouse.queries.orgs import check_company, check_org, read_week_start  # noqa: PLC0415
-    from trailhouse.queries.zones import find_zone  # noqa: PLC0415
-    from trailhouse.sinks.org_settings import OrgSettings, org_settings, set_org_settings  # noqa: PLC0415
+    from trailhouse.queries.office import OrgChange  # noqa: PLC0415
 
     if timezone is week_start is company is None:
         raise typer.BadParameter("name --timezone, --week-start or --company")
     try:
-        check_org(org)
-        if timezone:
-            find_zone(timezone)
-        if company:
-            check_company(company)
-        start = read_week_start(week_start) if week_start else 0
+        change = OrgChange(org, timezone, week_start, company).checked()
     except BadParameter as error:
         raise error.spell("--") from None
-    with operator_session(data) as session:
-        (was,) = org_settings(session.client, [org]) or [OrgSettings(org)]
-        becomes = replace(
-            was,
-            timezone=was.timezone if timezone is None else timezone,
-            week_start=was.week_start if week_start is None else start,
-            company=was.company if company is None else company,
-        )
-        session.record(
-            "org:update",
-            org,
-            timezone=becomes.timezone,
-            week_start=becomes.week_start,
-            company=becomes.company,
-        )
-        set_org_settings(session.client, becomes)
+    with operator_session(data) as session, session.office() as office:
+        office.change_org(change)
     say(f"{org}: reports that name none of it now use this; see it: trailhouse orgs list")

@@ -32,12 +32,10 @@ def set_days(
 ) -> None:
     """Say how many days an organisation keeps a class of data; nothing goes before `retention apply`."""
     from trailhouse.deploy.session import operator_session  # noqa: PLC0415 - keeps the command line quick
-    from trailhouse.sinks.retention import Policy, check_policy, set_policy  # noqa: PLC0415
+    from trailhouse.sinks.retention import Policy  # noqa: PLC0415
 
-    with operator_session(data) as session:
-        policy = check_policy(Policy(org, data_class, days, session.operator))
-        session.record("retention:update", org, data_class=data_class, days=days)
-        set_policy(session.client, policy)
+    with operator_session(data) as session, session.office() as office:
+        office.keep_days(Policy(org, data_class, days, session.operator))
     whose = "every organisation without days of its own" if org == "*" else org
     kept = f"{days} full days" if days else "for ever"
     say(f"{data_class} of {whose}: kept {kept}; see what goes: trailhouse retention plan")

@@ -23,6 +23,7 @@ from trailhouse.producers.settings import (
 from trailhouse.queries.alerts.metrics import AlertsMetrics
 from trailhouse.queries.alerts.settings import AlertsSettings, MailSettings, NotificationSettings
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.oidc_settings import OidcSettings
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import ClickHouseSettings, SinkSettings
@@ -45,6 +46,7 @@ SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "Notifications: api, alerts, `trailhouse alerts`": NotificationSettings,
     "`trailhouse alerts run`": AlertsSettings,
     "Mail of `trailhouse alerts run`": MailSettings,
+    "Signing in to the dashboard with an OpenID provider": OidcSettings,
 }
 METRICS: Final[Mapping[str, Callable[[], Any]]] = {
     "stream": StreamMetrics,

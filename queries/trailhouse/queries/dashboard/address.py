@@ -9,13 +9,21 @@ from urllib.parse import urlencode
 
 ROOT: Final = "/org/dashboard/"
 #: What stays when somebody goes to another page.
-LASTING: Final = ("org", "timezone")
+LASTING: Final = ("org", "company", "timezone")
 _INSIDE: Final = re.compile(r"/org/dashboard/[\w./~-]*(\?[\w.~%&=+:,*@-]*)?(#[\w.-]*)?", re.ASCII)
 
 
 def link(path: str, params: Mapping[str, str | None], **changes: str | None) -> str:
-    """The address of a page of the dashboard with these parameters; what is None or '' is left out."""
-    kept = {name: value for name, value in {**params, **changes}.items() if value}
+    """The address of a page of the dashboard with these parameters; what is None or '' is left out.
+
+    Several organisations, with commas between them, are a parameter each.
+    """
+    kept = [
+        (name, part)
+        for name, value in {**params, **changes}.items()
+        if value
+        for part in (value.split(",") if name == "org" else [value])
+    ]
     return f"{ROOT}{path}" + (f"?{urlencode(kept)}" if kept else "")
 
 

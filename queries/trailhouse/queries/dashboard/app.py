@@ -9,6 +9,7 @@ from trailhouse.queries.dashboard import (
     health_page,
     log_page,
     notifications_page,
+    oidc_sign_in,
     report_pages,
     settings_page,
     sign_in,
@@ -32,6 +33,7 @@ def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     for each in (
         sign_in,
+        oidc_sign_in,
         users_page,
         report_pages,
         explain_page,

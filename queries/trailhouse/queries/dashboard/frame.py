@@ -89,7 +89,7 @@ class Frame:
 
 
 def redirect(address: str) -> Response:
-    """To another page of ours, by GET."""
+    """To another page of ours, or to the OpenID provider, by GET."""
     return RedirectResponse(address, HTTPStatus.SEE_OTHER, headers=dict(HEADERS))
 
 

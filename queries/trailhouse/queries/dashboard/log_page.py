@@ -73,7 +73,7 @@ def build(site: Site, visit: Visit) -> Built:
     _record(site, visit, "audit:read", asked=asked, rows=len(found.events), form="html")
     with site.pool.client() as client:
         landed = ClickHouseStore(client).landed_until()
-    state = {"org": visit.org, **visit.params}
+    state = visit.state
     filters = [
         (name, value, link("log", {**state, name: None, "before": None}))
         for name, value in (*asked.items(), ("since", visit.params.get("since") or ""), ("until", visit.params.get("until") or ""))

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.dashboard import figure
-from trailhouse.queries.dashboard.address import ROOT
+from trailhouse.queries.dashboard.address import LASTING, ROOT
 from trailhouse.queries.dashboard.page import Panel
 from trailhouse.queries.dashboard.plot import drawing_of, drawn, visible
 from trailhouse.queries.dashboard.series import Drawing
@@ -166,7 +166,7 @@ def ask_panel(  # noqa: PLR0913 - each is part of the question
 
 def asked_with(panel: Panel, report: Report, params: Mapping[str, str]) -> dict[str, str]:
     """The report's parameters: organisation and zone of the page, the panel's period, what the panel itself sets."""
-    asked = {name: params[name] for name in ("org", "timezone") if params.get(name)}
+    asked = {name: params[name] for name in LASTING if params.get(name)}
     if "semantics" in ASKED and panel.semantics in report.semantics:
         asked["semantics"] = panel.semantics
     if panel.by:

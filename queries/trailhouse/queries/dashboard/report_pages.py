@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from trailhouse.queries import render
 from trailhouse.queries.dashboard.address import ROOT, lasting, link
+from trailhouse.queries.dashboard.chosen import NAMES
 from trailhouse.queries.dashboard.page import MEMBERS, Page, period_words
 from trailhouse.queries.dashboard.panel import View, ask_panel, behind_row
 from trailhouse.queries.dashboard.site import Built, Site, Visit
@@ -87,7 +88,7 @@ def tabs_of(page: Page, visit: Visit) -> tuple[list[tuple[str, str, bool]], Page
     shown = next((each for each in page.sections if each.key == wanted), None)
     if shown is None:
         raise BadParameter("area", wanted, "one of " + ", ".join(each.key for each in page.sections))
-    kept = lasting(visit.asked)
+    kept = lasting(visit.state)
     tabs = [(each.title, link(page.name, kept, area=each.key), each is shown) for each in page.sections]
     return tabs, replace(page, sections=(replace(shown, title=""),))
 
@@ -104,14 +105,14 @@ def page_params(page: Page, asked: Mapping[str, str]) -> dict[str, str]:
 
 def links(page: Page, view: View, visit: Visit) -> dict[str, Any]:
     """Where a panel's menu leads: its file, its SQL, the events behind it, itself."""
-    asked = {**view.asked, "org": visit.org}
+    asked = {**{name: text for name, text in view.asked.items() if name not in NAMES}, **visit.chosen.place}
     period = view.result.question.period if view.result else None
     behind = {
-        "org": visit.org,
+        **visit.chosen.place,
         "since": text_of(period.since) if period else None,
         "until": text_of(period.until) if period else None,
     }
-    state = {**visit.asked}
+    state = visit.state
     choices = [] if page.picker else _choices(page, view, state)
     return {
         "csv": link(f"export/{view.report.name}.csv", asked),
@@ -155,22 +156,24 @@ def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str
 
 def _record(site: Site, page: Page, visit: Visit, views: Iterable[View]) -> None:
     told = [view for view in views if view.result is not None]
-    is_real = visit.org in (visit.visitor.caller.orgs or ()) or any(
-        not view.result.unknown_orgs for view in told if view.result
-    )
-    site.audit.record(
-        "analytics:read",
-        visit.org if is_real else None,
-        visit.visitor.who,
-        details={
-            "report": f"dashboard/{page.name}",
-            "panels": " ".join(view.report.name for view in told),
-            "asked_org": "" if is_real else visit.org,
-            "format": "html",
-            "rows": sum(len(view.result.rows) for view in told if view.result),
-            "pii_shown": visit.visitor.caller.read_pii,
-        },
-    )
+    unknown = {org for view in told if view.result for org in view.result.unknown_orgs}
+    real = [
+        org for org in visit.chosen.orgs if org in (visit.visitor.caller.orgs or ()) or org not in unknown
+    ]
+    for org in real or (None,):
+        site.audit.record(
+            "analytics:read",
+            org,
+            visit.visitor.who,
+            details={
+                "report": f"dashboard/{page.name}",
+                "panels": " ".join(view.report.name for view in told),
+                "asked_org": "" if real else visit.org,
+                "format": "html",
+                "rows": sum(len(view.result.rows) for view in told if view.result),
+                "pii_shown": visit.visitor.caller.read_pii,
+            },
+        )
 
 
 def _report(site: Site, name: str) -> Report:

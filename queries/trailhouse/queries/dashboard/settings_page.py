@@ -1,18 +1,33 @@
-"""The page Settings: what one's key allows, the keys there are, the time zone of pages; read, and nothing written yet."""
+"""The page Settings: one's own rights, keys, what is said of the organisation, how long its data are kept.
+
+Everybody sees it; administrators change it, where the dashboard may write (`TRAILHOUSE_API_SETTINGS_DSN`). The deeds
+are in `settings_deed`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Request, Response
 
-from trailhouse.queries.dashboard.address import ROOT
+from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.figure import moment
+from trailhouse.queries.dashboard.frame import redirect
+from trailhouse.queries.dashboard.settings_deed import DEEDS, DONE, Done
 from trailhouse.queries.dashboard.site import Built, Site, Visit
+from trailhouse.queries.dashboard.visitor import read_form
+from trailhouse.queries.delegation import is_within
+from trailhouse.queries.errors import BadBody, BadParameter, NotAllowed, QueryError
 from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.key_table import load_keys
+from trailhouse.queries.store import our_errors
 from trailhouse.queries.zones import find_zone
+from trailhouse.sinks.org_settings import WEEKDAYS, OrgSettings, org_settings
+from trailhouse.sinks.retention import BACKUPS, CLASSES, EVERY_ORG, Policy, days_kept, policies
 
 _MEANT: Final = {
     Scope.AUDIT_READ: "read the audit log and the directory",
@@ -23,39 +38,106 @@ _MEANT: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A form that was sent: which, its fields, and what was wrong; or the key that was made."""
+
+    deed: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
+    error: QueryError | None = None
+    made: Done | None = None
+
+
 def routes(site: Site) -> APIRouter:
-    """`settings`."""
+    """`settings`, and a form of it for each deed."""
     router = APIRouter(prefix=ROOT.rstrip("/"), include_in_schema=False)
 
     @router.get("/settings")
     async def settings(request: Request) -> Response:
         return await site.answer(request, "settings", Scope.REPORTS_READ, lambda visit: build(site, visit))
 
+    @router.post("/settings/{deed}")
+    async def change(request: Request, deed: str) -> Response:
+        try:
+            form = await read_form(request)
+            if deed not in DEEDS or not site.door.is_own_form(request, form):
+                raise BadBody(
+                    "this form is too old, or not one of ours", "open Settings and fill it in once more"
+                )
+        except QueryError as error:
+            return site.refuse(request, error)
+        answer = await site.answer(
+            request, "settings", Scope.REPORTS_READ, lambda visit: _do(site, visit, deed, form)
+        )
+        with contextlib.suppress(QueryError):
+            # A key that was changed holds at the next request, not some seconds later.
+            await site.door.access.renew()
+        return answer
+
     return router
 
 
-def build(site: Site, visit: Visit) -> Built:
+def _do(site: Site, visit: Visit, deed: str, form: Mapping[str, str]) -> Built | Response:
+    """Do it and show what was done; what was wrong is shown beside the form, refusals as on any page."""
+    try:
+        done = DEEDS[deed](site, visit, form)
+    except (BadParameter, NotAllowed) as error:
+        if error.refusal:
+            site.audit.refuse(
+                visit.visitor.who, error.refusal, {"path": f"settings/{deed}", "status": error.status}
+            )
+        template, context = build(site, visit, Attempt(deed, form, error))
+        return template, context | {"http_status": error.status}
+    if done.secret is not None:
+        return build(site, visit, Attempt(made=done))
+    return redirect(link("settings", visit.state, done=done.word) + f"#{deed}")
+
+
+def build(site: Site, visit: Visit, attempt: Attempt | None = None) -> Built:
     """One's own rights for everybody; the keys of one's organisations for administrators."""
     find_zone(visit.params.get("timezone") or "UTC")
-    own = visit.visitor.key
-    keys: list[dict[str, Any]] = []
-    if own is not None and own.allows(Scope.ADMIN):
-        with site.pool.client() as client:
-            keys = [_told(key, visit) for key in load_keys(client).values() if _is_within(key, own)]
+    own, attempt = visit.visitor.key, attempt or Attempt()
+    is_admin = own is not None and own.allows(Scope.ADMIN)
+    keys: list[Key] = []
+    with site.pool.client() as client, our_errors():
+        if own is not None and (is_admin or not visit.visitor.is_person):
+            every = load_keys(client)
+            own = every.get(own.key_id, own)  # as it is now, not as of some seconds ago
+            keys = [key for key in every.values() if is_within(key, own)] if is_admin else []
+        said = org_settings(client, [visit.org]) or [OrgSettings(visit.org)]
+        kept = policies(client)
+    if is_admin:
+        site.audit.record("key:read", visit.org, visit.visitor.who, details={"rows": len(keys)})
     return "settings.html", {
         "own": _told(own, visit) if own else None,
-        "keys": keys,
-        "sees_keys": own is not None and own.allows(Scope.ADMIN),
+        "own_orgs": sorted(own.orgs) if own and own.orgs else [],
+        "keys": [_told(key, visit) for key in keys],
+        "is_admin": is_admin,
+        "may_write": is_admin and site.writers is not None,
+        "is_read_only": site.writers is None,
+        "is_operator": visit.visitor.caller.is_operator,
         "meant": {scope.value: text for scope, text in _MEANT.items()},
         "zones": sorted(available_timezones()),
         "zone": visit.params.get("timezone") or "UTC",
         "profile": site.settings.profile,
+        "said": said[0],
+        "weekdays": WEEKDAYS,
+        "kept": [_kept(kept, visit.org, name) for name in CLASSES if name != BACKUPS],
+        "attempt": attempt,
+        "done": DONE.get(visit.params.get("done", ""), ""),
     }
 
 
-def _is_within(key: Key, own: Key) -> bool:
-    """Whether an administrator may know of a key: all its organisations are theirs."""
-    return own.orgs is None or (key.orgs is not None and key.orgs <= own.orgs)
+def _kept(settings: list[Policy], org: str, name: str) -> dict[str, Any]:
+    days = days_kept(settings, org, name)
+    is_own = any(each.org_id == org and each.data_class == name for each in settings)
+    is_all = any(each.org_id == EVERY_ORG and each.data_class == name for each in settings)
+    return {
+        "name": name,
+        "holds": CLASSES[name],
+        "days": f"{days:,} days" if days else "for ever",
+        "why": "" if is_own else "as all organizations" if is_all else "nothing is said",
+    }
 
 
 def _told(key: Key, visit: Visit) -> dict[str, Any]:
@@ -66,7 +148,7 @@ def _told(key: Key, visit: Visit) -> dict[str, Any]:
         "scopes": sorted(key.scopes),
         "created": moment(key.created_at),
         "expires": moment(key.expires_at) if key.expires_at else "\N{EN DASH}",
-        "default_org": key.default_org or "\N{EN DASH}",
+        "default_org": key.default_org,
         "status": key.status(visit.now),
         "kind": "service account" if key.is_service_account else "person",
     }

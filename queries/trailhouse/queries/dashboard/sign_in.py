@@ -19,6 +19,7 @@ from trailhouse.queries.dashboard.visitor import (
     read_form,
 )
 from trailhouse.queries.errors import BadBody, QueryError
+from trailhouse.queries.self_audit import homes_of
 
 FORM_LIFE_S = 3_600
 
@@ -29,7 +30,7 @@ def routes(site: Site) -> APIRouter:
 
     @router.get("/sign-in")
     async def ask(request: Request) -> Response:
-        return _form(site, request, inside(request.query_params.get("next")))
+        return form_page(site, request, inside(request.query_params.get("next")))
 
     @router.post("/sign-in")
     async def enter(request: Request) -> Response:
@@ -40,11 +41,11 @@ def routes(site: Site) -> APIRouter:
             if not site.door.is_own_form(request, form):
                 raise BadBody("this form is too old, or the browser keeps no cookies", "send it once more")
             visitor, cookie = await site.door.enter(request, form.get("key", ""))
-            await run_in_threadpool(_record, site, visitor, "session:create")
+            await run_in_threadpool(record_session, site, visitor, "session:create")
         except QueryError as error:
             if error.refusal:
                 record_refusal(request, error)
-            return _form(site, request, to, error)
+            return form_page(site, request, to, error)
         answer = redirect(to)
         keep(answer, request, SESSION_COOKIE, cookie)
         keep(answer, request, FORM_COOKIE, "")
@@ -59,7 +60,7 @@ def routes(site: Site) -> APIRouter:
             visitor = await site.door.visitor(request)
             if visitor is not None and visitor.session is not None:
                 site.door.sessions.end(visitor.session)
-                await run_in_threadpool(_record, site, visitor, "session:delete")
+                await run_in_threadpool(record_session, site, visitor, "session:delete")
         except QueryError as error:
             return site.refuse(request, error)
         answer = redirect(link("sign-in", {}))
@@ -69,13 +70,17 @@ def routes(site: Site) -> APIRouter:
     return router
 
 
-def _form(site: Site, request: Request, to: str, error: QueryError | None = None) -> Response:
+def form_page(site: Site, request: Request, to: str, error: QueryError | None = None) -> Response:
+    """The page to sign in on, with what was wrong; whoever signs in there goes on at `to`."""
+    provider = site.door.provider
     nonce = site.door.form_nonce(request)
     context = {
         "to": to,
         "error": error,
         "token": site.door.sessions.token(nonce),
         "is_open": site.door.is_open,
+        "provider": provider.settings.name if provider else "",
+        "oidc": link("sign-in/oidc", {"next": to if to != ROOT else None}),
         "look": link(site.pages[0].name, {}) if site.pages else ROOT,
     }
     answer = site.frame.page(
@@ -90,7 +95,8 @@ def _form(site: Site, request: Request, to: str, error: QueryError | None = None
     return answer
 
 
-def _record(site: Site, visitor: Visitor, action: str) -> None:
-    """In the log of each organisation of the key; raises `NotRecorded`: then nobody is let in."""
-    for org in visitor.who.orgs or (None,):
-        site.audit.record(action, org, visitor.who)
+def record_session(site: Site, visitor: Visitor, action: str) -> None:
+    """In the log of each organisation of the key or person; raises `NotRecorded`: then nobody is let in."""
+    details = {"sign_in": "oidc" if visitor.is_person else "key"}
+    for org in homes_of(visitor.orgs) or (None,):
+        site.audit.record(action, org, visitor.who, details=details)

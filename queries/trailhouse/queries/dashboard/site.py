@@ -14,11 +14,13 @@ from starlette.concurrency import run_in_threadpool
 
 from trailhouse.queries.alerts.desk import Desk
 from trailhouse.queries.api_problems import record_refusal
+from trailhouse.queries.api_reports import single
 from trailhouse.queries.dashboard.address import lasting, link
+from trailhouse.queries.dashboard.chosen import NAMES, Chosen, choose, companies_of
 from trailhouse.queries.dashboard.frame import Frame, redirect
 from trailhouse.queries.dashboard.page import Page
 from trailhouse.queries.dashboard.pages import PAGES
-from trailhouse.queries.dashboard.visitor import SESSION_COOKIE, Door, Visitor
+from trailhouse.queries.dashboard.visitor import ALL_ORGS, SESSION_COOKIE, Door, Visitor
 from trailhouse.queries.errors import (
     BadParameter,
     MissingScope,
@@ -26,7 +28,6 @@ from trailhouse.queries.errors import (
     QueryError,
 )
 from trailhouse.queries.key import Scope
-from trailhouse.queries.orgs import org_of
 from trailhouse.queries.report import Report
 from trailhouse.queries.self_audit import SelfAudit
 from trailhouse.queries.settings import ApiSettings
@@ -42,29 +43,47 @@ _OWN: Final = (
     ("settings", "Settings", Scope.REPORTS_READ, False),
     ("notifications", "Notifications", Scope.ADMIN, False),
 )
+#: Pages about one organisation, where several are chosen about one of these.
+_ABOUT_ONE: Final = frozenset({"", "log", "settings", "notifications"})
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One look at a page: `params` are the query's, each once; `orgs` those the visitor may choose from."""
+    """One look at a page: `params` are the query's, each once; `orgs` and `companies` those one may choose from."""
 
     visitor: Visitor
     page: str
     params: Mapping[str, str]
-    org: str
+    chosen: Chosen
     orgs: tuple[str, ...]
     now: datetime
+    companies: tuple[str, ...] = ()
+
+    @property
+    def org(self) -> str:
+        """The organisation of a page that is about one."""
+        return self.chosen.org
 
     @property
     def asked(self) -> dict[str, str]:
-        """The parameters with the organisation named, whichever way it was found."""
-        return {**self.params, "org": self.org}
+        """The parameters with the organisations named, whichever way they were found."""
+        return {**self._others, **self.chosen.asked}
+
+    @property
+    def state(self) -> dict[str, str]:
+        """The parameters as the address of this very page has them."""
+        of = {"of": self.params["of"]} if self.params.get("of") else {}
+        return {**self.chosen.place, **of, **self._others}
+
+    @property
+    def _others(self) -> dict[str, str]:
+        return {name: value for name, value in self.params.items() if name not in NAMES}
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages need."""
+    """What the pages need. `writers` lends clients that may write settings; None = none is changed here."""
 
     settings: ApiSettings
     door: Door
@@ -72,6 +91,7 @@ class Site:
     reports: Mapping[str, Report]
     audit: SelfAudit
     desk: Desk
+    writers: Pool | None = None
     frame: Frame = field(default_factory=Frame)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -107,7 +127,8 @@ class Site:
             return self.refuse(request, error, visitor, page)
         if isinstance(made, Response):
             return made
-        return self.frame.page(request, *made)
+        template, context = made
+        return self.frame.page(request, template, context, context.get("http_status", HTTPStatus.OK))
 
     def refuse(
         self, request: Request, error: QueryError, visitor: Visitor | None = None, page: str = ""
@@ -117,7 +138,12 @@ class Site:
             record_refusal(request, error)
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s: %s", request.url.path, error, exc_info=error.__cause__)
-        context = self.around(request, visitor, page) | {"error": error, "choices": (), "wants_org": False}
+        context = self.around(request, visitor, page) | {
+            "error": error,
+            "choices": (),
+            "every": "",
+            "wants_org": False,
+        }
         answer = self.frame.page(request, "message.html", context, error.status)
         answer.headers.update({name: value for name, value in error.headers.items() if name == "Retry-After"})
         return answer
@@ -126,7 +152,8 @@ class Site:
         self, request: Request, visitor: Visitor | None, page: str, visit: Visit | None = None
     ) -> dict[str, Any]:
         """What stands around every page."""
-        given = lasting(dict(visit.asked if visit else request.query_params))
+        state = visit.state if visit else dict(request.query_params)
+        given = lasting(state)
         nav = []
         if visitor is not None:
             reports = [(each.name, each.title, Scope.REPORTS_READ) for each in self.pages]
@@ -145,6 +172,9 @@ class Site:
             "visitor": visitor,
             "visit": visit,
             "given": given,
+            "state": state,
+            "others": {name: value for name, value in state.items() if name not in NAMES},
+            "shows_one": page in _ABOUT_ONE,
             "token": self.door.sessions.token(nonce),
             "next": _here(request),
         }
@@ -161,8 +191,9 @@ class Site:
         with self.pool.client() as client:
             store = ClickHouseStore(client)
             orgs = _orgs(visitor, store)
-            org = org_of(named or params.get("org") or None, visitor.caller, store)
-        visit = Visit(visitor, page, params, org, orgs, self.now())
+            chosen = choose(params | ({"org": named} if named else {}), visitor.caller, store)
+            companies = companies_of(store.said(), orgs) if len(orgs) > 1 else []
+        visit = Visit(visitor, page, params, chosen, orgs, self.now(), tuple(companies))
         made = build(visit)
         if isinstance(made, Response):
             return made
@@ -173,10 +204,11 @@ class Site:
         return redirect(link("sign-in", {"next": _here(request)}))
 
     def _choose(self, request: Request, visitor: Visitor, page: str, error: OrgNeeded) -> Response:
-        params = {name: value for name, value in request.query_params.items() if name != "org"}
+        params = {name: value for name, value in request.query_params.items() if name not in NAMES}
         context = self.around(request, visitor, page) | {
             "error": error,
             "choices": [(org, link(page, params, org=org)) for org in error.orgs or ()],
+            "every": link(page, params, org=ALL_ORGS) if error.orgs and page not in _ABOUT_ONE else "",
             "wants_org": error.orgs is None,
         }
         status = HTTPStatus.OK if error.orgs or error.orgs is None else HTTPStatus.NOT_FOUND
@@ -191,15 +223,11 @@ def _orgs(visitor: Visitor, store: ClickHouseStore) -> tuple[str, ...]:
     """Organisations to choose from; who shows no key is told none."""
     if not visitor.caller.is_known:
         return ()
-    return tuple(store.orgs() if visitor.caller.orgs is None else sorted(visitor.caller.orgs))
+    return tuple(store.orgs() if visitor.orgs is None else sorted(visitor.orgs))
 
 
 def _params(request: Request) -> dict[str, str]:
-    params: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
-        if name in params:
-            raise BadParameter(name, value, "the parameter once")
         if len(value) > TEXT_LENGTH_MAX or "\x00" in value:
             raise BadParameter(name, value, f"at most {TEXT_LENGTH_MAX} characters")
-        params[name] = value
-    return params
+    return single(request, many=("org",))

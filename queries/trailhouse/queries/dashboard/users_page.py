@@ -61,8 +61,8 @@ def build(site: Site, visit: Visit) -> Built:
     start = (number - 1) * PEOPLE_MAX
     with site.pool.client() as client:
         landed = ClickHouseStore(client).landed_until()
-    state = {name: visit.params.get(name) for name in ("org", "timezone", "search", "status", "kind", "sort")}
-    state["org"] = visit.org
+    own = ("org", "company", "of", "timezone", "search", "status", "kind", "sort")
+    state = {name: visit.state.get(name) for name in own}
     return "users.html", {
         "found": found,
         "people": [_row(each, visit.now) for each in found.people[start : start + PEOPLE_MAX]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
@@ -12,8 +12,10 @@ from fastapi import Request, Response
 from trailhouse.queries.api_access import Access, who_asks
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.dashboard.address import ROOT
+from trailhouse.queries.dashboard.person import Person
+from trailhouse.queries.dashboard.provider import Provider
 from trailhouse.queries.dashboard.session import LIFE_S, Session, Sessions, is_nonce, new_nonce
-from trailhouse.queries.errors import BadBody, BodyTooLarge, MissingScope
+from trailhouse.queries.errors import BadBody, BodyTooLarge, MissingScope, SignInFailed
 from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.self_audit import Who
 from trailhouse.stream.host_guard import host_name, is_loopback
@@ -22,16 +24,29 @@ SESSION_COOKIE: Final = "trailhouse_session"
 #: Of somebody who is about to sign in: binds the form to the browser it was given to.
 FORM_COOKIE: Final = "trailhouse_form"
 BODY_BYTES_MAX: Final = 8_192
+#: In place of organisations in an address: all that the visitor may choose from.
+ALL_ORGS: Final = "*"
+#: Who has none of these opens no page.
+READING: Final = (Scope.REPORTS_READ, Scope.AUDIT_READ)
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody and their rights; `key` None = nobody signed in, where reports may be read so."""
+    """Somebody and their rights; `key` None = nobody signed in, where reports may be read so.
+
+    `orgs` (None = every one) are all organisations they may choose from. `key` has the rights in those they ask about.
+    """
 
     caller: Caller
     who: Who
     key: Key | None = None
     session: Session | None = None
+    orgs: frozenset[str] | None = frozenset()
+
+    @property
+    def is_person(self) -> bool:
+        """Whether the OpenID provider named them, so that they hold no key."""
+        return self.session is not None and self.session.person is not None
 
     def allows(self, scope: Scope) -> bool:
         """Whether they may see pages of that kind; without a key reports alone."""
@@ -39,10 +54,19 @@ class Visitor:
 
 
 class Door:
-    """Lets people in, and remembers them by a cookie. For the event loop's thread."""
+    """Lets people in, and remembers them by a cookie. For the event loop's thread.
 
-    def __init__(self, access: Access, sessions: Sessions, anonymous: Caller | None) -> None:
-        self._access, self.sessions, self._anonymous = access, sessions, anonymous
+    `provider` None = people sign in with keys alone.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        sessions: Sessions,
+        anonymous: Caller | None,
+        provider: Provider | None = None,
+    ) -> None:
+        self.access, self.sessions, self._anonymous, self.provider = access, sessions, anonymous, provider
 
     @property
     def is_open(self) -> bool:
@@ -52,18 +76,49 @@ class Door:
     async def visitor(self, request: Request) -> Visitor | None:
         """Who sends the request; None when they must sign in. Raises `TooOften` and `StorageUnavailable`."""
         session = self.sessions.read(request.cookies.get(SESSION_COOKIE))
-        key = await self._access.holder(request, session.key_id) if session else None
-        if key is not None:
-            return Visitor(key.caller, who_asks(request), key, session)
-        return None if self._anonymous is None else Visitor(self._anonymous, who_asks(request))
+        if session is not None and session.person is not None:
+            found = self._person(request, session, session.person)
+            if found is not None:
+                return found
+        elif session is not None:
+            key = await self.access.holder(request, session.key_id)
+            if key is not None:
+                return Visitor(key.caller, who_asks(request), key, session, key.orgs)
+        if self._anonymous is None:
+            return None
+        return Visitor(self._anonymous, who_asks(request), orgs=self._anonymous.orgs)
 
     async def enter(self, request: Request, text: str) -> tuple[Visitor, str]:
         """Sign in with a key's text: the visitor and the cookie's value; raises what `Access.shown` raises."""
-        key = await self._access.shown(request, text.strip())
-        if not any(key.allows(scope) for scope in (Scope.REPORTS_READ, Scope.AUDIT_READ)):
+        key = await self.access.shown(request, text.strip())
+        if not any(key.allows(scope) for scope in READING):
             raise MissingScope(Scope.REPORTS_READ)
         session, cookie = self.sessions.begin(key.key_id)
-        return Visitor(key.caller, who_asks(request), key, session), cookie
+        return Visitor(key.caller, who_asks(request), key, session, key.orgs), cookie
+
+    def admit(self, request: Request, person: Person) -> tuple[Visitor, str]:
+        """Sign in whom the provider named: as `enter`; raises `SignInFailed` for who may read nothing here."""
+        session, cookie = self.sessions.begin(person)
+        self.access.name(request, person.subject, person.username)
+        visitor = self._person(request, session, person)
+        if visitor is None:
+            raise SignInFailed(
+                "unmapped",
+                "you have no rights here: none of your groups is named in TRAILHOUSE_OIDC_RIGHTS",
+                "ask whoever runs this dashboard, and name your groups",
+            )
+        return visitor, cookie
+
+    def _person(self, request: Request, session: Session, person: Person) -> Visitor | None:
+        """With the rights of now, in the organisations asked about; None when there are none."""
+        if self.provider is None:
+            return None
+        rights = person.rights(self.provider.settings)
+        if not rights.any_of((*READING, Scope.ADMIN)):
+            return None
+        key = person.key(rights, asked_in(request), session.since, self.sessions.person_life_s)
+        self.access.admit(request, key)
+        return Visitor(key.caller, who_asks(request), key, session, rights.orgs)
 
     def form_nonce(self, request: Request) -> str:
         """What a form of this browser is bound to: its session, or before there is one a cookie of its own."""
@@ -81,17 +136,39 @@ class Door:
         )
 
 
-def keep(response: Response, request: Request, name: str, value: str, life_s: int = LIFE_S) -> None:
-    """Give the browser a cookie that no script reads and no other site sends; '' takes it away."""
+def asked_in(request: Request) -> tuple[str, ...] | None:
+    """The organisations a request is about, by its address; None = all of the visitor's, or a company's."""
+    named = tuple(org for text in request.query_params.getlist("org") for org in text.split(",") if org)
+    return None if ALL_ORGS in named or request.query_params.get("company") else named
+
+
+def is_on_this_machine(request: Request) -> bool:
+    """Whether the browser asks this machine for itself, where there is no TLS."""
+    return request.url.scheme != "https" and is_loopback(host_name(request.headers.get("host", "")))
+
+
+def keep(  # noqa: PLR0913 - each is something of a cookie
+    response: Response,
+    request: Request,
+    name: str,
+    value: str,
+    life_s: int = LIFE_S,
+    *,
+    samesite: Literal["strict", "lax"] = "strict",
+) -> None:
+    """Give the browser a cookie that no script reads and no other site sends; '' takes it away.
+
+    `lax`: it also comes along where another site sends the browser here, as a provider does after signing in.
+    """
     response.set_cookie(
         name,
         value,
         max_age=life_s if value else 0,
         path=ROOT,
-        # On this machine there is no TLS; anywhere else a session must not travel in the open.
-        secure=request.url.scheme == "https" or not is_loopback(host_name(request.headers.get("host", ""))),
+        # Anywhere but on this machine a session must not travel in the open.
+        secure=not is_on_this_machine(request),
         httponly=True,
-        samesite="strict",
+        samesite=samesite,
     )
 
 
