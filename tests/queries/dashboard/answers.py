@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.header import Column
+from trailhouse.queries.header import About, Column
 from trailhouse.queries.question import ask
 from trailhouse.queries.report import Report
 from trailhouse.queries.reports import load
@@ -50,6 +50,7 @@ def report_of(chart: str, columns: Sequence[Column], bucket: str = "day") -> Rep
     report = load()["users_active_over_time"]
     return dataclasses.replace(
         report,
+        about=About(bucket),
         explain=dataclasses.replace(report.explain, bucket=bucket),  # type: ignore[arg-type] # as the headers say it
         chart=chart,  # type: ignore[arg-type] # as the headers of files say it
         columns=tuple(columns),

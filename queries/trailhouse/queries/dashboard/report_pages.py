@@ -210,7 +210,7 @@ def _sql(site: Site, visit: Visit, name: str) -> Built:
     with site.pool.client() as client:
         question = prepare(client, report, visit.visitor.caller, _asked(visit), now=visit.now)
     own = {each.name for each in report.parameters} | set(ASKED)
-    api = {key: value for key, value in _asked(visit).items() if key in own}
+    api = visit.chosen.asked | {key: value for key, value in _asked(visit).items() if key in own}
     return "sql.html", {
         "report": report,
         "sql": question.to_sql(),
