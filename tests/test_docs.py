@@ -114,8 +114,12 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_every_page_is_in_the_index() -> None:
-    """`docs/README.md` leads to every page."""
-    linked = {(DOCS / target).resolve() for target in LINK.findall((DOCS / "README.md").read_text())}
+    """`docs/README.md` leads to every page, itself or by the `README.md` of its folder."""
+    linked = {
+        (index.parent / target.partition("#")[0]).resolve()
+        for index in DOCS.rglob("README.md")
+        for target in LINK.findall(index.read_text())
+    }
     assert {name_of(page) for page in DOCS.rglob("*.md") if page not in linked} <= {"docs/README.md"}
 
 
@@ -220,7 +224,7 @@ def test_commands_of_the_docs_exist(page: str, line: str, command: Any) -> None:
 
 
 # What a page may show besides make and trailhouse; nothing checks their options.
-KNOWN_COMMANDS = {".ci/run", "cd", "curl", "export", "git", "gzip", "head", "pip", "printf", "zcat"}
+KNOWN_COMMANDS = {".ci/run", "cd", "cp", "curl", "export", "git", "gzip", "head", "pip", "printf", "prometheus", "promtool", "zcat"}
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:
