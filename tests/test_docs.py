@@ -224,7 +224,21 @@ def test_commands_of_the_docs_exist(page: str, line: str, command: Any) -> None:
 
 
 # What a page may show besides make and trailhouse; nothing checks their options.
-KNOWN_COMMANDS = {".ci/run", "cd", "cp", "curl", "export", "git", "gzip", "head", "pip", "printf", "prometheus", "promtool", "zcat"}
+KNOWN_COMMANDS = {
+    ".ci/run",
+    "cd",
+    "cp",
+    "curl",
+    "export",
+    "git",
+    "gzip",
+    "head",
+    "pip",
+    "printf",
+    "prometheus",
+    "promtool",
+    "zcat",
+}
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:
