@@ -21,7 +21,7 @@ from trailhouse.stream.topics import (
     check_topics,
     create_topics,
     problems,
-    wantedread_configs,
+    wanted_configs,
 )
 
 NAMES = KafkaSettings()
@@ -40,7 +40,7 @@ def configs(**changed: dict[str, str]) -> dict[str, dict[str, str]]:
     """What is wanted, with one topic's settings changed: `raw`, `enriched` or `rejected`."""
     return {
         name: wanted | changed.get(name.removeprefix("audit.").replace("events", "raw"), {})
-        for name, wanted in wantedread_configs(NAMES).items()
+        for name, wanted in wanted_configs(NAMES).items()
     }
 
 
@@ -63,7 +63,7 @@ def test_topics_as_wanted_have_no_problems() -> None:
 def test_clock_and_policy_are_the_same_everywhere(topic: str, key: str, value: str) -> None:
     """A producer's clock, or a record that disappears before its time, would make the books a matter of opinion."""
     (problem,) = problems(NAMES, topics(), configs(**{topic: {key: value}}))
-    assert (key in problem, value in problem, wantedread_configs(NAMES)[NAMES.raw_topic][key] in problem) == (
+    assert (key in problem, value in problem, wanted_configs(NAMES)[NAMES.raw_topic][key] in problem) == (
         True,
         True,
         True,
@@ -87,7 +87,7 @@ def test_topics_are_created_once_and_pass_the_check(kafka_settings: KafkaSetting
     """A second call has nothing to do; the ids are those that the worker reads."""
     done = create_topics(kafka_settings, 3)
     assert sorted(done) == sorted(
-        f"created {name} with 3 partitions" for name in wantedread_configs(kafka_settings)
+        f"created {name} with 3 partitions" for name in wanted_configs(kafka_settings)
     )
     assert create_topics(kafka_settings, 3) == []
     assert create_topics(kafka_settings, 2) == []
