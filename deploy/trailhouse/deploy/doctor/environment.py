@@ -85,7 +85,10 @@ def contradictions(environ: Mapping[str, str]) -> Iterator[Finding]:
     ]
     if len(set(topics)) < len(topics):
         yield fail(
-            AREA, "topics", "two of the three topics have one name", "give each of the three a name of its own"
+            AREA,
+            "topics",
+            "two of the three topics have one name",
+            "give each of the three a name of its own",
         )
     is_beyond = not _is_loopback(value("API_HOST", "127.0.0.1"))
     if is_beyond and value("API_ANONYMOUS").lower() == "true":
