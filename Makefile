@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo demo-clean up down test faults soak fuzz check check-format check-lint check-mypy check-pyright check-imports bench docs format lock hooks clean
+.PHONY: help demo demo-clean up down test faults soak fuzz check check-format check-lint check-mypy check-pyright check-imports bench docs dashboards format lock hooks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ bench: $(READY) ## measure, side by side with the peers of each part
 
 docs: $(READY) ## write the generated pages of docs/ anew
 	$(BIN)/python -m trailhouse.deploy.reference docs
+
+dashboards: $(READY) ## write Grafana's dashboards anew from the reports
+	$(BIN)/python -m trailhouse.deploy.dashboards deploy/grafana/dashboards
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock (ARGS=--upgrade for the newest versions)
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --group dev \

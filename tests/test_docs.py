@@ -132,9 +132,13 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_every_page_is_in_the_index() -> None:
-    """`docs/README.md` leads to every page, that of the reports to each report's."""
-    indexes = (DOCS / "README.md", DOCS / "reports.md")
-    linked = {(DOCS / target).resolve() for page in indexes for target in LINK.findall(page.read_text())}
+    """`docs/README.md` leads to every page, itself, by the `README.md` of its folder, or by the page of the reports."""
+    indexes = (*DOCS.rglob("README.md"), DOCS / "reports.md")
+    linked = {
+        (index.parent / target.partition("#")[0]).resolve()
+        for index in indexes
+        for target in LINK.findall(index.read_text())
+    }
     assert {name_of(page) for page in DOCS.rglob("*.md") if page not in linked} <= {"docs/README.md"}
 
 
@@ -239,7 +243,21 @@ def test_commands_of_the_docs_exist(page: str, line: str, command: Any) -> None:
 
 
 # What a page may show besides make and trailhouse; nothing checks their options.
-KNOWN_COMMANDS = {".ci/run", "cd", "curl", "export", "git", "gzip", "head", "pip", "printf", "zcat"}
+KNOWN_COMMANDS = {
+    ".ci/run",
+    "cd",
+    "cp",
+    "curl",
+    "export",
+    "git",
+    "gzip",
+    "head",
+    "pip",
+    "printf",
+    "prometheus",
+    "promtool",
+    "zcat",
+}
 
 
 KNOWN_COMMANDS |= {"clickhouse-client", "cp", "docker", "kubectl", "sh"}

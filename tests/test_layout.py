@@ -37,6 +37,7 @@ TESTED_ELSEWHERE = {
     "deploy/clickhouse/engine": "tests/deploy/clickhouse/test_server.py",
     "deploy/clickhouse/errors": "tests/deploy/clickhouse/test_protocol.py",
     "deploy/clickhouse/job": "tests/deploy/clickhouse/test_conformance.py",
+    "deploy/reference/advice": "tests/test_metrics_names.py",
     # The docs themselves are the test.
     **dict.fromkeys(
         (

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from trailhouse.deploy.reference.advice import ADVICE
 from trailhouse.deploy.reference.running import METRICS
 
 # Every label any metric may have. Each has few values; none holds an organisation, a person or an event.
-LABELS = {"became", "outcome", "partition", "reason", "report", "route", "status"}
+LABELS = {"became", "outcome", "partition", "peer", "reason", "report", "route", "status"}
 # Served by the api for the pipeline as a whole.
-SHARED = {"balance", "breaker", "freshness", "store", "unaccounted"}
+SHARED = {"balance", "breaker", "certificate", "clickhouse", "freshness", "spool", "store", "unaccounted"}
 UNITS = ("_seconds", "_bytes", "_records", "_events")
 # 1 or 0: what is so has no unit.
 STATES = ("_open",)
@@ -47,3 +48,26 @@ def test_no_name_is_used_twice() -> None:
     """A name means one thing, whichever role serves it."""
     names = [metric.name for role in METRICS for each in collectors(role) for metric in each.describe()]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("role", METRICS)
+def test_every_metric_says_its_unit_and_what_to_do(role: str) -> None:
+    """What a page of the docs can say of it: an alarm without advice helps nobody (WP1)."""
+    said = {
+        name: ADVICE.get(name, ("", ""))
+        for collector in collectors(role)
+        for metric in collector.describe()
+        for name in [metric.name + ("_total" if metric.type == "counter" else "")]
+    }
+    assert [name for name, (unit, advice) in said.items() if not (unit and advice)] == []
+
+
+def test_no_advice_is_left_over() -> None:
+    """Advice is about metrics that exist."""
+    names = {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for role in METRICS
+        for collector in collectors(role)
+        for metric in collector.describe()
+    }
+    assert set(ADVICE) - names == set()

@@ -180,7 +180,7 @@ def test_inserts_that_go_on_are_all_in_it(
 
 
 def test_a_changed_definition_step_by_step(database: Client) -> None:
-    """The procedure of docs/operations.md: write the new SELECT, compare it, switch to it, and go on with it."""
+    """The procedure of docs/operations/upgrade.md: write the new SELECT, compare it, switch to it, and go on with it."""
     insert_lines(database, "landing", enriched([event(1), event(2, action="user:login"), event(3)]))
     definition = definition_of(database, "user_days")
     new = definition.query.replace("AND is_activity", "AND is_activity AND (action != 'page:view')")

@@ -570,3 +570,17 @@ def test_the_watch_waits_for_what_is_queued_or_written(world: World, *, is_taken
         task.cancel()
 
     asyncio.run(work())
+
+
+def test_the_lag_of_a_partition_that_was_given_away_is_not_shown(world: World) -> None:
+    """Another worker shows it now; an old figure of ours would be taken for its lag."""
+    world.run(world.event(5, 8, is_first=True))
+    sample = world.metrics.registry.get_sample_value
+    fetched = world.event(8, 9).message.value
+    fetched.is_written = True
+    watch(world, fetched, age_s=0)
+    assert sample("trailhouse_stream_lag_records", {"partition": "0"}) == 992
+    world.assignment.active = False
+    watch(world, fetched, age_s=0)
+    watch(world, fetched, age_s=0)
+    assert sample("trailhouse_stream_lag_records", {"partition": "0"}) is None

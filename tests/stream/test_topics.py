@@ -193,6 +193,6 @@ def replace(settings: KafkaSettings, name: str, configs: dict[str, str]) -> None
 
 
 def described(client: KafkaAdminClient, name: str) -> dict[str, Any]:
-    from trailhouse.stream.topics import _configs
+    from trailhouse.stream.topics import read_configs
 
-    return dict(_configs(client, [name])[name])
+    return dict(read_configs(client, [name])[name])

@@ -44,6 +44,11 @@ COMMANDS: Final = (
         "status:status",
         "Show where the stack listens, which roles run, and how far behind they are.",
     ),
+    Command(
+        "doctor",
+        "doctor:doctor",
+        "Check what is set up wrong: versions, settings, permissions, clocks, topics, grants, room; and say what to do.",
+    ),
     Command("users", "users:app", "List, search and export users; import a roster."),
     Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files."),
     Command(

@@ -39,6 +39,7 @@ EXTRAS: Final = {
     "supervisor": "local",
     "zstandard": "local",
     "sqlalchemy": "outbox",
+    "grafana_foundation_sdk": "grafana",
 }
 
 

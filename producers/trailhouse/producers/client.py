@@ -86,6 +86,16 @@ class AuditProducer:
             # Processes that are gone left something here, perhaps our own predecessor.
             self._start_sender()
 
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where events wait on disk for Kafka; None = in memory only."""
+        return self._folder
+
+    @property
+    def spool_limit_bytes(self) -> int:
+        """Bytes the spool may take, of all processes that share its folder."""
+        return self._spool_settings.bytes
+
     def _begin(self) -> None:
         """Begin with nothing held; also in a forked child, whose parent delivers its own events."""
         self._thread: threading.Thread | None = None

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from trailhouse.producers.kafka import KafkaTransport
+from trailhouse.producers.metrics import SpoolMetrics
 from trailhouse.producers.transport import Transport
 from trailhouse.queries import (
     api_access,
@@ -53,6 +54,7 @@ from trailhouse.queries.self_audit import SelfAudit, open_self_audit
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.standing import SEMANTICS
 from trailhouse.queries.store import Pool
+from trailhouse.queries.surroundings import Surroundings
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.logs import log_to_stderr
@@ -96,8 +98,14 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keeper = Bookkeeper(settings)
-        watch = Watch(lambda: observe(pool, metrics, keeper), settings.balance_interval_s)
-        await asyncio.to_thread(audit.open)
+        surroundings = Surroundings(settings.clickhouse, metrics)
+
+        def look() -> None:
+            surroundings.look(pool)
+            observe(pool, metrics, keeper)
+
+        watch = Watch(look, settings.balance_interval_s)
+        SpoolMetrics(metrics.registry).watch(await asyncio.to_thread(audit.open))
         if has_watch:
             watch.start()
         yield

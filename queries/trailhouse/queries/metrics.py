@@ -35,6 +35,14 @@ NEWEST: Final = "trailhouse_store_newest_timestamp_seconds"  # Gauge: broker tim
 FRESHNESS: Final = (
     "trailhouse_freshness_seconds"  # Gauge: seconds since the broker received the newest stored record
 )
+DISK_FREE: Final = (
+    "trailhouse_clickhouse_disk_free_bytes"  # Gauge: bytes free on the disk that holds ClickHouse's data
+)
+DISK_SIZE: Final = "trailhouse_clickhouse_disk_size_bytes"  # Gauge: bytes that disk has
+CERTIFICATE: Final = "trailhouse_certificate_expiry_timestamp_seconds"  # Gauge: until when a server's certificate holds, by peer
+LOOK_FAILURES: Final = (
+    "trailhouse_api_look_failures"  # Counter: times something around could not be looked at
+)
 
 BALANCE_FIELDS: Final = ("stored", "rejected", "repeats", "lost", "expired", "in_flight")
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -60,6 +68,10 @@ class ApiMetrics:
     balance_failures: Counter = field(init=False)
     newest: Gauge = field(init=False)
     freshness: Gauge = field(init=False)
+    disk_free: Gauge = field(init=False)
+    disk_size: Gauge = field(init=False)
+    certificate: Gauge = field(init=False)
+    look_failures: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         def put(name: str, metric: Counter | Gauge | Histogram) -> None:
@@ -151,7 +163,37 @@ class ApiMetrics:
             "freshness",
             Gauge(FRESHNESS, "Seconds since the broker received the newest stored record", registry=own),
         )
-        for gauge in (self.unaccounted, self.conflicts, self.balance_timestamp, self.newest, self.freshness):
+        put(
+            "disk_free",
+            Gauge(DISK_FREE, "Bytes free on the disk that holds ClickHouse's data", registry=own),
+        )
+        put("disk_size", Gauge(DISK_SIZE, "Bytes the disk that holds ClickHouse's data has", registry=own))
+        put(
+            "certificate",
+            Gauge(
+                CERTIFICATE,
+                "Until when the certificate of a server this role connects to holds, Unix seconds; by peer: clickhouse",
+                ["peer"],
+                registry=own,
+            ),
+        )
+        put(
+            "look_failures",
+            Counter(
+                LOOK_FAILURES,
+                "Times ClickHouse's disk or a certificate could not be looked at",
+                registry=own,
+            ),
+        )
+        for gauge in (
+            self.unaccounted,
+            self.conflicts,
+            self.balance_timestamp,
+            self.newest,
+            self.freshness,
+            self.disk_free,
+            self.disk_size,
+        ):
             gauge.set(math.nan)
 
     def show_balance(self, books: Balance, at: float) -> None:

@@ -8,6 +8,7 @@ While writes wait for Kafka, the next fetches are enriched; each partition's wri
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -137,6 +138,10 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         settings, metrics, lambda: _Tap(cast("BoundConsumer", app.consumer), settings.kafka.raw_topic)
     )
 
+    ends: dict[
+        int, tuple[Any, int]
+    ] = {}  # where the last fetch taken of each partition ended, and whose it was
+
     class BoundConsumer(Consumer):
         queued_records_max = settings.queued_records
 
@@ -161,7 +166,7 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         gc.collect()
         gc.freeze()
         gc.disable()
-        ends: dict[int, tuple[Any, int]] = {}
+        ends.clear()
         writes: dict[int, asyncio.Task[None]] = {}  # the last of each partition; it waits for the one before
         room = asyncio.Semaphore(WRITES_IN_FLIGHT_MAX)
 
@@ -232,6 +237,10 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
         )  # young objects: what outlives two looks at it is kept by a cache, and those are bounded
         await epoch.watch()
         await holds.watch(epoch.value)
+        for partition, (assignment, _) in ends.items():
+            if not assignment.active:  # another worker may show it now, and ours would be added to that
+                with contextlib.suppress(KeyError):
+                    metrics.lag.remove(partition)
         consumer = cast("BoundConsumer", app.consumer)
         await consumer.join_again_once()
         if agent.writing or agent.queued_records() or not consumer.flow_active:

@@ -146,7 +146,7 @@ def check_topics(settings: KafkaSettings) -> dict[str, Topic]:
             for name in wanted_configs(settings):
                 if name not in topics:
                     raise MissingTopic(name)
-            configs = _configs(client, list(topics))
+            configs = read_configs(client, list(topics))
     except KafkaError as error:
         raise TopicError(
             f"Kafka at {settings.bootstrap} broke off: {type(error).__name__}",
@@ -180,7 +180,7 @@ def read_keeping(settings: KafkaSettings) -> dict[str, Keeping]:
     """How long each of the three topics keeps its records, by name; raises as `check_topics`."""
     names = list(check_topics(settings))
     with admin(settings) as client:
-        configs = _configs(client, names)
+        configs = read_configs(client, names)
     return {name: _keeping(configs[name]) for name in names}
 
 
@@ -235,7 +235,8 @@ def _describe(client: KafkaAdminClient, names: Any) -> dict[str, Topic]:
     return found
 
 
-def _configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+def read_configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """Every setting of these topics, as the broker has it, by the topic's name."""
     answer = client.describe_configs(
         [ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all"
     )

@@ -9,7 +9,9 @@ from typing import Any, Final
 import typer
 
 from trailhouse.deploy.cli import COMMANDS, build
+from trailhouse.deploy.reference.advice import ADVICE
 from trailhouse.deploy.reference.table import table
+from trailhouse.producers.metrics import SpoolMetrics
 from trailhouse.producers.settings import (
     BufferSettings,
     KafkaSecurity,
@@ -53,6 +55,7 @@ METRICS: Final[Mapping[str, Callable[[], Any]]] = {
     "sink": SinkMetrics,
     "api": ApiMetrics,
     "alerts": AlertsMetrics,
+    "api, and whoever shows the SDK's spool": SpoolMetrics,
 }
 _WIDTH: Final = 100
 
@@ -63,7 +66,7 @@ def settings() -> str:
 
 
 def metrics() -> str:
-    """Every metric by role: the name as it is scraped, its kind, labels and meaning."""
+    """Every metric by role: the name as it is scraped, its kind, unit, labels, meaning, and what to do about it."""
     return "\n\n".join(f"### {role}\n\n{_metrics_of(made())}" for role, made in METRICS.items())
 
 
@@ -98,8 +101,9 @@ def _metrics_of(owner: Any) -> str:
         (metric,) = collector.describe()
         name = metric.name + ("_total" if metric.type == "counter" else "")
         labels = ", ".join(f"`{label}`" for label in collector._labelnames)  # noqa: SLF001 - shown nowhere else
-        rows.append((f"`{name}`", metric.type, labels, metric.documentation))
-    return table(("metric", "type", "labels", "meaning"), rows)
+        unit, advice = ADVICE.get(name, ("", ""))
+        rows.append((f"`{name}`", metric.type, unit, labels, metric.documentation, advice))
+    return table(("metric", "type", "unit", "labels", "meaning", "what to do"), rows)
 
 
 def _helps(command: Any, path: str, parent: Any) -> Iterator[tuple[str, str]]:
