@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from trailhouse.queries.dashboard import (
     explain_page,
+    export_pages,
     health_page,
     log_page,
     report_pages,
@@ -29,7 +30,7 @@ class NoSuchPage(QueryError):
 def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
     """Every page of the dashboard, its files, and a page that says there is none of that address."""
     router = APIRouter(include_in_schema=False)
-    for each in (sign_in, users_page, report_pages, explain_page, log_page, settings_page):
+    for each in (sign_in, users_page, report_pages, export_pages, explain_page, log_page, settings_page):
         router.include_router(each.routes(site))
     router.include_router(health_page.routes(site, metrics))
 
