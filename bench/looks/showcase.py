@@ -28,7 +28,7 @@ from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.bundle import enrich_bundle
 
-PLAN: Final = Plan(until=date(2026, 3, 26), orgs=2, people=110, days=200)
+PLAN: Final = Plan(until=date(2026, 3, 26), orgs=2, people=150, days=200)
 #: A Thursday afternoon; what the simulation has of the rest of that day has not happened yet.
 NOW: Final = datetime(2026, 3, 26, 16, 40, tzinfo=UTC)
 FRESH: Final = timedelta(seconds=12)

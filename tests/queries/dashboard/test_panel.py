@@ -56,7 +56,7 @@ def test_a_log_without_figures_is_not_empty() -> None:
     name = report_of("table", (NAME,))
     log = View(PANEL, name, {}, answer("table", (NAME,), [("ann",)], note="nothing"))
     assert not log.is_empty
-    assert View(PANEL, name, {}, answer("table", (NAME,), [])).why_empty == "nothing in this period"
+    assert View(PANEL, name, {}, answer("table", (NAME,), [])).why_empty == "Nothing in this period"
     assert View(PANEL, name, {}, answer("table", (NAME, USERS), [("a", 0)], note="why")).is_empty
 
 

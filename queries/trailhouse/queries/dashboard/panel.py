@@ -83,7 +83,8 @@ class View:
     @property
     def why_empty(self) -> str:
         """In one sentence."""
-        return (self.result.note if self.result else None) or "nothing in this period"
+        why = (self.result.note if self.result else None) or "nothing in this period"
+        return why[0].upper() + why[1:]
 
     @property
     def is_new(self) -> bool:

@@ -108,8 +108,12 @@
   const wait = async () => {
     const answer = await fetch(location.href);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (answer.ok && !page.querySelector("[data-waiting]")) location.reload();
+    if (!answer.ok || page.querySelector("[data-waiting]")) return false;
+    location.reload();
+    return true;
   };
+  // Once more when the last time is over, however long it took, until it says that it is done.
+  const again = (what, pause) => setTimeout(async () => { if (!(await what())) again(what, pause); }, pause);
   const follow = async () => {
     if (document.hidden) return;
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -137,8 +141,8 @@
       each.addEventListener("pointerleave", hide);
       each.addEventListener("blur", hide);
     }
-    if (document.querySelector("[data-live]")) setInterval(() => follow().catch(() => say("The server does not answer")), 5000);
-    if (document.querySelector("[data-waiting]")) setInterval(() => wait().catch(() => undefined), 3000);
+    if (document.querySelector("[data-live]")) again(() => follow().catch(() => say("The server does not answer")), 5000);
+    if (document.querySelector("[data-waiting]")) again(() => wait().catch(() => undefined), 3000);
     if (/[?&]search=/.test(location.search)) document.querySelector("input[type=search]")?.select();
   });
   document.addEventListener("click", async (event) => {
