@@ -22,7 +22,7 @@ from bench.database import Database, fresh_database
 from bench.looks.chromium import browsing
 from bench.path import roles
 from bench.reports import DAYS, LARGEST, fill
-from bench.stage import Stage
+from bench.stage import RunFailed, Stage
 from bench.topics import PARTITIONS
 from bench.wiring import Wiring
 from trailhouse.queries.key import EVERY_ORG, Scope, new_key
@@ -232,11 +232,12 @@ def _event(luck: random.Random) -> bytes:
 
 
 def _wait_for_flow(database: Database) -> float:
-    """Until events come out at the other end; when they began."""
-    started = time.monotonic()
-    while database.landed() == 0:
+    """Until events of now come out at the other end, beyond what the history left there; when they began to come in."""
+    started, began = time.monotonic(), datetime.now(UTC)
+    store = ClickHouseStore(database.client)
+    while (landed := store.landed_until()) is None or landed < began:
         if time.monotonic() - started > TIMEOUT_S:
-            raise TimeoutError("no event came through")
+            raise RunFailed(f"no event came through in {TIMEOUT_S:.0f} s")
         time.sleep(0.2)
     return started
 
