@@ -135,13 +135,14 @@ class View:
     def headline(self) -> Mapping[str, Any]:
         """Of months the newest one's figure, and how the last whole one differs from the one before it (P4, P11)."""
         drawing = self.drawing
-        if self.result is None or drawing is None or not drawing.series:
+        first = next(iter(drawing.series), None) if drawing is not None else None
+        if self.result is None or drawing is None or first is None:
             return {}
         if self.result.report.explain.bucket != "month":
             return {}
         if len(drawing.series) > 1 and not self._is_running_total:
             return {}
-        values = drawing.series[0].values
+        values = first.values
         newest = values[-1]
         if newest is None:
             return {}
