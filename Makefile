@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo demo-clean up down test faults soak fuzz check check-format check-lint check-mypy check-pyright check-imports bench docs dashboards format lock hooks clean
+.PHONY: help demo demo-clean up down test faults soak fuzz check check-format check-lint check-mypy check-pyright check-imports bench screenshots docs dashboards format lock hooks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,9 @@ format: $(READY) ## format the code and mend what ruff can mend
 
 bench: $(READY) ## measure, side by side with the peers of each part
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshots: $(READY) ## take the pictures of README and docs anew, of a simulated company (needs Chromium)
+	@$(BIN)/python -m bench.looks.pictures
 
 docs: $(READY) ## write the generated pages of docs/ anew
 	$(BIN)/python -m trailhouse.deploy.reference docs

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import audit, emitter, path, reports, sink, soak, stack, worker
+from bench.looks import bars
 from bench.machine import describe
 from bench.page import render
 from bench.process import ROOT
@@ -60,6 +61,14 @@ def main() -> int:
             ],
             "audit": lambda: audit.compare(stage(), arguments.audit_rows, arguments.runs, _say),
             "reports": lambda: reports.compare(stage(), arguments.report_events, arguments.runs, _say),
+            "dashboard": lambda: bars.compare(
+                stage(),
+                arguments.dashboard_events,
+                arguments.runs,
+                arguments.dashboard_seconds,
+                arguments.dashboard_readers,
+                _say,
+            ),
             "soak": lambda: [soak.soak(stage(), arguments.soak_events, _say)],
         }
         for name, measure in parts.items():
@@ -87,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--short", action="store_true", help="the default form, by its name")
     parser.add_argument(
-        "--only", metavar="PART,…", help="worker, sink, path, emitter, stack, audit, reports, soak"
+        "--only", metavar="PART,…", help="worker, sink, path, emitter, stack, audit, reports, dashboard, soak"
     )
     parser.add_argument("--contender", action="append", default=[], help="part of a name; only these workers")
     parser.add_argument("--events", type=int, default=600_000, help="events of a worker's run")
@@ -95,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--commits", type=int, default=100_000, help="size of the git repository; 0 = none")
     parser.add_argument("--audit-rows", type=int, default=1_000_000, help="entries; only with --only audit")
     parser.add_argument("--report-events", type=int, default=20_000_000, help="with --only reports")
+    parser.add_argument("--dashboard-events", type=int, default=20_000_000, help="with --only dashboard")
+    parser.add_argument(
+        "--dashboard-seconds", type=float, default=60.0, help="events alone; then readers, too"
+    )
+    parser.add_argument("--dashboard-readers", type=int, default=bars.READERS)
     parser.add_argument("--soak-memory", action="store_true", help="memory of each role over --soak-events")
     parser.add_argument("--soak-events", type=int, default=5_000_000)
     return parser

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -53,7 +53,7 @@ def compare(stage: Stage, rows: int, runs: int, say: Callable[[str], None]) -> l
         count = _one(database.client, "SELECT count() FROM events FINAL WHERE org_id = 'acme'")
         key, text = new_key("bench", [EVERY_ORG], [Scope.ADMIN], now=datetime.now(UTC))
         add_keys(database.client, [key])
-        with _api(stage) as (port, api):
+        with serving_api(stage) as (port, api):
             for run in range(runs):
                 contenders: list[tuple[str, Callable[[], int]]] = [(DRIVER, lambda: _select(stage))]
                 contenders += [
@@ -86,7 +86,7 @@ def _fill(client: Any, events: int) -> None:
 
 
 @contextmanager
-def _api(stage: Stage) -> Iterator[tuple[int, Measured]]:
+def serving_api(stage: Stage, more: Mapping[str, str] | None = None) -> Iterator[tuple[int, Measured]]:
     """The API as a process of its own, with the rights and limits it has in production."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -95,6 +95,7 @@ def _api(stage: Stage) -> Iterator[tuple[int, Measured]]:
         "TRAILHOUSE_KAFKA_BOOTSTRAP": stage.bootstrap,
         "TRAILHOUSE_API_PORT": str(port),
         "TRAILHOUSE_SPOOL_DIR": str(stage.folder / "api-spool"),
+        **(more or {}),
     }
     with (
         patch.dict(os.environ, told),

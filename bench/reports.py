@@ -54,7 +54,7 @@ def compare(stage: Stage, count: int, runs: int, say: Callable[[str], None]) -> 
     """Loads `count` events, then asks every report `5 x runs` times about the last 90 days of the largest organisation."""
     with fresh_database(stage.server, "reports") as database:
         trial = _Trial(database.client, count, runs, say)
-        rows = [trial.fill(), trial.seal()]
+        rows = [fill(database.client, count, say), trial.seal()]
         known = {name: each for name, each in load().items() if name not in APART}
         rows += [trial.measure(each) for each in known.values()]
         rows += [row for name in PLAIN for row in trial.plainly(known[name])]
@@ -62,6 +62,27 @@ def compare(stage: Stage, count: int, runs: int, say: Callable[[str], None]) -> 
             row = trial.measure(known["active_users"], days)
             rows.append({**row, "contender": f"active_users, {days} days"})
         return rows + trial.sizes()
+
+
+def fill(client: Client, count: int, say: Callable[[str], None], *, first: date = FIRST) -> dict[str, Any]:
+    """Load the people, then the history in the order it happened, its `DAYS` days from `first` on."""
+    client.command(ROSTER, parameters={"people": PEOPLE, "first": first}, settings=dict(INSERT_SETTINGS))
+    started = time.monotonic()
+    for start in range(0, count, STEP_ROWS):
+        values = {
+            "start": start,
+            "rows": min(STEP_ROWS, count - start),
+            "count": count,
+            "people": PEOPLE,
+            "first": first,
+            "days": DAYS,
+        }
+        # A short form has the same days in fewer rows, so more months in each block.
+        settings = {**INSERT_SETTINGS, "max_partitions_per_insert_block": 0}
+        client.command(HISTORY, parameters=values, settings=settings)
+        if start % (10 * STEP_ROWS) == 0:
+            say(f"  {start + STEP_ROWS:,} events after {time.monotonic() - started:.0f} s")
+    return {"contender": "load", "events": count, "rate": count / (time.monotonic() - started)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +93,6 @@ class _Trial:
     count: int
     runs: int
     say: Callable[[str], None]
-
-    def fill(self) -> dict[str, Any]:
-        """Load the people, then the history in the order it happened."""
-        self.client.command(
-            ROSTER, parameters={"people": PEOPLE, "first": FIRST}, settings=dict(INSERT_SETTINGS)
-        )
-        started = time.monotonic()
-        for start in range(0, self.count, STEP_ROWS):
-            values = {
-                "start": start,
-                "rows": min(STEP_ROWS, self.count - start),
-                "count": self.count,
-                "people": PEOPLE,
-                "first": FIRST,
-                "days": DAYS,
-            }
-            # A short form has the same days in fewer rows, so more months in each block.
-            settings = {**INSERT_SETTINGS, "max_partitions_per_insert_block": 0}
-            self.client.command(HISTORY, parameters=values, settings=settings)
-            if start % (10 * STEP_ROWS) == 0:
-                self.say(f"  {start + STEP_ROWS:,} events after {time.monotonic() - started:.0f} s")
-        return {"contender": "load", "events": self.count, "rate": self.count / (time.monotonic() - started)}
 
     def seal(self) -> dict[str, Any]:
         """Plain counts of the finished days, as the sink makes them in the background once a day has been left alone."""

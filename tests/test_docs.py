@@ -42,6 +42,7 @@ REQUIREMENTS = {
 }
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PICTURE = re.compile(r"(?:!\[[^\]]*\]\(|<img[^>]* src=\"|srcset=\")([^)\s\"]+)")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -195,6 +196,18 @@ def test_no_requirement_is_missing() -> None:
     assert set(requirement_rows()) == {
         f"{prefix}{number}" for prefix, count in REQUIREMENTS.items() for number in range(1, count + 1)
     }
+
+
+def test_pictures_exist_and_are_small() -> None:
+    """Each that a page shows is in the repository, and none is there that no page shows; `make screenshots` makes them."""
+    shown = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in PICTURE.findall(page.read_text())
+        if "://" not in target
+    }
+    assert shown == {file.resolve() for file in (DOCS / "pictures").iterdir()}
+    assert [file for file in shown if not 0 < file.stat().st_size < 120_000] == []
 
 
 @pytest.mark.parametrize("name", requirement_rows())

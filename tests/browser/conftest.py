@@ -7,12 +7,12 @@ none these tests are skipped with that reason; in continuous integration (`CI` i
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bench.looks.chromium import MISSING, browsing, path
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -21,34 +21,19 @@ if TYPE_CHECKING:
     from trailhouse.deploy.clickhouse import LocalClickHouse
     from trailhouse.queries.key import Scope
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MISSING = "no Chromium on this machine: apt install chromium (or name one in TRAILHOUSE_TEST_CHROMIUM)"
+ROOT = "/org/dashboard/"
 TIMEOUT_MS = 120_000
 
 
-def chromium() -> str | None:
-    """The path of the browser."""
-    named = os.environ.get("TRAILHOUSE_TEST_CHROMIUM")
-    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One for all tests of a file."""
-    path = chromium()
-    if path is None:
+    """One for all tests."""
+    if path() is None:
         if os.environ.get("CI"):
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        # Chromium's own sandbox needs rights that containers do not give; the pages are ours.
-        started = driver.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with browsing() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")
@@ -86,10 +71,15 @@ def visiting(browser: Browser, company: House) -> Any:
         try:
             found = Visit(context.new_page(), company.url)
             if scopes is not None:
-                found.go("sign-in")
-                found.page.fill("#key", company.key(scopes, orgs))
-                found.page.click("button.primary")
-                found.page.wait_for_selector("h1")
+                # Signing in is tested by itself; here whoever has these rights already has the cookie for them.
+                with company.visitor(scopes, orgs) as signed_in:
+                    kept = dict(signed_in.cookies)
+                context.add_cookies(
+                    [
+                        {"name": name, "value": value, "domain": "127.0.0.1", "path": ROOT, "sameSite": "Strict", "httpOnly": True}
+                        for name, value in kept.items()
+                    ]
+                )  # fmt: skip
             yield found
         finally:
             context.close()

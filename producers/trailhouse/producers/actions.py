@@ -167,7 +167,13 @@ OWN: Final[tuple[Action, ...]] = (
     Action("alert:delete", "Alert is deleted.", _D, Category.AUDIT, is_activity=False),
     Action("channel:create", "Channel for alerts is made.", _C, Category.AUDIT, is_activity=False),
     Action("channel:delete", "Channel for alerts is deleted.", _D, Category.AUDIT, is_activity=False),
-    Action("slack:update", "Slack app for alerts is registered or changed.", _U, Category.AUDIT, is_activity=False),
+    Action(
+        "slack:update",
+        "Slack app for alerts is registered or changed.",
+        _U,
+        Category.AUDIT,
+        is_activity=False,
+    ),
     Action("retention:apply", "What retention lets go is deleted.", _D, Category.AUDIT, is_activity=False),
     Action("org:update", "Settings of an organisation are changed.", _U, Category.AUDIT, is_activity=False),
     Action(

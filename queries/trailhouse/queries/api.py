@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -76,11 +77,13 @@ def create_app(
     has_watch: bool = True,
     audit: SelfAudit | None = None,
     transport: Transport | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The application; nothing is opened before it is started or asked.
 
     `has_watch` False leaves out the background look at books and freshness (tests, further processes of one API);
-    `audit` takes the place of the self-audit, `transport` that of the collector's way to Kafka.
+    `audit` takes the place of the self-audit, `transport` that of the collector's way to Kafka; `now` is what the dashboard
+    calls now.
     """
     pool = Pool(settings.clickhouse, size=settings.pool_size)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
@@ -145,7 +148,8 @@ def create_app(
     app.include_router(api_alerts.routes(AlertRoutes(access, pool, desk)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
     door = Door(access, sessions, anonymous, provider)
-    app.include_router(dashboard.routes(Site(settings, door, pool, reports, audit, desk, writers), metrics))
+    site = Site(settings, door, pool, reports, audit, desk, writers, now=now)
+    app.include_router(dashboard.routes(site, metrics))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 
     @app.get("/metrics", tags=["operations"], summary="Metrics for Prometheus", response_class=Response)

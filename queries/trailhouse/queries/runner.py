@@ -28,7 +28,7 @@ from trailhouse.queries.value import Value, localised
 from trailhouse.sinks.clickhouse import Client
 
 # Formats in which a report's figures leave for somewhere else.
-FILES: Final = frozenset({"csv", "ndjson", "parquet"})
+FILES: Final = frozenset({"csv", "ndjson", "parquet", "svg"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date
 
-from tests.queries.dashboard.answers import DAY, NAME, NOW, USERS, answer, report_of
+from tests.queries.dashboard.answers import DAY, MONTH, NAME, USERS, answer, report_of
 
 from trailhouse.queries.dashboard.page import Panel
-from trailhouse.queries.dashboard.panel import ROWS_MAX, View, asked_with, table_of
+from trailhouse.queries.dashboard.panel import View, asked_with
 from trailhouse.queries.errors import StorageUnavailable
 from trailhouse.queries.header import Column
 
@@ -24,6 +24,8 @@ def test_what_a_panel_asks() -> None:
         "last": "7d",
         "timezone": "UTC",
     }
+    own = {"org": "acme", "total": "2026-03-01..2026-03-07"}
+    assert asked_with(PANEL, report, own) == base | {"since": "2026-03-01", "until": "2026-03-07"}
 
 
 def test_a_single_figure_has_both_values_and_both_periods() -> None:
@@ -33,6 +35,7 @@ def test_a_single_figure_has_both_values_and_both_periods() -> None:
     assert (told["short"], told["exact"], told["unit"]) == ("1.2k", "1,234", "users")
     assert told["change"].text == "+23\u202f%"
     assert told["before"].startswith("1,000 from ")
+    assert [(value, round(share)) for value, _, share in told["both"]] == [("1,234", 100), ("1,000", 81)]
     assert "change" not in View(PANEL, now.report, {}, now).figure
     runs = Column("via_api", "integer", "runs", "runs")
     parts = answer("number", (USERS, runs), [(5, 1_200)])
@@ -43,24 +46,9 @@ def test_kinds() -> None:
     """The chart kind of the header, and whether there are dates."""
     kinds = [
         View(PANEL, report_of(chart, columns), {}).kind
-        for chart, columns in (("number", (USERS,)), ("table", (DAY, USERS)), ("bar", (NAME, USERS)), ("bar", (DAY, USERS)))
+        for chart, columns in (("number", (USERS,)), ("table", (DAY, USERS)), ("bar", (NAME, USERS)), ("bar", (DAY, USERS)), ("table", (USERS, USERS)))
     ]  # fmt: skip
-    assert kinds == ["number", "table", "ranks", "chart"]
-
-
-def test_tables_hold_what_a_page_shows() -> None:
-    """And say how much is in the file alone."""
-    change = Column("change", "integer", "users", "difference")
-    rows = [(NOW.date() - timedelta(days=number), number, -number) for number in range(ROWS_MAX + 7)]
-    table = table_of(answer("table", (DAY, USERS, change), rows), whole=True)
-    assert (len(table.rows), table.left_out) == (ROWS_MAX, 7)
-    assert [cell.text for cell in table.rows[1]] == ["10 Mar 2026", "1", "\u22121"]
-    assert [(cell.is_number, cell.direction) for cell in table.rows[1]] == [
-        (False, ""),
-        (True, ""),
-        (True, "down"),
-    ]
-    assert [head[0] for head in table.heads] == ["day", "active users", "change"]
+    assert kinds == ["number", "table", "ranks", "chart", "figures"]
 
 
 def test_a_log_without_figures_is_not_empty() -> None:
@@ -68,7 +56,7 @@ def test_a_log_without_figures_is_not_empty() -> None:
     name = report_of("table", (NAME,))
     log = View(PANEL, name, {}, answer("table", (NAME,), [("ann",)], note="nothing"))
     assert not log.is_empty
-    assert View(PANEL, name, {}, answer("table", (NAME,), [])).why_empty == "nothing in this period"
+    assert View(PANEL, name, {}, answer("table", (NAME,), [])).why_empty == "Nothing in this period"
     assert View(PANEL, name, {}, answer("table", (NAME, USERS), [("a", 0)], note="why")).is_empty
 
 
@@ -78,7 +66,29 @@ def test_a_failure_is_shown_in_its_place() -> None:
     assert (view.plot, view.figure, view.period, view.drawing, view.is_empty) == ("", {}, "", None, False)
 
 
-def test_periods_are_said_with_their_zone() -> None:
-    """And that they go on (design rules 7 and 11)."""
+def test_periods_say_that_they_go_on() -> None:
+    """The zone is the page's, named once (design rules 7 and 11)."""
     view = View(PANEL, report_of("line", (DAY, USERS)), {}, answer("line", (DAY, USERS), [], last="7d"))
-    assert view.period == "5 Mar 2026 \u2013 11 Mar 2026 · so far · UTC"
+    assert view.period == "5 Mar 2026 \u2013 11 Mar 2026 · so far"
+
+
+def test_months_have_a_headline() -> None:
+    """The newest month, which goes on, and how the last whole one differs from the one before it (P4, P11)."""
+    rows = [(date(2026, 1, 1), 40), (date(2026, 2, 1), 50), (date(2026, 3, 1), 12)]
+    result = answer("bar", (MONTH, USERS), rows, last="3m", bucket="month")
+    told = View(PANEL, result.report, {}, result).headline
+    assert (told["exact"], told["when"], told["so_far"]) == ("12", "Mar 2026", "so far")
+    assert (told["change"].text, told["of"]) == (
+        "+25\u202f%",
+        "Feb 2026 (50) against Jan 2026 (40)",
+    )
+    days = answer("line", (DAY, USERS), [(date(2026, 3, 10), 3)])
+    assert View(PANEL, days.report, {}, days).headline == {}
+
+
+def test_never_any_data_is_not_nothing_in_the_period() -> None:
+    """The one is told how to begin, the other to look at another time (design rule 22)."""
+    report = report_of("number", (USERS,))
+    never = answer("number", (USERS,), [(0,)], note="no event of organisation 'acme' is stored")
+    quiet = answer("number", (USERS,), [(0,)], note="nothing in this period; the first was at 2026-01-01")
+    assert [View(PANEL, report, {}, each).is_new for each in (never, quiet)] == [True, False]

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -83,9 +84,7 @@ def test_every_plot_has_its_own_period(company: House) -> None:
     assert len(figures(panels(page)["over_time"])["labels"]) == 30
     assert len(figures(panels(other)["over_time"])["labels"]) == 30
     assert "Last 12 months" in panels(page)["weekly"].split("<ul>")[0]
-    link = re.search(r'href="([^"]+)" ?>All time', panels(page)["over_time"]) or re.search(
-        r'href="([^"]+)">All time', panels(page)["over_time"]
-    )
+    link = re.search(r'href="([^"]+)" data-period="all">All time', panels(page)["over_time"])
     assert link
     assert parse_qs(urlsplit(unescape(link[1])).query) == {
         "org": [ORG],
@@ -99,7 +98,7 @@ def test_one_picker_drives_all_panels_of_members(company: House) -> None:
     with company.visitor() as client:
         page = client.get(f"members?org={ORG}&last=7d&weekly=90d").text
     found = panels(page)
-    assert len({re.search(r"<footer>([^<]+)", each)[1] for each in found.values()}) == 1  # type: ignore[index]
+    assert len({re.search(r"<footer><p>([^<]+)", each)[1] for each in found.values()}) == 1  # type: ignore[index]
     assert all("so far" in each for each in found.values())
     assert figures(found["weekly"])["labels"][-1].endswith("(so far)")
     assert len(re.findall(r"<tr>", found["leaders"])) == 11
@@ -120,16 +119,6 @@ def test_nothing_in_a_period_says_what_to_do(company: House) -> None:
     """Not an empty chart."""
     with company.visitor() as client:
         assert "Nothing to count" in panels(client.get(f"pipeline?org={ORG}").text)["rejected"]
-
-
-def test_the_sql_is_shown_with_its_values(company: House) -> None:
-    """And where the same is had over HTTP."""
-    with company.visitor() as client:
-        page = unescape(client.get(f"sql/active_users?org={ORG}&last=7d").text)
-        assert client.get(f"sql/no_such_report?org={ORG}").status_code == 404
-    assert "SELECT uniqExact" in page
-    assert ORG in page
-    assert f"/api/v1/reports/active_users?org={ORG}&last=7d" in page
 
 
 def test_reading_a_page_and_exports_are_recorded(company: House) -> None:
@@ -184,3 +173,37 @@ def test_several_organisations_are_counted_as_the_api_counts_them(company: House
     assert file.content == api.content != single.content
     figure = api.text.splitlines()[1].split(",")[0].strip('"')
     assert f'title="{int(figure):,} ' in page.text.split('id="total"')[1]
+
+
+def test_a_time_of_ones_own(company: House) -> None:
+    """Two dates in the address are the period of one chart; the pill takes them away again (design rule 16)."""
+    since = datetime.now(UTC).date() - timedelta(days=9)
+    until = since + timedelta(days=4)
+    with company.visitor() as client:
+        page = client.get(f"activity?org={ORG}&over_time={since}..{until}").text
+        wrong = client.get(f"activity?org={ORG}&over_time={until}..never").text
+    found = panels(page)["over_time"]
+    assert figures(found)["days"] == [str(since + timedelta(n)) for n in range(5)] + [str(until)]
+    assert f'href="{ROOT}activity?org={ORG}#over_time" title="Back' in found
+    assert 'role="alert"' in panels(wrong)["over_time"]
+
+
+def test_what_is_compared_stands_beside_it(company: House) -> None:
+    """Both values and both times on a card; a line of its own in a chart; off is off (design rules 6 and 10)."""
+    with company.visitor() as client:
+        before = panels(client.get(f"activity?org={ORG}&total=7d&over_time=30d&compare=weekdays").text)
+        off = panels(client.get(f"activity?org={ORG}&total=7d&compare=off").text)
+        wrong = client.get(f"activity?org={ORG}&compare=never").text
+    assert len(re.findall(r"<dt>[^<]+", before["total"])) == 2
+    assert len(figures(before["over_time"])["before"]) == 30
+    assert 'class="line before"' in before["over_time"]
+    assert "<dt>" not in off["total"]
+    assert "before" not in figures(off["over_time"])
+    assert 'role="alert"' in panels(wrong)["total"]
+
+
+def test_failed_panels_are_named_together(company: House) -> None:
+    """At the top, each with where it is (design rule 21)."""
+    with company.visitor() as client:
+        page = client.get(f"activity?org={ORG}&total=never&weekly=never").text
+    assert re.search(r'class="alarm".*2 of 4 panels.*href="#total".*href="#weekly"', page)

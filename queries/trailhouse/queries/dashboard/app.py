@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from trailhouse.queries.dashboard import (
     explain_page,
+    export_pages,
     health_page,
     log_page,
     notifications_page,
@@ -36,6 +37,7 @@ def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
         oidc_sign_in,
         users_page,
         report_pages,
+        export_pages,
         explain_page,
         log_page,
         settings_page,

@@ -16,6 +16,7 @@ NOTHING: Final = "\N{EN DASH}"
 PERCENT: Final = frozenset({"percent", "%"})
 # Whose change is told in points: a change of a share in per cent would be read wrongly.
 SHARES: Final = frozenset({*PERCENT, "share", "percent points", "points"})
+_BETTER_LOW: Final = ("reject", "fail", "conflict", "dormant", "deactivated", "unaccounted")
 _STEPS: Final = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
 _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -63,6 +64,11 @@ def shown(column: Column, value: Value) -> str:
 def is_change(column: Column) -> bool:
     """Whether a figure tells a difference, so that its sign matters."""
     return column.name == "growth" or column.name.endswith(("change", "difference"))
+
+
+def is_better_low(column: Column) -> bool:
+    """Whether less of it is the good direction."""
+    return any(word in column.name for word in _BETTER_LOW)
 
 
 def day(value: date, *, unit: str = "day") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -74,7 +75,7 @@ def _books(metrics: ApiMetrics) -> list[dict[str, Any]]:
     at = read("trailhouse_balance_timestamp_seconds") or 0
     unaccounted = read("trailhouse_unaccounted_events")
     conflicts = read("trailhouse_conflicts") or 0
-    if not at or unaccounted is None:
+    if not at or unaccounted is None or math.isnan(unaccounted):
         text = "closed every half minute by the API; not since it started"
         return [_card("Unaccounted", "\N{EN DASH}", text, "")]
     state = "good" if unaccounted == 0 else "bad"

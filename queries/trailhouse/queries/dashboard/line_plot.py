@@ -7,7 +7,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from trailhouse.queries.dashboard.axis import framed, grid
+from trailhouse.queries.dashboard.axis import Shape, framed, grid
 from trailhouse.queries.dashboard.scale import Scale, scale
 from trailhouse.queries.dashboard.series import Drawing, Series, across
 
@@ -18,9 +18,17 @@ Point = tuple[float, float]
 
 def line_plot(drawing: Drawing, *, label: str) -> Markup:
     """Each series as a line, the part that may still grow dashed; a single series has its area filled."""
+    return framed(line_shape(drawing), label=label)
+
+
+def line_shape(drawing: Drawing) -> Shape:
+    """The lines alone; what they are compared with lies behind them."""
     axis = scale(drawing.values, is_whole=drawing.is_whole)
     places = across(len(drawing.labels))
     lines, dots = Markup(), Markup()
+    if drawing.before:
+        for run in _runs(Series("before", drawing.before), axis, places):
+            lines += Markup('<polyline class="line before" points="{}"/>').format(_text([p for _, p in run]))
     for number, each in enumerate(drawing.series):
         for run in _runs(each, axis, places):
             lines += _line(run, number, axis, drawing.so_far, len(places), is_alone=len(drawing.series) == 1)
@@ -29,7 +37,7 @@ def line_plot(drawing: Drawing, *, label: str) -> Markup:
     picture = Markup(
         '<svg class="runs" viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">{}</svg>{}'
     ).format(lines, dots)
-    return framed(drawing, axis, places, grid(axis) + picture, label=label)
+    return Shape(drawing, axis, places, grid(axis) + picture)
 
 
 def _runs(series: Series, axis: Scale, places: Sequence[float]) -> list[list[tuple[int, Point]]]:

@@ -19,6 +19,7 @@ from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.event_file import csv_of
 from trailhouse.queries.dashboard.event_list import Before, latest, one
 from trailhouse.queries.dashboard.figure import moment
+from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.patience import within
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.errors import BadParameter, QueryError
@@ -86,7 +87,7 @@ def build(site: Site, visit: Visit) -> Built:
         "filters": filters,
         "state": state,
         "outcomes": [each.value for each in Outcome],
-        "freshness": landed,
+        "freshness": freshness_of(landed, visit.now, visit.params.get("timezone") or "UTC"),
         "older": link("log", {**state, "before": found.before.to_text()}) if found.before else "",
         "newest": link("log", {**state, "before": None}) if visit.params.get("before") else "",
         "own": (

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from types import MappingProxyType
 from typing import Final, Literal
 
+from trailhouse.queries.dashboard import figure
 from trailhouse.queries.report import Report
 
 Width = Literal["third", "half", "wide", "full"]
@@ -39,7 +41,15 @@ NO_CHOICE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def period_words(period: str) -> str:
-    """`Last 7 days` for `7d`; what is no number of days, weeks, months or years stays as it is."""
+    """`Last 7 days` for `7d`, both dates for `2026-03-01..2026-03-07`; what is neither stays as it is."""
+    since, between, until = period.partition("..")
+    if between:
+        try:
+            return (
+                f"{figure.day(date.fromisoformat(since))} \N{EN DASH} {figure.day(date.fromisoformat(until))}"
+            )
+        except ValueError:
+            return period
     count, unit = period[:-1], _UNITS.get(period[-1:])
     if unit is None or not count.isdecimal():
         return "All time" if period == "all" else period
@@ -50,7 +60,8 @@ def period_words(period: str) -> str:
 class Panel:
     """One report on a page. `key` is its name in the page's URL; what is '' is as the report's header says.
 
-    With `by` the panel's choices are values of that parameter of the report instead of periods; none = no choice.
+    With `by` the panel's choices are values of that parameter of the report instead of periods; none = no choice. `none` is
+    what is said where there is no row, for a panel of which that is good news.
     """
 
     key: str
@@ -62,6 +73,7 @@ class Panel:
     params: Mapping[str, str] = field(default_factory=dict)
     semantics: str = ""
     by: str = ""
+    none: str = ""
 
     def period(self, report: Report) -> str:
         """The period when none is asked for."""

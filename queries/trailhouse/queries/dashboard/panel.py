@@ -4,56 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from markupsafe import Markup
 
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.dashboard import figure
-from trailhouse.queries.dashboard.address import LASTING, ROOT
+from trailhouse.queries.dashboard.address import LASTING
+from trailhouse.queries.dashboard.cells import Table, spark_of, table_of
+from trailhouse.queries.dashboard.cohort_plot import cohort_plot, is_cohorts
+from trailhouse.queries.dashboard.comparison import OFF, PREVIOUS, compared
 from trailhouse.queries.dashboard.page import Panel
 from trailhouse.queries.dashboard.plot import drawing_of, drawn, visible
 from trailhouse.queries.dashboard.series import Drawing
-from trailhouse.queries.dashboard.sparkline import sparkline
 from trailhouse.queries.errors import QueryError
-from trailhouse.queries.explain import link_of
+from trailhouse.queries.finality import State
+from trailhouse.queries.header import Column
 from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.runner import Result, run
 from trailhouse.sinks.clickhouse import Client
 
-# A page is for looking; the file has every row.
-ROWS_MAX: Final = 100
-ROWS_AT_FIRST: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell of a table: what is shown, what is told on hover, and whether it is a number."""
-
-    text: str
-    is_number: bool = False
-    is_name: bool = False
-    is_time: bool = False
-    direction: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of an answer as cells; `left_out` counts those that are in the file alone.
-
-    `behind` = where the events behind each row are, '' = nowhere.
-    """
-
-    heads: tuple[tuple[str, str, bool], ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    left_out: int
-    behind: tuple[str, ...] = ()
+_NUMBERS: Final = frozenset({"integer", "number"})
+#: Between the first and the last date of a time of one's own choice, in a page's address.
+TO: Final = ".."
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a panel shows. Exactly one of `result` and `error` is there."""
+    """What a panel shows. Exactly one of `result` and `error` is there; `before` is what it is compared with."""
 
     panel: Panel
     report: Report
@@ -67,61 +46,121 @@ class View:
         return self.panel.title or self.report.title
 
     @property
+    def chosen(self) -> str:
+        """The period or other choice that is shown, as the address names it."""
+        if self.panel.by:
+            return self.asked[self.panel.by]
+        return self.asked.get("last") or f"{self.asked.get('since', '')}{TO}{self.asked.get('until', '')}"
+
+    @property
     def kind(self) -> str:
-        """How it is drawn: `number`, `chart`, `ranks` (bars that are a table themselves) or `table`."""
-        if self.report.chart in {"number", "table"}:
-            return self.report.chart
-        return "chart" if any(column.type == "date" for column in self.report.columns) else "ranks"
+        """How it is drawn.
+
+        `number`, `figures` (a single row of nothing but figures), `chart`, `ranks` (bars that are a table themselves),
+        `cohorts` or `table`.
+        """
+        columns = [column for column in self.report.columns if not column.is_hidden]
+        if self.report.chart == "table":
+            if is_cohorts(columns):
+                return "cohorts"
+            return "figures" if all(column.type in _NUMBERS for column in columns) else "table"
+        if self.report.chart == "number":
+            return "number"
+        return "chart" if any(column.type == "date" for column in columns) else "ranks"
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is a chart to save."""
+        return self.kind in {"chart", "ranks"} and self.result is not None and not self.is_empty
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to show; rows without a figure, as of a log, are something."""
         if self.result is None:
             return False
-        has_figures = any(column.type in {"integer", "number"} for column in self.result.columns)
+        has_figures = any(column.type in _NUMBERS for column in self.result.columns)
         return not self.result.rows or (self.result.note is not None and has_figures)
 
     @property
     def why_empty(self) -> str:
         """In one sentence."""
-        return (self.result.note if self.result else None) or "nothing in this period"
+        why = (self.result.note if self.result else None) or "nothing in this period"
+        return why[0].upper() + why[1:]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever stored of the organisation, rather than nothing in this period."""
+        return self.is_empty and "stored" in self.why_empty
 
     @property
     def plot(self) -> Markup:
-        return drawn(self.result) if self.result else Markup()
+        if self.result is None:
+            return Markup()
+        if self.kind == "cohorts":
+            return cohort_plot(self.result.columns, self.result.rows, caption=self.title)
+        return drawn(self.result, self.before)
 
     @property
     def drawing(self) -> Drawing | None:
         """What the chart over dates draws, for its legend."""
-        return drawing_of(self.result) if self.result and self.kind == "chart" else None
+        return drawing_of(self.result, self.before) if self.result and self.kind == "chart" else None
 
     @property
     def figure(self) -> Mapping[str, Any]:
-        """The single figure of a card: short, exact, its unit, what stands beside it, its change from the period as long before."""
+        """The single figure of a card: short, exact, its unit, what stands beside it, its change from the time before."""
         if self.result is None or not self.result.rows:
             return {}
-        index, column = next(
-            (each for each in visible(self.result) if each[1].type in {"integer", "number"}), (0, None)
+        index, column = next((each for each in visible(self.result) if each[1].type in _NUMBERS), (0, None))
+        if column is None:
+            return {}
+        parts = [
+            (other.name.replace("_", " "), figure.shown(other, self.result.rows[0][at]))
+            for at, other in visible(self.result)
+            if at != index
+        ]
+        told = self._told(index, column)
+        return {**told, "parts": parts} if told else {}
+
+    @property
+    def figures(self) -> tuple[Mapping[str, Any], ...]:
+        """Of a single row of figures each one, with its name and what it means."""
+        if self.result is None or not self.result.rows:
+            return ()
+        return tuple(
+            {**self._told(index, column), "name": column.name.replace("_", " "), "text": column.text}
+            for index, column in visible(self.result)
+            if column.type in _NUMBERS
         )
-        value = self.result.rows[0][index]
-        if column is None or not isinstance(value, int | float):
+
+    @property
+    def headline(self) -> Mapping[str, Any]:
+        """Of months the newest one's figure, and how the last whole one differs from the one before it (P4, P11)."""
+        drawing = self.drawing
+        first = next(iter(drawing.series), None) if drawing is not None else None
+        if self.result is None or drawing is None or first is None:
+            return {}
+        if self.result.report.explain.bucket != "month":
+            return {}
+        if len(drawing.series) > 1 and not self._is_running_total:
+            return {}
+        values = first.values
+        newest = values[-1]
+        if newest is None:
             return {}
         told: dict[str, Any] = {
-            "short": figure.short(value),
-            "exact": figure.exact(value),
-            "unit": column.unit,
-            "parts": [
-                (other.name.replace("_", " "), figure.shown(other, self.result.rows[0][at]))
-                for at, other in visible(self.result)
-                if at != index
-            ],
+            "short": figure.short(newest),
+            "exact": figure.exact(newest),
+            "unit": drawing.unit,
+            "when": drawing.labels[-1],
+            "so_far": drawing.states[-1] if drawing.states else "",
         }
-        before = self.before.rows[0][index] if self.before and self.before.rows else None
-        if isinstance(before, int | float) and self.before is not None:
-            period = self.before.question.period
-            told["change"] = figure.change(value, before, column.unit)
-            told["before"] = (
-                f"{figure.exact(before)} from {figure.day(period.first)} to {figure.day(period.last)}"
+        whole = len(values) - (1 if told["so_far"] else 0)
+        if whole >= 2 and values[whole - 1] is not None and values[whole - 2] is not None:
+            now, was = values[whole - 1] or 0.0, values[whole - 2] or 0.0
+            told["change"] = figure.change(now, was, drawing.unit)
+            told["of"] = (
+                f"{drawing.labels[whole - 1]} ({figure.exact(now)}) against"
+                f" {drawing.labels[whole - 2]} ({figure.exact(was)})"
             )
         return told
 
@@ -136,13 +175,40 @@ class View:
 
     @property
     def period(self) -> str:
-        """`22 Aug 2026 to 21 Nov 2026 · so far · UTC`."""
+        """`22 Aug 2026 \N{EN DASH} 21 Nov 2026 · so far`; the page names the zone, once."""
         if self.result is None:
             return ""
-        period = self.result.question.period
-        so_far = ["so far"] if self.result.is_so_far else []
-        dates = f"{figure.day(period.first)} \N{EN DASH} {figure.day(period.last)}"
-        return " · ".join([dates, *so_far, period.timezone])
+        state = self.result.state
+        return " · ".join([_dates(self.result), *([] if state is State.FINAL else [state.words])])
+
+    @property
+    def _is_running_total(self) -> bool:
+        # The first of several figures is the total the others add to.
+        return self.report.columns[1].name == "as_of"
+
+    def _told(self, index: int, column: Column) -> dict[str, Any]:
+        assert self.result is not None
+        value = self.result.rows[0][index]
+        if not isinstance(value, int | float):
+            return {}
+        told: dict[str, Any] = {
+            "short": figure.short(value),
+            "exact": figure.exact(value),
+            "unit": column.unit,
+        }
+        before = self.before.rows[0][index] if self.before and self.before.rows else None
+        if isinstance(before, int | float) and self.before is not None:
+            most = max(value, before, 1e-9)
+            told["change"] = figure.change(value, before, column.unit)
+            period = self.before.question.period
+            told["before"] = (
+                f"{figure.exact(before)} from {figure.day(period.first)} to {figure.day(period.last)}"
+            )
+            told["both"] = [
+                (figure.exact(each), _dates(result), max(0.0, each / most * 100))
+                for each, result in ((value, self.result), (before, self.before))
+            ]
+        return told
 
 
 def ask_panel(  # noqa: PLR0913 - each is part of the question
@@ -158,7 +224,10 @@ def ask_panel(  # noqa: PLR0913 - each is part of the question
     asked = asked_with(panel, report, params)
     try:
         result = run(client, report, caller, asked, now=now)
-        before = _before(client, result, caller, asked, now) if report.chart == "number" else None
+        view = View(panel, report, asked, result)
+        how = params.get("compare") or (PREVIOUS if view.kind in {"number", "figures"} else OFF)
+        is_comparable = view.kind in {"number", "figures"} or _is_one_line(view)
+        before = _before(client, result, caller, asked, how, now) if is_comparable and not panel.by else None
     except QueryError as error:
         return View(panel, report, asked, error=error)
     return View(panel, report, asked, result, before)
@@ -173,63 +242,29 @@ def asked_with(panel: Panel, report: Report, params: Mapping[str, str]) -> dict[
         chosen = params.get(panel.key) or next(iter(panel.periods))
         return {**asked, **panel.params, panel.by: chosen, "last": panel.period(report)}
     period = params.get(panel.key) or params.get("last") or panel.period(report)
+    if TO in period:
+        since, _, until = period.partition(TO)
+        return {**asked, **panel.params, "since": since, "until": until}
     return {**asked, **panel.params, "last": period}
 
 
-def table_of(result: Result, *, whole: bool = False) -> Table:
-    """The rows as cells, as far as a page shows them."""
-    columns = visible(result)
-    most = ROWS_MAX if whole else max(ROWS_MAX, 400)
-    heads = tuple(
-        (column.name.replace("_", " "), column.text, column.type in {"integer", "number"})
-        for _, column in columns
-    )
-    rows = tuple(tuple(_cell(column, row[index]) for index, column in columns) for row in result.rows[:most])
-    behind = tuple(behind_row(result, number) for number in range(len(rows)))
-    return Table(heads, rows, max(0, len(result.rows) - most), behind)
+def _is_one_line(view: View) -> bool:
+    drawing = view.drawing
+    return drawing is not None and len(drawing.series) == 1
 
 
-def behind_row(result: Result, number: int) -> str:
-    """The page with the events behind a row; '' where the row has no value that names them."""
-    address = link_of(result.question, result.values(number))
-    name = result.report.name
-    return address.replace(f"/api/v1/reports/{name}/explain", f"{ROOT}explain/{name}") if address else ""
-
-
-def spark_of(result: Result) -> Markup:
-    """The first series over dates as a small line; '' where there is none."""
-    is_over_dates = result.columns[0].type == "date" and len({row[0] for row in result.rows}) == len(
-        result.rows
-    )
-    if not result.rows or not is_over_dates:
-        return Markup()
-    drawing = drawing_of(result)
-    values = [value for value in drawing.series[0].values if value is not None] if drawing.series else []
-    return sparkline(values, label=f"{result.report.title}: trend")
-
-
-def _cell(column: Any, value: Any) -> Cell:
-    direction = ""
-    if figure.is_change(column) and isinstance(value, int | float) and value:
-        direction = "up" if value > 0 else "down"
-    return Cell(
-        figure.shown(column, value),
-        is_number=column.type in {"integer", "number"},
-        is_name=column.name in {"user", "who", "person"},
-        is_time=column.type in {"time", "date"},
-        direction=direction,
-    )
-
-
-def _before(
-    client: Client, result: Result, caller: Caller, asked: Mapping[str, str], now: datetime
-) -> Result | None:
-    """The same of the period as long before; None for all time, which has none before it."""
-    if asked.get("last") == "all":
-        return None
+def _dates(result: Result) -> str:
     period = result.question.period
-    count = (period.last - period.first).days + 1
-    first, last = period.first - timedelta(days=count), period.first - timedelta(days=1)
-    bounds = {"since": first.isoformat(), "until": last.isoformat()}
-    rest = {name: value for name, value in asked.items() if name != "last"}
-    return run(client, result.report, caller, rest | bounds, now=now)
+    return f"{figure.day(period.first)} \N{EN DASH} {figure.day(period.last)}"
+
+
+def _before(  # noqa: PLR0913, PLR0917 - each is part of the question
+    client: Client, result: Result, caller: Caller, asked: Mapping[str, str], how: str, now: datetime
+) -> Result | None:
+    """The same of the time it is compared with; None for all time, which has none before it."""
+    bounds = None if asked.get("last") == "all" else compared(result.question.period, how)
+    if bounds is None:
+        return None
+    rest = {name: value for name, value in asked.items() if name not in {"last", "since", "until"}}
+    times = {"since": bounds[0].isoformat(), "until": bounds[1].isoformat()}
+    return run(client, result.report, caller, rest | times, now=now)

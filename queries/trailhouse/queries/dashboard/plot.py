@@ -8,9 +8,10 @@ from typing import Final
 
 from markupsafe import Markup
 
-from trailhouse.queries.dashboard.bar_plot import bar_plot, bar_rows
+from trailhouse.queries.dashboard.axis import Shape, framed
+from trailhouse.queries.dashboard.bar_plot import bar_rows, bar_shape
 from trailhouse.queries.dashboard.figure import axis_days, day, is_change
-from trailhouse.queries.dashboard.line_plot import line_plot
+from trailhouse.queries.dashboard.line_plot import line_shape
 from trailhouse.queries.dashboard.pie_plot import OTHERS, pie_plot
 from trailhouse.queries.dashboard.series import SERIES_MAX, Drawing, Series
 from trailhouse.queries.finality import State
@@ -22,25 +23,51 @@ BARS_MAX: Final = 10
 _NUMBERS: Final = frozenset({"integer", "number"})
 
 
-def drawn(result: Result) -> Markup:
+def drawn(result: Result, before: Result | None = None) -> Markup:
     """The chart of an answer; '' for a single figure, a table, and what has nothing to draw."""
-    chart = result.report.chart
-    if not result.rows or chart in {"number", "table"}:
+    if not result.rows or result.report.chart in {"number", "table"}:
         return Markup()
+    shape = shape_of(result, before)
+    if shape is not None:
+        return framed(shape, label=spoken(result))
     columns = visible(result)
-    label = spoken(result)
     if any(column.type == "date" for _, column in columns):
-        drawing = drawing_of(result)
-        if not drawing.series:
-            return Markup()
-        # Bars of several series stand on each other, which parts of a whole may and columns of figures may not.
-        has_parts = len(drawing.series) == 1 or any(column.type == "text" for _, column in columns)
-        return (bar_plot if chart == "bar" and has_parts else line_plot)(drawing, label=label)
-    return _ranked(result, columns, label)
+        return Markup()
+    return _ranked(result, spoken(result))
 
 
-def drawing_of(result: Result) -> Drawing:
-    """Figures over dates: each column of the first one's unit is a series, or each value of a text beside the date."""
+def shape_of(result: Result, before: Result | None = None) -> Shape | None:
+    """The lines or bars of figures over dates; None where there are none."""
+    columns = visible(result)
+    if not result.rows or not any(column.type == "date" for _, column in columns):
+        return None
+    drawing = drawing_of(result, before)
+    if not drawing.series:
+        return None
+    # Bars of several series stand on each other, which parts of a whole may and columns of figures may not.
+    has_parts = len(drawing.series) == 1 or any(column.type == "text" for _, column in columns)
+    return (bar_shape if result.report.chart == "bar" and has_parts else line_shape)(drawing)
+
+
+def ranks_of(result: Result) -> tuple[list[str], list[float], Column, Column] | None:
+    """Names and their figures, with the columns of both; None where an answer has none."""
+    columns = visible(result)
+    names = [(index, column) for index, column in columns if column.type in {"text", "time"}]
+    figures = [
+        (index, column) for index, column in columns if column.type in _NUMBERS and column.unit != "place"
+    ]
+    if not names or not figures:
+        return None
+    (value_at, figure), (name_at, name) = figures[0], names[0]
+    texts = [str(row[name_at] or "") for row in result.rows]
+    return texts, [_number(row[value_at]) for row in result.rows], name, figure
+
+
+def drawing_of(result: Result, before: Result | None = None) -> Drawing:
+    """Figures over dates: each column of the first one's unit is a series, or each value of a text beside the date.
+
+    `before` is the answer it is compared with, where there is a single series.
+    """
     columns = visible(result)
     at, when = next((index, column) for index, column in columns if column.type == "date")
     figures = [
@@ -59,7 +86,14 @@ def drawing_of(result: Result) -> Drawing:
             Series(_words(column.name), _over(dates, {row[at]: row[index] for row in result.rows}))
             for index, column in of_unit
         ]
+    was = drawing_of(before) if before is not None and len(series) == 1 else Drawing((), ())
+    values = was.series[0].values if was.series else ()
+    spare = len(dates) - len(values)
     return Drawing(
+        before=(*values[: len(dates)], *[None] * spare) if values else (),
+        before_labels=(*was.labels[: len(dates)], *[""] * spare) if values else (),
+        days=tuple(each for each in dates if isinstance(each, date)),
+        last=result.question.period.last,
         labels=tuple(day(each, unit=when.name) for each in dates if isinstance(each, date)),
         series=tuple(series),
         unit=first[1].unit,
@@ -88,19 +122,14 @@ def spoken(result: Result) -> str:
     )
 
 
-def _ranked(result: Result, columns: Sequence[tuple[int, Column]], label: str) -> Markup:
-    names = [index for index, column in columns if column.type in {"text", "time"}]
-    figures = [
-        (index, column) for index, column in columns if column.type in _NUMBERS and column.unit != "place"
-    ]
-    if not names or not figures:
+def _ranked(result: Result, label: str) -> Markup:
+    found = ranks_of(result)
+    if found is None:
         return Markup()
-    (value_at, figure), name_at = figures[0], names[0]
-    rows = [(str(row[name_at] or ""), _number(row[value_at])) for row in result.rows]
-    texts, values = [name for name, _ in rows], [value for _, value in rows]
+    texts, values, name, figure = found
     if result.report.chart == "pie":
         return pie_plot(texts, values, unit=figure.unit, label=label)
-    head = (_words(result.columns[name_at].name).capitalize(), figure.unit.capitalize())
+    head = (_words(name.name).capitalize(), figure.unit.capitalize())
     return bar_rows(texts[:BARS_MAX], values[:BARS_MAX], head=head)
 
 
@@ -137,7 +166,12 @@ def _states(dates: Sequence[Value], at: int, result: Result) -> tuple[str, ...]:
         last = "" if result.state is State.FINAL else result.state.words
         return (*[""] * (len(dates) - 1), last)
     states = {row[at]: state for row, state in zip(result.rows, result.states, strict=True)}
-    return tuple("" if states[each] is State.FINAL else states[each].words for each in dates)
+    told = ["" if states[each] is State.FINAL else states[each].words for each in dates]
+    first = result.question.period.first
+    if len(told) > 1 and not told[0] and isinstance(dates[0], date) and dates[0] < first:
+        # Less time than its neighbours stand for: a drop that is none.
+        told[0] = f"from {day(first)} on"
+    return tuple(told)
 
 
 def _number(value: Value) -> float:

@@ -1,4 +1,4 @@
-"""The pages made of reports, and of each panel its file and its SQL."""
+"""The pages made of reports."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from trailhouse.queries import render
 from trailhouse.queries.dashboard.address import ROOT, lasting, link
+from trailhouse.queries.dashboard.cells import behind_row
 from trailhouse.queries.dashboard.chosen import NAMES
+from trailhouse.queries.dashboard.comparison import CHOICES, OFF, PREVIOUS, words
+from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.page import MEMBERS, Page, period_words
-from trailhouse.queries.dashboard.panel import View, ask_panel, behind_row
+from trailhouse.queries.dashboard.panel import TO, View, ask_panel
 from trailhouse.queries.dashboard.site import Built, Site, Visit
-from trailhouse.queries.errors import BadParameter, UnknownReport
+from trailhouse.queries.errors import BadParameter
 from trailhouse.queries.key import Scope
-from trailhouse.queries.report import ASKED, Report, find
-from trailhouse.queries.runner import prepare, record_reading, run
 from trailhouse.queries.value import text_of
 
 # Panels of one page that are asked at a time.
@@ -26,19 +26,10 @@ AT_ONCE: Final = 4
 
 
 def routes(site: Site) -> APIRouter:
-    """A route for each page, and `export/{report}.csv`, `sql/{report}`."""
+    """A route for each page."""
     router = APIRouter(prefix=ROOT.rstrip("/"), include_in_schema=False)
     for page in site.pages:
         router.add_api_route(f"/{page.name}", _endpoint(site, page), methods=["GET"], name=page.name)
-
-    @router.get("/export/{name}.csv")
-    async def export(request: Request, name: str) -> Response:
-        return await site.answer(request, "export", Scope.REPORTS_READ, lambda visit: _csv(site, visit, name))
-
-    @router.get("/sql/{name}")
-    async def sql(request: Request, name: str) -> Response:
-        return await site.answer(request, "sql", Scope.REPORTS_READ, lambda visit: _sql(site, visit, name))
-
     return router
 
 
@@ -71,7 +62,10 @@ def build(site: Site, page: Page, visit: Visit) -> Built:
         "tabs": tabs,
         "views": by_key,
         "picked": params.get("last", ""),
-        "freshness": freshest(views),
+        "freshness": freshness_of(freshest(views), visit.now, zone_of(views)),
+        "failed": [view for view in views if view.error],
+        "comparison": comparison(page, views, visit),
+        "here": link(page.name, visit.asked),
         "links": {view.panel.key: links(page, view, visit) for view in views},
         "members": page.name == MEMBERS.name and visit.visitor.allows(Scope.AUDIT_READ),
     }
@@ -114,13 +108,46 @@ def links(page: Page, view: View, visit: Visit) -> dict[str, Any]:
     }
     state = visit.state
     choices = [] if page.picker else _choices(page, view, state)
+    files = {form: link(f"export/{view.report.name}.{form}", asked) for form in ("csv", "json")}
+    own = {name: value for name, value in asked.items() if name != "compare"}
     return {
-        "csv": link(f"export/{view.report.name}.csv", asked),
+        **files,
+        "svg": link(f"export/{view.report.name}.svg", asked) if view.has_picture else "",
+        "api": link("", own).replace(ROOT, f"/api/v1/reports/{view.report.name}"),
         "sql": link(f"sql/{view.report.name}", asked),
         "events": _behind(view) or (link("log", behind) if visit.visitor.allows(Scope.AUDIT_READ) else ""),
         "self": link(page.name, state) + f"#{view.panel.key}",
         "periods": choices,
+        # A stretch of the chart that is drawn over with the pointer becomes the period; this puts it back.
+        "zoom": link(page.name, {**state, (_param(page, view)): "FIRST..LAST"}) + f"#{view.panel.key}"
+        if view.kind == "chart" and not view.panel.by and (choices or page.picker)
+        else "",
+        "unzoom": link(page.name, {**state, _param(page, view): None}) + f"#{view.panel.key}"
+        if TO in view.chosen
+        else "",
     }
+
+
+def _param(page: Page, view: View) -> str:
+    return "last" if page.picker else view.panel.key
+
+
+def comparison(page: Page, views: Iterable[View], visit: Visit) -> list[tuple[str, str, bool]]:
+    """What the page's figures may be compared with: words, address, whether it is so now; none where nothing could be."""
+    views = tuple(views)
+    has_cards = any(view.kind in {"number", "figures"} for view in views)
+    if not has_cards and not any(view.drawing and len(view.drawing.series) == 1 for view in views):
+        return []
+    chosen = visit.params.get("compare") or (PREVIOUS if has_cards else OFF)
+    names = {**{each: words(each) for each in CHOICES}, chosen: words(chosen)}
+    return [
+        (text, link(page.name, visit.asked, compare=each), each == chosen) for each, text in names.items()
+    ]
+
+
+def zone_of(views: Iterable[View]) -> str:
+    """The zone of every date on the page; that of its answers, as all are asked with the same."""
+    return next((view.result.question.period.timezone for view in views if view.result), "UTC")
 
 
 def _behind(view: View) -> str:
@@ -137,9 +164,9 @@ def freshest(views: Iterable[View]) -> Any:
     )
 
 
-def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str, str, bool]]:
-    """The panel's own periods: words, address, whether it is the one shown."""
-    chosen = view.asked[view.panel.by or "last"]
+def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str, str, bool, str]]:
+    """The panel's own periods: words, address, whether it is the one shown, its name in the address."""
+    chosen = view.chosen
     named = dict(view.panel.periods)
     if not named:
         return []
@@ -149,6 +176,7 @@ def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str
             words,
             link(page.name, {**state, view.panel.key: period}) + f"#{view.panel.key}",
             period == chosen,
+            period,
         )
         for period, words in named.items()
     ]
@@ -174,46 +202,3 @@ def _record(site: Site, page: Page, visit: Visit, views: Iterable[View]) -> None
                 "pii_shown": visit.visitor.caller.read_pii,
             },
         )
-
-
-def _report(site: Site, name: str) -> Report:
-    if name not in site.reports:
-        raise UnknownReport(name, site.reports)
-    return find(site.reports, name)
-
-
-def _asked(visit: Visit) -> dict[str, str]:
-    """The page's parameters that a report can be asked with; the visit's organisation is always named."""
-    return {name: value for name, value in visit.asked.items() if value}
-
-
-def _csv(site: Site, visit: Visit, name: str) -> Response:
-    report = _report(site, name)
-    with site.pool.client() as client:
-        result = run(client, report, visit.visitor.caller, _asked(visit), now=visit.now)
-    record_reading(site.audit, visit.visitor.who, result, "csv")
-    period = result.question.period
-    file = f"{name}_{period.first}_{period.last}.csv"
-    return Response(
-        render.csv(result),
-        media_type="text/csv; charset=utf-8; header=present",
-        headers={
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Disposition": f'attachment; filename="{file}"',
-        },
-    )
-
-
-def _sql(site: Site, visit: Visit, name: str) -> Built:
-    report = _report(site, name)
-    with site.pool.client() as client:
-        question = prepare(client, report, visit.visitor.caller, _asked(visit), now=visit.now)
-    own = {each.name for each in report.parameters} | set(ASKED)
-    api = visit.chosen.asked | {key: value for key, value in _asked(visit).items() if key in own}
-    return "sql.html", {
-        "report": report,
-        "sql": question.to_sql(),
-        "csv": link(f"export/{name}.csv", _asked(visit)),
-        "api": link("", api).replace(ROOT, f"/api/v1/reports/{name}"),
-    }

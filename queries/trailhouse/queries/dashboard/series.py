@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -26,7 +27,8 @@ class Series:
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """What is drawn. `names` are the labels as short as an axis has room for; `states` say of
-    each label how its figures may still change, '' = not any more; `unit` is said with values.
+    each label how its figures may still change, '' = not any more; `unit` is said with values. `before` is what the only
+    series is compared with, place by place, and `before_labels` say which date each of it is of. `days` are the first dates of the labels, `last` the last date of all.
     """
 
     labels: tuple[str, ...]
@@ -35,6 +37,10 @@ class Drawing:
     names: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     is_whole: bool = True
+    before: tuple[float | None, ...] = ()
+    before_labels: tuple[str, ...] = ()
+    days: tuple[date, ...] = ()
+    last: date | None = None
 
     @property
     def so_far(self) -> int:
@@ -45,7 +51,8 @@ class Drawing:
     @property
     def values(self) -> list[float]:
         """All figures there are."""
-        return [value for each in self.series for value in each.values if value is not None]
+        found = [value for each in self.series for value in each.values if value is not None]
+        return found + [value for value in self.before if value is not None]
 
     def to_json(self) -> str:
         """For the script: labels, and each series with its figures as they are read."""
@@ -60,6 +67,15 @@ class Drawing:
                 for each in self.series
             ],
         }
+        if self.days:
+            told["days"] = [
+                each.isoformat() for each in (*self.days, *[self.last] * (self.last is not None)) if each
+            ]
+        if self.before:
+            told["before"] = [
+                None if value is None else f"{exact(value)} ({label})"
+                for value, label in zip(self.before, self.before_labels, strict=True)
+            ]
         return orjson.dumps(told).decode()
 
 

@@ -52,20 +52,30 @@ SECURITY: Final = Page(
         Section(
             "",
             (
-                Panel("failed", "failed_logins", "Failed logins by actor", width="full"),
+                Panel(
+                    "failed", "failed_logins", "Failed logins by actor", width="full", none="No failed login"
+                ),
                 Panel(
                     "failed_from",
                     "failed_logins",
                     "Failed logins by address",
                     width="full",
                     params={"by": "address"},
+                    none="No failed login",
                 ),
-                Panel("first_seen", "first_seen_addresses", width="full"),
-                Panel("deletions", "many_deletions", width="full"),
-                Panel("privileges", "privilege_changes", width="full"),
-                Panel("rotated", "api_key_use_after_rotation", width="full"),
-                Panel("hours", "activity_outside_working_hours", width="full"),
-                Panel("machines", "service_accounts_used_by_people", width="full"),
+                Panel("first_seen", "first_seen_addresses", width="full", none="No new address"),
+                Panel("deletions", "many_deletions", width="full", none="Nobody deleted much"),
+                Panel("privileges", "privilege_changes", width="full", none="No privilege changed"),
+                Panel("rotated", "api_key_use_after_rotation", width="full", none="No replaced key was used"),
+                Panel(
+                    "hours", "activity_outside_working_hours", width="full", none="Nobody worked at odd hours"
+                ),
+                Panel(
+                    "machines",
+                    "service_accounts_used_by_people",
+                    width="full",
+                    none="No service account was used by a person",
+                ),
             ),
         ),
     ),

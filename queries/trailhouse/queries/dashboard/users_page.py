@@ -11,6 +11,7 @@ from trailhouse.queries import directory_export
 from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.figure import ago, day, moment
 from trailhouse.queries.dashboard.frame import redirect
+from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.directory import KINDS, Directory, Person, Wanted, read_directory, record_reading
 from trailhouse.queries.errors import BadParameter
@@ -70,7 +71,7 @@ def build(site: Site, visit: Visit) -> Built:
         "state": state,
         "wanted": _wanted(visit),
         "can_search": visit.visitor.caller.read_pii,
-        "freshness": landed,
+        "freshness": freshness_of(landed, visit.now, visit.params.get("timezone") or "UTC"),
         "sorts": {
             name: link("", state, sort=name) for name in ("name", "last_active", "added", "active_days")
         },

@@ -1,0 +1,1 @@
+"""The dashboard looked at: pictures of it, and its bars."""
