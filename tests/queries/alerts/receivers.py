@@ -90,7 +90,7 @@ def receiving(answer: Any = 200) -> Iterator[Receiver]:
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

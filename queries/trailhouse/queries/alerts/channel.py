@@ -79,6 +79,7 @@ def read_name(text: str) -> str:
 
 def read_url(text: str) -> str:
     """A URL that may be sent to, as far as text tells; where its name leads is looked at when it is sent."""
+    parts = urlsplit("")
     try:
         parts = urlsplit(text.strip())
         is_good = parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0
