@@ -79,6 +79,7 @@ def test_a_persons_session_ends_when_it_is_said_and_is_read_back_whole() -> None
     session, cookie = sessions.begin(person)
     found = sessions.read(cookie)
     assert found == session
+    assert found is not None
     assert found.person == person
     other = Person("oidc:" + "0" * 24, "bob@example.org", ("1" * 24,))
     assert sessions.read(cookie.replace(person.to_text(), other.to_text())) is None

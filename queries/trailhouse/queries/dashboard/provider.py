@@ -145,7 +145,7 @@ class Provider:
             "code_verifier": ask.verifier,
         }
         secret, auth = self.settings.client_secret.reveal(), None
-        known = self._described().get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        known: Any = self._described().get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
         if secret and "client_secret_basic" in known:
             # RFC 6749 §2.3.1: both are form-encoded first.
             auth = (quote(self.settings.client_id, safe=""), quote(secret, safe=""))
