@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -75,6 +77,34 @@ def test_its_lock_is_the_lock() -> None:
         each for name in ("stream", "sinks", "queries") for each in extras[name]
     ]
     assert {re.split(r"[<>=\[]", each)[0] for each in asked} <= image.keys()
+
+
+def test_its_commands_need_no_package_that_it_lacks() -> None:
+    """Those of compose.yaml and of the manifests load with the local stack's packages out of reach."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    image = locked(DEPLOY / "requirements.lock")
+    local = {re.split(r"[<>=\[]", each)[0] for each in project["optional-dependencies"]["local"]}
+    missing = sorted(local - image.keys() - {"trailhouse", "python-multipart"})
+    assert {"chdb", "supervisor"} <= set(missing)
+    script = f"""
+import os, sys
+for name in {missing!r}:
+    sys.modules[name.replace("-", "_")] = None
+from trailhouse.deploy.cli import build
+from trailhouse.deploy.stack import find_stack
+import trailhouse.deploy.health, trailhouse.deploy.session
+import trailhouse.stream.worker, trailhouse.sinks.worker, trailhouse.queries.api
+build(["stream", "sink", "api", "topics", "migrate", "keys", "access", "size"])
+find_stack(None, {{"TRAILHOUSE_KAFKA_BOOTSTRAP": "kafka:9092"}})
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_says_whether_it_is_well() -> None:

@@ -34,7 +34,7 @@ class Figures:
     """on the raw topic, lz4"""
     enriched_bytes: float = 115
     """on the enriched topic, zstd"""
-    table_bytes: float = 310
+    table_bytes: float = 245
     """in all tables of ClickHouse together, merged"""
     worker_mb: float = 350
     sink_mb: float = 450

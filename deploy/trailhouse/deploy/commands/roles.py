@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from trailhouse.deploy.credentials import with_secrets
-from trailhouse.deploy.runfile import record
-from trailhouse.deploy.tether import die_with_parent
-
 
 def stream() -> None:
     """Run a stream worker: raw events in, enriched events out."""
@@ -41,6 +37,11 @@ def begin() -> Mapping[str, str]:
     """Tie us to the supervisor if that started us; returns where the settings are read from."""
     if os.environ.get("TRAILHOUSE_TETHER") != "1":
         return os.environ
+    # What the local stack needs; an image of the roles alone has no package for it.
+    from trailhouse.deploy.credentials import with_secrets  # noqa: PLC0415
+    from trailhouse.deploy.runfile import record  # noqa: PLC0415
+    from trailhouse.deploy.tether import die_with_parent  # noqa: PLC0415
+
     die_with_parent()
     record(os.environ)
     return with_secrets(os.environ)
