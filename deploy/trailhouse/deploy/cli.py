@@ -45,7 +45,7 @@ COMMANDS: Final = (
         "Show where the stack listens, which roles run, and how far behind they are.",
     ),
     Command("users", "users:app", "List, search and export users; import a roster."),
-    Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files."),
+    Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files, or an archive."),
     Command(
         "simulate",
         "simulate:simulate",
@@ -93,6 +93,11 @@ COMMANDS: Final = (
     Command("stream", "roles:stream", "Run a stream worker: raw events in, enriched events out."),
     Command("sink", "roles:sink", "Run a sink: enriched events into ClickHouse."),
     Command("api", "roles:api", "Run the HTTP API."),
+    Command(
+        "archive",
+        "archive:app",
+        "Archive what landed into a folder or a bucket; prove that the archive is whole.",
+    ),
     Command("outbox", "outbox:app", "Relay events from the outbox in an application's own database."),
 )
 

@@ -39,6 +39,8 @@ EXTRAS: Final = {
     "supervisor": "local",
     "zstandard": "local",
     "sqlalchemy": "outbox",
+    "fsspec": "archive",
+    "s3fs": "s3",
 }
 
 

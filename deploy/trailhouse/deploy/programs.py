@@ -17,6 +17,9 @@ from trailhouse.deploy.ports import LOOPBACK
 DATABASE: Final = "trailhouse"
 STORES: Final = ("kafka", "clickhouse")
 WORKERS: Final = ("stream", "sink", "api")
+#: Runs where a target is set.
+ARCHIVE: Final = "archive"
+TARGET: Final = "TRAILHOUSE_ARCHIVE_TARGET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,16 @@ class Program:
     stop_grace_s: int = 2
 
 
-def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
-    """The five processes of a stack, in the order they start in.
+def workers(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The roles of a stack: the archive is one where the environment names its target."""
+    return (*WORKERS, ARCHIVE) if environ.get(TARGET) else WORKERS
 
-    The sink writes as `ingest`, the api reads as `api`; nobody runs as `admin`.
+
+def programs(folder: StackFolder, ports: Mapping[str, int], *, has_archive: bool = False) -> list[Program]:
+    """The processes of a stack, five or six, in the order they start in.
+
+    The sink writes as `ingest`, the api reads as `api`, the archive as `analyst`, who may see no personal data; nobody
+    runs as `admin`.
     """
 
     def program(
@@ -50,13 +59,15 @@ def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
     def dsn(identity: str) -> str:
         return f"http://{identity}@{LOOPBACK}:{ports['clickhouse']}/{DATABASE}"
 
-    def role(name: str, **environ: str) -> Program:
+    def role(name: str, *words: str, **environ: str) -> Program:
         own = {
             VARIABLE: str(folder.credentials),
             "TRAILHOUSE_METRICS_PORT": str(ports[name]),
             "TRAILHOUSE_KAFKA_BOOTSTRAP": f"{LOOPBACK}:{ports['kafka']}",
         }
-        return program(name, [sys.executable, "-m", "trailhouse.deploy", name], {**own, **environ}, grace_s=3)
+        return program(
+            name, [sys.executable, "-m", "trailhouse.deploy", name, *words], {**own, **environ}, grace_s=3
+        )
 
     return [
         program("kafka", kafka_command(folder.kafka, ports["kafka"], ports["controller"]), {}, is_store=True),
@@ -74,4 +85,5 @@ def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
             TRAILHOUSE_API_PORT=str(ports["api"]),
             TRAILHOUSE_SPOOL_DIR=str(folder.spool),
         ),
+        *([role(ARCHIVE, "run", TRAILHOUSE_CLICKHOUSE_DSN=dsn("analyst"))] if has_archive else []),
     ]

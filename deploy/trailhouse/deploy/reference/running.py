@@ -19,6 +19,8 @@ from trailhouse.producers.settings import (
     Settings,
     SpoolSettings,
 )
+from trailhouse.queries.archive.metrics import ArchiveMetrics
+from trailhouse.queries.archive.settings import ArchiveSettings, TargetSettings
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import SinkMetrics
@@ -29,20 +31,23 @@ from trailhouse.stream.settings import MetricsSettings, StreamSettings
 # Who reads which settings; a role also reads those it holds, which stand in the table of their owner.
 SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "Kafka: every role, the SDK, the commands": KafkaSettings,
-    "ClickHouse: sink, api, the commands": ClickHouseSettings,
+    "ClickHouse: sink, api, archive, the commands": ClickHouseSettings,
     "The SDK's spool": SpoolSettings,
     "The SDK's buffer": BufferSettings,
     "Whether the SDK sends": SendingSettings,
-    "`/metrics` of stream and sink": MetricsSettings,
+    "`/metrics` of stream, sink and archive": MetricsSettings,
     "`trailhouse outbox`": OutboxSettings,
     "`trailhouse stream`": StreamSettings,
     "`trailhouse sink`": SinkSettings,
     "`trailhouse api`": ApiSettings,
+    "Where the archive lies: `trailhouse archive`, `trailhouse import archive`": TargetSettings,
+    "`trailhouse archive run`": ArchiveSettings,
 }
 METRICS: Final[Mapping[str, Callable[[], Any]]] = {
     "stream": StreamMetrics,
     "sink": SinkMetrics,
     "api": ApiMetrics,
+    "archive": ArchiveMetrics,
 }
 _WIDTH: Final = 100
 
