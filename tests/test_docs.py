@@ -220,7 +220,7 @@ def test_commands_of_the_docs_exist(page: str, line: str, command: Any) -> None:
 
 
 # What a page may show besides make and trailhouse; nothing checks their options.
-KNOWN_COMMANDS = {".ci/run", "cd", "curl", "export", "git", "gzip", "head", "pip", "printf", "zcat"}
+KNOWN_COMMANDS = {".ci/run", "aws", "cd", "curl", "export", "git", "gzip", "head", "pip", "printf", "zcat"}
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:

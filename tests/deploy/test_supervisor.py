@@ -99,7 +99,8 @@ def test_restarts_are_counted_since_the_supervisor_began(folder: StackFolder) ->
 def test_the_archive_runs_where_a_target_is_set(folder: StackFolder) -> None:
     """As `analyst`, who sees no personal data; without a target there is no such process, and no group that names it."""
     without = supervisor_config(folder, programs(folder, PORTS))
-    assert "archive" not in without
+    assert "program:archive" not in without
+    assert "programs=stream,sink,api\n" in without
     made = programs(folder, {**PORTS, "archive": 21_000}, has_archive=True)
     parsed = configparser.RawConfigParser()
     parsed.read_string(supervisor_config(folder, made))

@@ -182,7 +182,8 @@ def print_proof(proof: Proof, *, is_compared: bool) -> None:
         say(f"note: round {proof.begun} is begun and not done yet; the archive finishes it")
     if proof.is_whole:
         compared = "and agrees with ClickHouse's ledger" if is_compared else "(not compared with ClickHouse)"
-        say(f"whole {compared}: {proof.first_day or 'no day'} to {proof.last_day or 'now'}")
+        days = f"{proof.first_day} to {proof.last_day}" if proof.rounds else "no round yet, it is empty"
+        say(f"whole {compared}: {days}")
     else:
         say(f"NOT whole: {len(proof.problems)} problems")
 
