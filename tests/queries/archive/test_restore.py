@@ -56,7 +56,10 @@ def answers(client: Client) -> dict[str, list[str]]:
         "timezone": "Europe/Berlin",
     }
     caller = Caller(orgs=None, read_pii=False)
-    return {name: render.csv(run(client, report, caller, params, now=NOW)) for name, report in load().items()}
+    return {
+        name: sorted(render.csv(run(client, report, caller, params, now=NOW)).splitlines())
+        for name, report in load().items()
+    }
 
 
 def rows_of(client: Client) -> dict[str, int]:

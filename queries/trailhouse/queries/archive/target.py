@@ -37,15 +37,19 @@ class Target(Protocol):
 
     def create(self, path: str, content: bytes) -> bool:
         """Create a file with that content; False when there is one of that name. Durable when it returns."""
+        ...
 
     def read(self, path: str) -> bytes | None:
         """A file's content, None when there is none."""
+        ...
 
     def names(self, folder: str) -> list[str]:
         """Names (not paths) of what lies in a folder, sorted; [] when there is no such folder."""
+        ...
 
     def walk(self, folder: str) -> Iterator[str]:
         """Paths of all files under a folder."""
+        ...
 
 
 def open_target(settings: TargetSettings) -> Target:
