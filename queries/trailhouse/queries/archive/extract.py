@@ -94,7 +94,7 @@ class Extract:
         bound: dict[str, object] = {**asked, "since": since}
         places = "1"
         # What comes in later rounds does not matter here, and the primary key understands where they begin.
-        if len(self.ends) <= PLACES_MAX:
+        if 0 < len(self.ends) <= PLACES_MAX:
             for number, ((epoch, partition), last) in enumerate(self.ends.items()):
                 bound |= {f"e_{number}": epoch, f"p_{number}": partition, f"l_{number}": last}
             places = " OR ".join(_PLACE.replace("NUMBER", str(number)) for number in range(len(self.ends)))
