@@ -230,3 +230,28 @@ def test_parquet_and_no_entries_are_choices(database: Client, tmp_path: Path) ->
     bare = FolderTarget(tmp_path / "bare")
     assert done(Archiver(bare, database, Choices(entries=False))).events == 4
     assert entries_in(bare) == []
+
+
+def test_who_may_only_read_can_archive(
+    database: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role runs as `analyst`, whose profile lets nobody change a setting or write anything."""
+    land(database, events(2))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    def plain(name: str) -> None:
+        real = getattr(database, name)
+
+        def asked(sql: str, *, settings: object = None, **more: object) -> object:
+            assert settings is None
+            return real(sql, **more)
+
+        monkeypatch.setattr(database, name, asked)
+
+    for name in ("query", "raw_query"):
+        plain(name)
+    for name in ("command", "insert", "raw_insert"):
+        monkeypatch.setattr(database, name, refuse)
+    assert done(Archiver(FolderTarget(tmp_path), database)).events == 2

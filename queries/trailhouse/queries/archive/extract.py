@@ -58,10 +58,9 @@ class Extract:
     def records(self, each: Range, first: int, last: int) -> list[Record]:
         """The records of a part of a range, in order."""
         asked = {"epoch": each.epoch, "partition": each.partition, "first": first, "last": last}
-        raw = self.client.raw_query(
-            _ROWS, parameters=asked, settings=dict(_FORMAT_SETTINGS), fmt="JSONEachRow"
-        )
-        rows = msgspec.json.Decoder(Row).decode_lines(raw)
+        raw = self.client.raw_query(_ROWS, parameters=asked, fmt="JSONEachRow")
+        # Not strict: some servers write large numbers in quotes.
+        rows = msgspec.json.Decoder(Row, strict=False).decode_lines(raw)
         seen = [row.kept_received_at for row in rows if row.kept_epoch and not self._is_archived(_kept(row))]
         doubled = self._doubled(asked, min(seen)) if seen else {}
         return [self._record(row, doubled) for row in rows]
@@ -129,22 +128,24 @@ def _as_record(row: Row, kind: str, *, is_entry: bool = False, at: str = "") -> 
     return Record(*values)
 
 
-_FORMAT_SETTINGS: Final = {
-    "date_time_output_format": "iso",
-    "output_format_json_quote_64bit_integers": 0,
-    "output_format_json_escape_forward_slashes": 0,
-    "join_use_nulls": 0,
-}
+def _time(column: str) -> str:
+    """RFC 3339 in UTC to the millisecond, in SQL: who may only read may change no setting of how times are written."""
+    return (
+        f"concat(formatDateTime({column}, '%FT%T', 'UTC'), '.', "
+        f"leftPad(toString(toUnixTimestamp64Milli({column}) % 1000), 3, '0'), 'Z')"
+    )
+
+
 _RANGE: Final = "epoch = {epoch:String} AND partition = {partition:UInt16} AND offset >= {first:UInt64} AND offset <= {last:UInt64}"
 # Of `events` only the days and ids are read that the rows name: its key begins with organisation, day, id.
 _ROWS: Final = f"""
 SELECT
-  row.epoch AS epoch, row.partition AS partition, row.`from` AS `from`, row.offset AS offset, row.received_at AS received_at,
-  if(row.reason = '', row.slot, toDateTime(0, 'UTC')) AS slot, row.content AS content, row.reason AS reason,
+  row.epoch AS epoch, row.partition AS partition, row.`from` AS `from`, row.offset AS offset, {_time("row.received_at")} AS received_at,
+  if(row.reason = '', formatDateTime(row.slot, '%FT%TZ', 'UTC'), '') AS slot, row.content AS content, row.reason AS reason,
   refused.detail AS detail, refused.size AS size, refused.digest AS digest,
   multiIf(refused.rules != '', toString(refused.rules), kept.rules != '' AND kept.offset = row.offset, toString(kept.rules), toString(row.rules)) AS rules,
-  row.org_id AS org_id, row.event_id AS event_id, {", ".join(f"kept.{name} AS {name}" for name in CONTENT)},
-  kept.epoch AS kept_epoch, kept.partition AS kept_partition, kept.offset AS kept_offset, kept.received_at AS kept_received_at
+  row.org_id AS org_id, row.event_id AS event_id, {_time("kept.occurred_at")} AS occurred_at, {", ".join(f"kept.{name} AS {name}" for name in CONTENT if name != "occurred_at")},
+  kept.epoch AS kept_epoch, kept.partition AS kept_partition, kept.offset AS kept_offset, {_time("kept.received_at")} AS kept_received_at
 FROM (SELECT * FROM landed FINAL WHERE {_RANGE}) AS row
 LEFT JOIN (
   SELECT * FROM events FINAL
