@@ -258,22 +258,24 @@ def test_commands_of_the_docs_exist(page: str, line: str, command: Any) -> None:
 # What a page may show besides make and trailhouse; nothing checks their options.
 KNOWN_COMMANDS = {
     ".ci/run",
+    "aws",
     "cd",
+    "clickhouse-client",
     "cp",
     "curl",
+    "docker",
     "export",
     "git",
     "gzip",
     "head",
+    "kubectl",
     "pip",
     "printf",
     "prometheus",
     "promtool",
+    "sh",
     "zcat",
 }
-
-
-KNOWN_COMMANDS |= {"clickhouse-client", "cp", "docker", "kubectl", "sh"}
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:

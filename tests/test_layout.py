@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     # Error types hold no logic; who raises and who prints them does.
     "sinks/errors": "tests/sinks/test_migrate.py",
     "deploy/errors": "tests/deploy/test_failures.py",
+    "queries/archive/errors": "tests/queries/archive/test_target.py",
     # Types that hold no logic; what they say is shown by those who carry it out.
     "producers/simulation/step": "tests/producers/simulation/test_organisation.py",
     # What only a running process can show.

@@ -51,3 +51,15 @@ def test_a_taken_well_known_port_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     assert "--ports auto" in caught.value.hint
     monkeypatch.setattr(module, "is_free", lambda _port: True)
     assert choose_ports("default", {"kafka": 1}) == WELL_KNOWN
+
+
+def test_roles_not_every_stack_has_get_ports_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a state that knows one is as good as one that does not."""
+    assert set(choose_ports("auto", {}, ["archive"])) == {*ROLES, "archive"}
+    monkeypatch.setattr(module, "is_free", lambda _port: True)
+    assert choose_ports("default", {}, ["archive"])["archive"] == 9104
+    state = StackState({**dict.fromkeys(ROLES, 7), "archive": 8}, "auto", 4)
+    save_state(tmp_path / "state.json", state)
+    assert load_state(tmp_path / "state.json") == state

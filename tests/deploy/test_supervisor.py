@@ -11,7 +11,7 @@ from supervisor.options import ServerOptions
 
 from trailhouse.deploy.credentials import IDENTITIES, load_credentials, with_secrets
 from trailhouse.deploy.folder import StackFolder
-from trailhouse.deploy.programs import STORES, WORKERS, Program, programs
+from trailhouse.deploy.programs import STORES, WORKERS, Program, programs, workers
 from trailhouse.deploy.state import ROLES
 from trailhouse.deploy.supervisor import Supervisor, supervisor_config
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -94,3 +94,18 @@ def test_restarts_are_counted_since_the_supervisor_began(folder: StackFolder) ->
     text = "".join(f"2026-01-31 12:00:00,000 INFO {line}\n" for line in lines)
     (folder.logs / "supervisord.log").write_text(text)
     assert Supervisor(folder).restarts() == {"kafka": 0, "stream": 1}
+
+
+def test_the_archive_runs_where_a_target_is_set(folder: StackFolder) -> None:
+    """As `analyst`, who sees no personal data; without a target there is no such process, and no group that names it."""
+    without = supervisor_config(folder, programs(folder, PORTS))
+    assert "program:archive" not in without
+    assert "programs=stream,sink,api\n" in without
+    made = programs(folder, {**PORTS, "archive": 21_000}, has_archive=True)
+    parsed = configparser.RawConfigParser()
+    parsed.read_string(supervisor_config(folder, made))
+    assert parsed["group:workers"]["programs"] == "stream,sink,api,archive"
+    assert made[-1].argv[-2:] == ("archive", "run")
+    assert "analyst@" in made[-1].environ["TRAILHOUSE_CLICKHOUSE_DSN"]
+    assert workers({}) == WORKERS
+    assert workers({"TRAILHOUSE_ARCHIVE_TARGET": "/x"}) == (*WORKERS, "archive")

@@ -50,7 +50,7 @@ COMMANDS: Final = (
         "Check what is set up wrong: versions, settings, permissions, clocks, topics, grants, room; and say what to do.",
     ),
     Command("users", "users:app", "List, search and export users; import a roster."),
-    Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files."),
+    Command("import", "imports:app", "Import events: a git history, NDJSON or CSV files, or an archive."),
     Command(
         "simulate",
         "simulate:simulate",
@@ -105,6 +105,11 @@ COMMANDS: Final = (
     Command("stream", "roles:stream", "Run a stream worker: raw events in, enriched events out."),
     Command("sink", "roles:sink", "Run a sink: enriched events into ClickHouse."),
     Command("api", "roles:api", "Run the HTTP API."),
+    Command(
+        "archive",
+        "archive:app",
+        "Archive what landed into a folder or a bucket; prove that the archive is whole.",
+    ),
     Command("outbox", "outbox:app", "Relay events from the outbox in an application's own database."),
 )
 

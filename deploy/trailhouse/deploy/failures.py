@@ -40,6 +40,8 @@ EXTRAS: Final = {
     "zstandard": "local",
     "sqlalchemy": "outbox",
     "grafana_foundation_sdk": "grafana",
+    "fsspec": "archive",
+    "s3fs": "s3",
 }
 
 

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ from trailhouse.deploy.health import is_healthy
 from trailhouse.deploy.kafka.jars import fetch_jars, find_jars
 from trailhouse.deploy.kafka.probe import answers as kafka_answers
 from trailhouse.deploy.ports import LOOPBACK
-from trailhouse.deploy.programs import WORKERS, programs
+from trailhouse.deploy.programs import ARCHIVE, WORKERS, programs, workers
 from trailhouse.deploy.registry import remember
 from trailhouse.deploy.stack import Stack, stack_at
 from trailhouse.deploy.state import StackState, choose_ports, load_state, save_state
@@ -61,17 +61,18 @@ def start(
             )
         runfile.end(runfile.all_running(folder.runfiles), 3.0)  # what a killed supervisor left behind
         check_memory(psutil.virtual_memory().available)
-        state = _next_state(load_state(folder.state), choice, partitions)
+        roles = workers(environ)
+        state = _next_state(load_state(folder.state), choice, partitions, roles[len(WORKERS) :])
         load_credentials(folder.credentials)  # made now, so that the roles only ever read them
         if find_jars(environ) is None:
             fetch_jars(environ)
             told("Kafka's jars", "fetched once, 43 MB")
         try:
-            supervisor.start(programs(folder, state.ports))
+            supervisor.start(programs(folder, state.ports, has_archive=ARCHIVE in roles))
             save_state(folder.state, state)
             stack = stack_at(folder, state.ports, environ)
             write_curl_configs(stack)
-            _bring_up(stack, supervisor, state, told)
+            _bring_up(stack, supervisor, state, told, roles)
         except BaseException:
             supervisor.stop(STOP_GRACE_S)
             raise
@@ -103,13 +104,17 @@ class _Told:
         self._since = now
 
 
-def _next_state(last: StackState | None, choice: str | None, partitions: int | None) -> StackState:
+def _next_state(
+    last: StackState | None, choice: str | None, partitions: int | None, more: Sequence[str]
+) -> StackState:
     last = last or StackState()
     chosen = choice or last.choice
-    return StackState(choose_ports(chosen, last.ports), chosen, partitions or last.partitions)
+    return StackState(choose_ports(chosen, last.ports, more), chosen, partitions or last.partitions)
 
 
-def _bring_up(stack: Stack, supervisor: Supervisor, state: StackState, told: _Told) -> None:
+def _bring_up(
+    stack: Stack, supervisor: Supervisor, state: StackState, told: _Told, roles: Sequence[str]
+) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
 
     def wait(name: str, probe: Callable[[], bool]) -> None:
@@ -138,7 +143,7 @@ def _bring_up(stack: Stack, supervisor: Supervisor, state: StackState, told: _To
     create_topics(stack.kafka, state.partitions)
     told("Kafka", stack.kafka.bootstrap)
     supervisor.start_workers()
-    for role in WORKERS:
+    for role in roles:
         wait(role, lambda port=state.ports[role]: is_healthy(port))  # type: ignore[misc]
     told("the other roles", stack.api_url)
 

@@ -17,6 +17,9 @@ from trailhouse.deploy.ports import LOOPBACK
 DATABASE: Final = "trailhouse"
 STORES: Final = ("kafka", "clickhouse")
 WORKERS: Final = ("stream", "sink", "api", "alerts")
+#: Runs where a target is set.
+ARCHIVE: Final = "archive"
+TARGET: Final = "TRAILHOUSE_ARCHIVE_TARGET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,17 @@ class Program:
     stop_grace_s: int = 2
 
 
-def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
+def workers(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The roles of a stack: the archive is one where the environment names its target."""
+    return (*WORKERS, ARCHIVE) if environ.get(TARGET) else WORKERS
+
+
+def programs(folder: StackFolder, ports: Mapping[str, int], *, has_archive: bool = False) -> list[Program]:
     """The processes of a stack, in the order they start in.
 
     The sink writes as `ingest`, the api reads as `api`; what it changes it writes as `settings` or, about alerts, as
-    `alerts`, as the role of that name does. Nobody runs as `admin`.
+    `alerts`, as the role of that name does. The archive reads as `analyst`, who may see no personal data. Nobody runs
+    as `admin`.
     """
 
     def program(
@@ -85,4 +94,5 @@ def programs(folder: StackFolder, ports: Mapping[str, int]) -> list[Program]:
             TRAILHOUSE_CLICKHOUSE_DSN=dsn("alerts"),
             TRAILHOUSE_ALERTS_URL=f"http://{LOOPBACK}:{ports['api']}",
         ),
+        *([role(ARCHIVE, "run", TRAILHOUSE_CLICKHOUSE_DSN=dsn("analyst"))] if has_archive else []),
     ]

@@ -14,7 +14,7 @@ from trailhouse.deploy.health import PATIENCE_S, is_healthy, state_of
 from trailhouse.deploy.invocation import short_path
 from trailhouse.deploy.options import say
 from trailhouse.deploy.ports import LOOPBACK
-from trailhouse.deploy.programs import DATABASE, STORES, WORKERS
+from trailhouse.deploy.programs import ARCHIVE, DATABASE, STORES, WORKERS
 from trailhouse.deploy.registry import started_stacks
 from trailhouse.deploy.state import load_state
 from trailhouse.deploy.supervisor import Supervisor
@@ -88,7 +88,9 @@ class Stack:
     def metrics(self) -> dict[str, str]:
         """Where each role serves its metrics."""
         return {
-            role: f"http://{LOOPBACK}:{self.ports[role]}/metrics" for role in WORKERS if role in self.ports
+            role: f"http://{LOOPBACK}:{self.ports[role]}/metrics"
+            for role in (*WORKERS, ARCHIVE)
+            if role in self.ports
         }
 
     def endpoints(self) -> dict[str, Any]:
@@ -111,14 +113,15 @@ class Stack:
             "stream": ("trailhouse-stream", self.kafka.raw_topic),
             "sink": ("trailhouse-sink", self.kafka.enriched_topic),
         }
-        order = (*STORES, *WORKERS)
         supervisor = Supervisor(self.folder)
-        processes = sorted(supervisor.processes(), key=lambda each: order.index(each.name))
+        known = (*STORES, *WORKERS, ARCHIVE)
+        processes = sorted(supervisor.processes(), key=lambda each: known.index(each.name))
+        order = [each.name for each in processes]
         restarts = supervisor.restarts()
         with ThreadPoolExecutor() as pool:  # those that hang, hang at the same time
             wells: dict[str, bool] = dict(zip(order, pool.map(self._is_well, order), strict=True))
         # A client would wait half a minute for a broker that is away.
-        behind = lags(self.kafka, groups) if wells["kafka"] else {}
+        behind = lags(self.kafka, groups) if wells.get("kafka") else {}
         return [
             Role(
                 each.name,

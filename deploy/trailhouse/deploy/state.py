@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,8 @@ WELL_KNOWN: Final[Mapping[str, int]] = {
     "sink": 9102,
     "alerts": 9103,
 }
+#: Of roles that not every stack has.
+OPTIONAL: Final[Mapping[str, int]] = {"archive": 9104}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,11 @@ def load_state(path: Path) -> StackState | None:
     try:
         kept = json.loads(path.read_text())
         return StackState(
-            {role: int(kept["ports"][role]) for role in ROLES if role in kept["ports"] or role not in LATER},
+            {
+                role: int(kept["ports"][role])
+                for role in (*ROLES, *OPTIONAL)
+                if role in kept["ports"] or role not in (*LATER, *OPTIONAL)
+            },
             str(kept["choice"]),
             int(kept["partitions"]),
         )
@@ -60,15 +66,17 @@ def save_state(path: Path, state: StackState) -> None:
     draft.replace(path)
 
 
-def choose_ports(choice: str, kept: Mapping[str, int]) -> dict[str, int]:
+def choose_ports(choice: str, kept: Mapping[str, int], more: Sequence[str] = ()) -> dict[str, int]:
     """The port of every role. "default": the well-known ones, `PortTaken` if one is in use; "auto": those of the last
-    start where they are free, else any free ones.
+    start where they are free, else any free ones. `more` are roles besides those every stack has.
     """
+    roles = (*ROLES, *more)
     if choice == "default":
-        for role, port in WELL_KNOWN.items():
+        known = {role: port for role, port in {**WELL_KNOWN, **OPTIONAL}.items() if role in roles}
+        for role, port in known.items():
             if not is_free(port):
                 raise PortTaken(role, port)
-        return dict(WELL_KNOWN)
-    ports = {role: kept[role] for role in ROLES if role in kept and is_free(kept[role])}
-    missing = [role for role in ROLES if role not in ports]
+        return known
+    ports = {role: kept[role] for role in roles if role in kept and is_free(kept[role])}
+    missing = [role for role in roles if role not in ports]
     return ports | dict(zip(missing, free_ports(len(missing), besides=ports.values()), strict=True))

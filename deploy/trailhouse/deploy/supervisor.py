@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from trailhouse.deploy import runfile
 from trailhouse.deploy.folder import UMASK, StackFolder
-from trailhouse.deploy.programs import STORES, WORKERS, Program
+from trailhouse.deploy.programs import ARCHIVE, STORES, WORKERS, Program
 
-GROUPS: Final = (("stores", 1, STORES), ("workers", 2, WORKERS))
+GROUPS: Final = (("stores", 1, STORES), ("workers", 2, (*WORKERS, ARCHIVE)))
 _SPAWNED: Final = re.compile(r" INFO spawned: '(\w+)' with pid ")
 # supervisord's states, in words of ours.
 STATES: Final = {
@@ -58,8 +58,9 @@ minfds=1024
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
+    names = {program.name for program in programs}
     groups = [
-        f"[group:{group}]\nprograms={','.join(members)}\npriority={priority}\n"
+        f"[group:{group}]\nprograms={','.join(each for each in members if each != ARCHIVE or each in names)}\npriority={priority}\n"
         for group, priority, members in GROUPS
     ]
     return "\n".join([head, *groups, *(_section(folder, program) for program in programs)])

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from trailhouse.deploy.commands.import_archive import archive
 from trailhouse.deploy.importing import Job, run_job
 from trailhouse.deploy.meter import Meter
 from trailhouse.deploy.options import Data, Format, FormatOption, print_json, say
@@ -26,7 +27,10 @@ from trailhouse.producers.importers.reject import Read
 from trailhouse.producers.importers.rows import read_csv, read_ndjson
 from trailhouse.producers.importers.times import AHEAD_MAX
 
-app = typer.Typer(help="Import events: a git history, NDJSON or CSV files.", no_args_is_help=True)
+app = typer.Typer(
+    help="Import events: a git history, NDJSON or CSV files, or an archive.", no_args_is_help=True
+)
+app.command("archive")(archive)
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="Plain, .gz, .bz2 or .zst; - is standard input.")

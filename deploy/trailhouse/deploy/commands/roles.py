@@ -33,6 +33,15 @@ def api() -> None:
     run(ApiSettings.from_env(environ))
 
 
+def archive() -> None:
+    """Run the archive: what landed, without personal data, into a folder or a bucket."""
+    environ = begin()
+    from trailhouse.queries.archive.settings import ArchiveSettings  # noqa: PLC0415
+    from trailhouse.queries.archive.worker import run  # noqa: PLC0415
+
+    run(ArchiveSettings.from_env(environ))
+
+
 def begin() -> Mapping[str, str]:
     """Tie us to the supervisor if that started us; returns where the settings are read from."""
     if os.environ.get("TRAILHOUSE_TETHER") != "1":

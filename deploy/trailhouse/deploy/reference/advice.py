@@ -107,4 +107,35 @@ ADVICE: Final[Mapping[str, tuple[str, str]]] = {
         "bytes",
         "not 0: look into `refused.ndjson` of the spool ([SDK](sdk.md#the-spool)); the sender is wrong",
     ),
+    "trailhouse_alerts_looked_timestamp_seconds": (
+        "Unix seconds",
+        "`time() -` it grows: the role is down or ClickHouse is away; nobody is alerted of events meanwhile, nothing is skipped",
+    ),
+    "trailhouse_alerts_look_failures_total": ("looks", "rises: the role's log says why; it looks again"),
+    "trailhouse_alerts_matches_total": (
+        "events",
+        "much more than notices: quiet times and limits hold most back, which a digest tells",
+    ),
+    "trailhouse_alerts_notices_total": ("notices", "its rate is how often people are told of something"),
+    "trailhouse_alerts_pending_records": (
+        "notices",
+        "does not fall: a receiver is away; `trailhouse alerts list` says which",
+    ),
+    "trailhouse_alerts_deliveries_total": (
+        "attempts",
+        "`dead` rises: a notice was given up; `trailhouse alerts list` says of which alert",
+    ),
+    "trailhouse_archive_rounds_total": ("rounds", "its rate is one per interval while the archive is well"),
+    "trailhouse_archive_records_total": ("records", "its rate follows what is stored"),
+    "trailhouse_archive_bytes_total": ("bytes", "what the target grows by"),
+    "trailhouse_archive_missing_records_total": (
+        "records",
+        "not 0: ClickHouse did not have them; `trailhouse balance`, then `trailhouse archive verify`",
+    ),
+    "trailhouse_archive_failures_total": (
+        "rounds",
+        "rises: the role's log says why; the round is tried again",
+    ),
+    "trailhouse_archive_late_seconds": ("seconds", _alert("TrailhouseArchiveLate")),
+    "trailhouse_archive_complete_timestamp_seconds": ("Unix seconds", _alert("TrailhouseArchiveLate")),
 }

@@ -24,6 +24,8 @@ from trailhouse.producers.settings import (
 )
 from trailhouse.queries.alerts.metrics import AlertsMetrics
 from trailhouse.queries.alerts.settings import AlertsSettings, MailSettings, NotificationSettings
+from trailhouse.queries.archive.metrics import ArchiveMetrics
+from trailhouse.queries.archive.settings import ArchiveSettings, TargetSettings
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.queries.oidc_settings import OidcSettings
 from trailhouse.queries.settings import ApiSettings
@@ -36,11 +38,11 @@ from trailhouse.stream.settings import MetricsSettings, StreamSettings
 SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "Kafka: every role, the SDK, the commands": KafkaSettings,
     "Kafka: encrypted, and as whom": KafkaSecurity,
-    "ClickHouse: sink, api, the commands": ClickHouseSettings,
+    "ClickHouse: sink, api, alerts, archive, the commands": ClickHouseSettings,
     "The SDK's spool": SpoolSettings,
     "The SDK's buffer": BufferSettings,
     "Whether the SDK sends": SendingSettings,
-    "`/metrics` of stream, sink and alerts": MetricsSettings,
+    "`/metrics` of stream, sink, alerts and archive": MetricsSettings,
     "`trailhouse outbox`": OutboxSettings,
     "`trailhouse stream`": StreamSettings,
     "`trailhouse sink`": SinkSettings,
@@ -49,6 +51,8 @@ SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "`trailhouse alerts run`": AlertsSettings,
     "Mail of `trailhouse alerts run`": MailSettings,
     "Signing in to the dashboard with an OpenID provider": OidcSettings,
+    "Where the archive lies: `trailhouse archive`, `trailhouse import archive`": TargetSettings,
+    "`trailhouse archive run`": ArchiveSettings,
 }
 METRICS: Final[Mapping[str, Callable[[], Any]]] = {
     "stream": StreamMetrics,
@@ -56,6 +60,7 @@ METRICS: Final[Mapping[str, Callable[[], Any]]] = {
     "api": ApiMetrics,
     "alerts": AlertsMetrics,
     "api, and whoever shows the SDK's spool": SpoolMetrics,
+    "archive": ArchiveMetrics,
 }
 _WIDTH: Final = 100
 
