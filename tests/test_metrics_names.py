@@ -12,7 +12,7 @@ from trailhouse.deploy.reference.advice import ADVICE
 from trailhouse.deploy.reference.running import METRICS
 
 # Every label any metric may have. Each has few values; none holds an organisation, a person or an event.
-LABELS = {"became", "kind", "outcome", "partition", "peer", "reason", "report", "route", "status"}
+LABELS = {"became", "outcome", "partition", "peer", "reason", "report", "route", "status"}
 # Served by the api for the pipeline as a whole.
 SHARED = {"balance", "breaker", "certificate", "clickhouse", "freshness", "spool", "store", "unaccounted"}
 UNITS = ("_seconds", "_bytes", "_records", "_events")

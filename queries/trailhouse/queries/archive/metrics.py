@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 ROUNDS: Final = "trailhouse_archive_rounds"  # Counter: rounds done
-RECORDS: Final = "trailhouse_archive_records"  # Counter: records archived, by kind
+RECORDS: Final = "trailhouse_archive_records"  # Counter: records archived, by outcome
 BYTES: Final = "trailhouse_archive_bytes"  # Counter: bytes written to the target
 MISSING: Final = "trailhouse_archive_missing_records"  # Counter: raw offsets archived as missing; must be 0
 FAILURES: Final = "trailhouse_archive_failures"  # Counter: rounds that could not be finished
@@ -36,7 +36,7 @@ class ArchiveMetrics:
         put = object.__setattr__
         counters = (
             ("rounds", ROUNDS, "Rounds of the archive done by this process", ()),
-            ("records", RECORDS, "Records archived, by kind (entry, copy, rejected, gone)", ("kind",)),
+            ("records", RECORDS, "Records archived, by outcome (entry, copy, rejected, gone)", ("outcome",)),
             ("bytes", BYTES, "Bytes written to the archive's target", ()),
             ("missing", MISSING, "Raw offsets archived as missing, because ClickHouse did not have them; must be 0", ()),
             ("failures", FAILURES, "Rounds that could not be finished and are tried again", ()),
