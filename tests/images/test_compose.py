@@ -14,6 +14,7 @@ import jsonschema_rs
 import pytest
 import yaml
 from tests.images.files import DEPLOY, compose, env_example, image_environ, instructions
+from tests.operations.prometheus import tool
 
 from trailhouse.deploy.cli import COMMANDS
 from trailhouse.deploy.clickhouse.access import ROLES, server_users_xml
@@ -184,6 +185,22 @@ def test_the_health_check_is_that_of_the_image() -> None:
     """Compose asks what the image says to ask."""
     check = next(text for word, text in instructions() if word == "HEALTHCHECK")
     assert SERVICES["stream"]["healthcheck"]["test"] == ["CMD", *json.loads(check.partition("CMD ")[2])]
+
+
+def test_prometheus_reads_its_configuration(tmp_path: Path) -> None:
+    """By its own checker, with the rules of deploy/prometheus where the file looks for them."""
+    text = (DEPLOY / "compose/prometheus/prometheus.yml").read_text()
+    file = tmp_path / "prometheus.yml"
+    file.write_text(text.replace("/etc/prometheus/rules", str(DEPLOY / "prometheus/rules")))
+    done = subprocess.run(
+        [tool("promtool"), "check", "config", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 rule files" in done.stdout + done.stderr
 
 
 def test_grafana_finds_what_its_provisioning_names() -> None:
