@@ -12,10 +12,25 @@ keep() { # keep NAME: a secret that stays when it is there
   chmod 0444 "secrets/$1"
 }
 
-# Keep the pepper for ever: another one makes every person a new one.
-for name in pepper session_secret clickhouse_admin clickhouse_ingest clickhouse_api clickhouse_analyst \
+# Keep the pepper for ever: another one makes every person a new one. With another alerts_key channels are made anew.
+for name in pepper session_secret alerts_key clickhouse_admin clickhouse_ingest clickhouse_api clickhouse_settings \
+  clickhouse_alerts clickhouse_analyst \
   clickhouse_archive clickhouse_auditor clickhouse_grafana grafana_admin store_user store_password; do
   keep "$name"
+done
+
+# Addresses of ClickHouse with the password in them, for who writes what the api's pages change.
+for user in settings alerts; do
+  printf 'http://%s:%s@clickhouse:8123/trailhouse\n' "$user" "$(cat "secrets/clickhouse_$user")" \
+    > "secrets/clickhouse_${user}_dsn.new"
+  mv "secrets/clickhouse_${user}_dsn.new" "secrets/clickhouse_${user}_dsn"
+  chmod 0444 "secrets/clickhouse_${user}_dsn"
+done
+
+# Not ours to make; empty until you write them: of a mail server, of an OpenID provider.
+for name in smtp_password oidc_client_secret; do
+  if [ ! -e "secrets/$name" ]; then : > "secrets/$name"; fi
+  chmod 0644 "secrets/$name"
 done
 
 # How the archive opens the store of compose.yaml; write another store's here.
@@ -28,7 +43,7 @@ chmod 0444 secrets/archive_options
 # ClickHouse knows the passwords by their SHA-256 alone.
 {
   echo "<clickhouse><users>"
-  for user in admin ingest api analyst archive auditor grafana; do
+  for user in admin ingest api settings alerts analyst archive auditor grafana; do
     digest=$(tr -d '\n' < "secrets/clickhouse_$user" | sha256sum | cut -d ' ' -f 1)
     echo "<$user><password_sha256_hex>$digest</password_sha256_hex></$user>"
   done

@@ -14,15 +14,28 @@ import jsonschema_rs
 import pytest
 import yaml
 from tests.images.files import DEPLOY, compose, env_example, image_environ, instructions
+from tests.operations.prometheus import tool
 
 from trailhouse.deploy.cli import COMMANDS
 from trailhouse.deploy.clickhouse.access import ROLES, server_users_xml
+from trailhouse.deploy.programs import ARCHIVE, WORKERS
+from trailhouse.producers.settings import Settings
+from trailhouse.queries.alerts.settings import AlertsSettings
+from trailhouse.queries.archive.settings import ArchiveSettings
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.stream.settings import StreamSettings
 
 SERVICES: dict[str, Any] = compose(env_example())["services"]
-OURS = ("topics", "migrate", "stream", "sink", "api", "keys", "archive")
+ROLES_HERE = (*WORKERS, ARCHIVE)
+OURS = ("topics", "migrate", "keys", *ROLES_HERE)
+SETTINGS: dict[str, type[Settings]] = {
+    "stream": StreamSettings,
+    "sink": SinkSettings,
+    "api": ApiSettings,
+    "alerts": AlertsSettings,
+    "archive": ArchiveSettings,
+}
 WRITES_ITS_ROOT = {"kafka", "clickhouse", "grafana"}  # said beside each, with the reason
 
 
@@ -77,8 +90,9 @@ def test_no_secret_is_in_the_file() -> None:
     declared = compose()["secrets"]
     for name, service in SERVICES.items():
         environ = service.get("environment", {})
+        assert all(isinstance(value, str) for value in environ.values()), name
         for key, value in environ.items():
-            if re.search(r"PASSWORD|SECRET|PEPPER|OPTIONS", key) and not key.endswith("_HEAP_OPTS"):
+            if re.search(r"PASSWORD|SECRET|PEPPER|OPTIONS|_KEY", key) and not key.endswith("_HEAP_OPTS"):
                 assert key.endswith("_FILE"), f"{name}: {key}"
                 assert Path(value).name in service["secrets"]
         assert set(service.get("secrets", [])) <= declared.keys()
@@ -102,31 +116,55 @@ def test_our_services_run_our_commands(name: str) -> None:
     """Each command line begins with one that exists."""
     words = [*SERVICES[name].get("entrypoint", ["trailhouse"])[1:], *SERVICES[name]["command"]]
     known = {command.name for command in COMMANDS}
-    assert words[0] in known or (words[0] == "archive" and "archive" not in known)
+    assert words[0] in known
+    assert words[0] == name or name == "keys"
 
 
 def test_the_settings_of_each_role_are_good(tmp_path: Path) -> None:
     """What the file and the image say together is read by the role itself, secrets included; nothing is misspelt."""
+    made, settings = make_secrets(tmp_path), dict[str, Settings]()
     known = {
         line
         for line in (DEPLOY.parent / "docs" / "configuration.md").read_text().split("`")
         if line.isupper()
     }
-    for name, kind in (("stream", StreamSettings), ("sink", SinkSettings), ("api", ApiSettings)):
-        environ = image_environ() | SERVICES[name]["environment"]
+    assert SETTINGS.keys() == set(ROLES_HERE)
+    for name, kind in SETTINGS.items():
+        environ: dict[str, str] = image_environ() | SERVICES[name]["environment"]
         for key, value in list(environ.items()):
             assert not key.startswith("TRAILHOUSE_") or key.removesuffix("_FILE") in known, key
             if key.endswith("_FILE"):
-                path = tmp_path / Path(value).name
-                path.write_text("f" * 64)
+                path = made / Path(value).name
+                assert path.name in SERVICES[name]["secrets"]
                 environ[key] = str(path)
-        kind.from_env(environ)
+        settings[name] = kind.from_env(environ)
+    api, alerts = settings["api"], settings["alerts"]
+    assert isinstance(api, ApiSettings)
+    assert isinstance(alerts, AlertsSettings)
+    assert api.settings_writer
+    assert api.settings_writer.username == "settings"
+    writer = api.notifications.clickhouse(api.clickhouse)
+    assert (writer.username, writer.password) == ("alerts", alerts.clickhouse.password)
+    assert alerts.clickhouse.username == "alerts"
+    assert len({api.clickhouse.password, api.settings_writer.password, writer.password}) == 3
+    assert api.notifications.key == alerts.notifications.key
+    assert api.notifications.key
 
 
 def test_prometheus_asks_each_role_where_it_listens() -> None:
     """By the name the role answers to: the Host check lets no other in."""
     config = yaml.safe_load((DEPLOY / "compose/prometheus/prometheus.yml").read_text())
-    for group in config["scrape_configs"][0]["static_configs"]:
+    known, found = config["scrape_configs"]
+    assert known["job_name"] == "trailhouse"  # which the rules ask for
+    assert {group["labels"]["role"] for group in known["static_configs"]} == set(WORKERS)
+    labels = {each["target_label"]: each["replacement"] for each in found["relabel_configs"]}
+    assert (labels["job"], labels["role"]) == ("trailhouse", ARCHIVE)
+    (asked_by_name,) = found["dns_sd_configs"]
+    assert asked_by_name["names"] == [ARCHIVE]
+    assert str(asked_by_name["port"]) == image_environ()["TRAILHOUSE_METRICS_PORT"]
+    assert "./prometheus/rules:/etc/prometheus/rules:ro" in SERVICES["prometheus"]["volumes"]
+    assert config["rule_files"] == ["/etc/prometheus/rules/*.yml"]
+    for group in known["static_configs"]:
         name, _, port = group["targets"][0].partition(":")
         environ = image_environ() | SERVICES[name]["environment"]
         asked = environ["TRAILHOUSE_API_NAMES" if name == "api" else "TRAILHOUSE_METRICS_NAMES"]
@@ -149,14 +187,47 @@ def test_the_health_check_is_that_of_the_image() -> None:
     assert SERVICES["stream"]["healthcheck"]["test"] == ["CMD", *json.loads(check.partition("CMD ")[2])]
 
 
+def test_prometheus_reads_its_configuration(tmp_path: Path) -> None:
+    """By its own checker, with the rules of deploy/prometheus where the file looks for them."""
+    text = (DEPLOY / "compose/prometheus/prometheus.yml").read_text()
+    file = tmp_path / "prometheus.yml"
+    file.write_text(text.replace("/etc/prometheus/rules", str(DEPLOY / "prometheus/rules")))
+    done = subprocess.run(
+        [tool("promtool"), "check", "config", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 rule files" in done.stdout + done.stderr
+
+
+def test_grafana_finds_what_its_provisioning_names() -> None:
+    """Dashboards where the provider looks, and every variable of the data sources."""
+    grafana = SERVICES["grafana"]
+    provisioning = DEPLOY / "grafana/provisioning"
+    (provider,) = yaml.safe_load((provisioning / "dashboards/trailhouse.yaml").read_text())["providers"]
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
+    asked = re.findall(r"\$(TRAILHOUSE_\w+)", (provisioning / "datasources/trailhouse.yaml").read_text())
+    script = grafana["entrypoint"][-1].replace("$$", "$")
+    (given,) = re.findall(r"^(\w+)=", script)
+    assert set(asked) == {given, *(key for key in grafana["environment"] if key.startswith("TRAILHOUSE_"))}
+    assert Path(re.findall(r"cat ([^)]+)\)", script)[0]).name in grafana["secrets"]
+    assert grafana["environment"]["TRAILHOUSE_GRAFANA_CLICKHOUSE_USER"] in ROLES
+
+
+def make_secrets(folder: Path) -> Path:
+    """What `secrets.sh` makes, in a folder of its own."""
+    script = folder / "secrets.sh"
+    script.write_text((DEPLOY / "secrets.sh").read_text())
+    subprocess.run(["sh", str(script)], check=True, capture_output=True, cwd="/", timeout=60)
+    return folder / "secrets"
+
+
 def test_secrets_are_made_once(tmp_path: Path) -> None:
     """In a folder of its owner's alone; again changes none; ClickHouse gets the digests of the same passwords."""
-    script = tmp_path / "secrets.sh"
-    script.write_text((DEPLOY / "secrets.sh").read_text())
-    made = []
-    for _ in range(2):
-        subprocess.run(["sh", str(script)], check=True, capture_output=True, cwd="/", timeout=60)
-        made.append({path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()})
+    made = [{path.name: path.read_text() for path in make_secrets(tmp_path).iterdir()} for _ in range(2)]
     assert made[0] == made[1]
     assert set(compose()["secrets"]) <= made[0].keys()
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.images.files import DEPLOY, ROOT, image_environ, instructions
 
 from trailhouse.deploy.cli import COMMANDS
+from trailhouse.deploy.programs import ARCHIVE, WORKERS
 
 PIN = re.compile(r"^([a-z0-9_-]+)==(\S+)", re.MULTILINE)
 
@@ -74,9 +75,11 @@ def test_its_lock_is_the_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     asked = project["dependencies"] + [
-        each for name in ("stream", "sinks", "queries") for each in extras[name]
+        each for name in ("stream", "sinks", "queries", "archive", "s3") for each in extras[name]
     ]
-    assert {re.split(r"[<>=\[]", each)[0] for each in asked} <= image.keys()
+    named = {re.split(r"[<>=\[]", each)[0] for each in asked} - {"trailhouse"}
+    assert "s3fs" in named
+    assert named <= image.keys()
 
 
 def test_its_commands_need_no_package_that_it_lacks() -> None:
@@ -94,7 +97,8 @@ from trailhouse.deploy.cli import build
 from trailhouse.deploy.stack import find_stack
 import trailhouse.deploy.health, trailhouse.deploy.session
 import trailhouse.stream.worker, trailhouse.sinks.worker, trailhouse.queries.api
-build(["stream", "sink", "api", "topics", "migrate", "keys", "access", "size"])
+import trailhouse.queries.alerts.role, trailhouse.queries.archive.worker, s3fs
+build([{", ".join(map(repr, (*WORKERS, ARCHIVE)))}, "topics", "migrate", "keys", "access", "size"])
 find_stack(None, {{"TRAILHOUSE_KAFKA_BOOTSTRAP": "kafka:9092"}})
 """
     done = subprocess.run(

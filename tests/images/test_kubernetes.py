@@ -18,6 +18,10 @@ from tests.images.files import DEPLOY, image_environ, instructions
 
 from trailhouse.deploy.cli import COMMANDS
 from trailhouse.deploy.clickhouse.access import ROLES
+from trailhouse.deploy.programs import ARCHIVE, WORKERS
+from trailhouse.producers.settings import Settings
+from trailhouse.queries.alerts.settings import AlertsSettings
+from trailhouse.queries.archive.settings import ArchiveSettings
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import LAG as SINK_LAG
 from trailhouse.sinks.settings import SinkSettings
@@ -28,7 +32,9 @@ HOME = DEPLOY / "kubernetes"
 RENDERED = ("base", "overlays/small", "overlays/production")
 VERSIONS = ("1.30", "1.33")
 CRDS = {"ServiceMonitor"}  # the operator's own kind; Kubernetes has no schema of it
-COMPONENTS = ("archive", "autoscaling", "monitor", "secure")
+COMPONENTS = ("archive", "autoscaling", "mail", "monitor", "secure", "sign-in")
+#: Which change what is there, and bring nothing of their own.
+CHANGES = {"mail", "secure", "sign-in"}
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None and not os.environ.get("CI"), reason="kubectl renders the manifests"
@@ -87,15 +93,26 @@ def test_each_component_goes_onto_the_base_alone(component: str, tmp_path: Path)
     (overlay / "kustomization.yaml").write_text(
         f"resources: [../kubernetes/base]\ncomponents: [../kubernetes/components/{component}]\n"
     )
-    before, after = len(render("base")), len(render(str(overlay)))
-    assert after > before or component == "secure"
+    before, after = render("base"), render(str(overlay))
+    assert len(after) > len(before) or component in CHANGES
+    secrets = {"mail": ("alerts", "smtp-password"), "sign-in": ("api", "oidc-client-secret")}
+    if component in secrets:
+        role, key = secrets[component]
+        spec = dict(pods(after))[role]["spec"]
+        assert f"/run/secrets/trailhouse/{key}" in {
+            each.get("value") for each in spec["containers"][0]["env"]
+        }
+        assert key in {
+            item["key"] for volume in spec["volumes"] for item in volume.get("secret", {}).get("items", [])
+        }
 
 
 @pytest.mark.parametrize("folder", RENDERED)
 def test_every_pod_is_held(folder: str) -> None:
     """As the profile `restricted` asks, and more: a read-only root, no token of Kubernetes, bounds, no `latest`."""
     found = dict(pods(render(folder)))
-    assert {"stream", "sink", "api", "topics", "migrate"} <= found.keys()
+    assert {*WORKERS, "topics", "migrate"} <= found.keys()
+    assert folder != "overlays/production" or ARCHIVE in found
     user = int(next(text for word, text in instructions() if word == "USER").split(":")[0])
     for name, template in found.items():
         spec = template["spec"]
@@ -181,12 +198,31 @@ def test_each_role_gets_its_own_secrets_alone(folder: str) -> None:
     assert [name for name, keys in got.items() if "pepper" in keys] == ["stream"]
     assert [name for name, keys in got.items() if "clickhouse-admin" in keys] == ["migrate"]
     assert got["topics"] == []
+    assert [name for name, keys in got.items() if "alerts-key" in keys] == ["alerts", "api"]
+    assert [name for name, keys in got.items() if "settings-dsn" in keys] == ["api"]
     for name, template in pods(objects):
         (container,) = template["spec"]["containers"]
         for variable in container.get("env", []):
-            if re.search(r"PASSWORD|SECRET|PEPPER|OPTIONS", variable["name"]):
+            if re.search(r"PASSWORD|SECRET|PEPPER|OPTIONS|_KEY", variable["name"]):
                 assert variable["name"].endswith("_FILE"), name
                 assert Path(variable["value"]).name in got[name]
+
+
+def secret(name: str) -> str:
+    """What an operator would put under that key."""
+    if name.endswith("-dsn"):
+        return f"https://{name.removesuffix('-dsn')}:hush@clickhouse:8443/trailhouse"
+    return "{}" if name == "archive-options" else "f" * 64
+
+
+@pytest.mark.parametrize("folder", RENDERED)
+def test_one_of_those_that_must_be_alone(folder: str) -> None:
+    """The old one ends before the new one starts, and nothing scales it."""
+    objects = render(folder)
+    for name in {"alerts", "archive"} & of_kind(objects, "Deployment").keys():
+        spec = of_kind(objects, "Deployment")[name]["spec"]
+        assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+        assert name not in of_kind(objects, "HorizontalPodAutoscaler")
 
 
 @pytest.mark.parametrize("folder", RENDERED)
@@ -197,7 +233,14 @@ def test_the_settings_of_each_role_are_good(folder: str, tmp_path: Path) -> None
     }
     objects = render(folder)
     maps = of_kind(objects, "ConfigMap")
-    kinds = {"stream": StreamSettings, "sink": SinkSettings, "api": ApiSettings}
+    kinds: dict[str, type[Settings]] = {
+        "stream": StreamSettings,
+        "sink": SinkSettings,
+        "api": ApiSettings,
+        "alerts": AlertsSettings,
+        "archive": ArchiveSettings,
+    }
+    assert kinds.keys() == {*WORKERS, ARCHIVE}
     for name, template in pods(objects):
         (container,) = template["spec"]["containers"]
         environ = image_environ()
@@ -214,15 +257,18 @@ def test_the_settings_of_each_role_are_good(folder: str, tmp_path: Path) -> None
                 assert user[1] in ROLES
         for key, value in list(environ.items()):
             if key.startswith("TRAILHOUSE_"):
-                is_later = key.startswith("TRAILHOUSE_ARCHIVE") and "TRAILHOUSE_ARCHIVE_TARGET" not in known
-                assert key.removesuffix("_FILE") in known or is_later, key
+                assert key.removesuffix("_FILE") in known, key
             if key.endswith("_FILE"):
-                (tmp_path / Path(value).name).write_text("f" * 64)
+                (tmp_path / Path(value).name).write_text(secret(Path(value).name))
                 environ[key] = str(tmp_path / Path(value).name)
         if name in kinds:
-            kinds[name].from_env(environ)  # type: ignore[attr-defined]  # all three are settings
-        commands = {command.name for command in COMMANDS}
-        assert container["args"][0] in commands | {"archive"}
+            settings = kinds[name].from_env(environ)
+            if isinstance(settings, ApiSettings):
+                assert settings.settings_writer
+                assert settings.settings_writer.username == "settings"
+                assert settings.notifications.clickhouse(settings.clickhouse).username == "alerts"
+        assert container["args"][0] == name
+        assert name in {command.name for command in COMMANDS}
         assert all(isinstance(word, str) for word in container["args"])
 
 

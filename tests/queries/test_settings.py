@@ -36,3 +36,17 @@ def test_a_bad_value_names_its_variable(key: str, value: str) -> None:
     """Which variable, with which value, and what is wanted."""
     with pytest.raises(SettingsError, match=key):
         ApiSettings.from_env({key: value})
+
+
+def test_who_writes_settings_has_a_password_of_its_own_and_the_same_certificates() -> None:
+    """The api's own password belongs to the api's own user; none without an address."""
+    environ = {
+        "TRAILHOUSE_CLICKHOUSE_DSN": "https://api@127.0.0.1:8443/trailhouse",
+        "TRAILHOUSE_CLICKHOUSE_PASSWORD": "of the api",
+        "TRAILHOUSE_CLICKHOUSE_SSL_CA": "ca.pem",
+    }
+    assert ApiSettings.from_env(environ).settings_writer is None
+    dsn = "https://settings:of-settings@127.0.0.1:8443/trailhouse"
+    writer = ApiSettings.from_env(environ | {"TRAILHOUSE_API_SETTINGS_DSN": dsn}).settings_writer
+    assert writer is not None
+    assert (writer.username, writer.password.reveal(), writer.ca) == ("settings", "of-settings", "ca.pem")

@@ -57,7 +57,6 @@ from trailhouse.queries.standing import SEMANTICS
 from trailhouse.queries.store import Pool
 from trailhouse.queries.surroundings import Surroundings
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
-from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.logs import log_to_stderr
 
 READY_TIMEOUT_S: Final = 3.0
@@ -89,7 +88,7 @@ def create_app(
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
     streams = Pool(settings.clickhouse, size=settings.audit_streams, wait_s=STREAM_WAIT_S)
     alerting = Pool(settings.notifications.clickhouse(settings.clickhouse), size=ALERT_WRITERS)
-    written = ClickHouseSettings(dsn=settings.settings_dsn) if settings.settings_dsn else None
+    written = settings.settings_writer
     writers = Pool(written, size=2) if written else None
     metrics = ApiMetrics()
     audit = audit or open_self_audit(settings.kafka, os.environ)

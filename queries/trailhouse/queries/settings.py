@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from trailhouse.producers.errors import SettingsError
@@ -191,6 +191,13 @@ class ApiSettings(Settings):
     def host_names(self) -> tuple[str, ...]:
         """What a Host header may say besides this machine's own names."""
         return (self.host, *(name.strip().lower() for name in self.names.split(",") if name.strip()))
+
+    @property
+    def settings_writer(self) -> ClickHouseSettings | None:
+        """Who writes what the page Settings changes, none without an address; the certificates are those of who reads."""
+        if not self.settings_dsn:
+            return None
+        return replace(self.clickhouse, dsn=self.settings_dsn, secret=Secret())
 
     def has_plan(self, org: str) -> bool:
         """Whether an organisation is on the Enterprise plan."""

@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 from trailhouse.deploy.clickhouse.access import OF_AN_ORG, ROLES, access_sql, org_sql, server_users_xml
-from trailhouse.deploy.clickhouse.identities import PERSONAL
+from trailhouse.deploy.clickhouse.identities import ALERTS, PERSONAL, SEALED, SETTINGS
 from trailhouse.deploy.errors import DeployError
 from trailhouse.sinks.clickhouse import Client
 
@@ -26,14 +26,23 @@ def test_the_engine_reads_every_statement(database: Client) -> None:
 
 
 def test_each_role_gets_what_it_needs_and_no_more() -> None:
-    """Those who may not see who people are, cannot; the keys are the admin's and, to read, the api's."""
+    """Those who may not see who people are, cannot; the keys are for those who decide about them or ask them."""
     text = "\n".join(access_sql())
     for role in ("analyst", "grafana", "archive"):
         for table in PERSONAL:
             assert f"REVOKE SELECT ON trailhouse.{table} FROM {role}" in text
-    for role in ROLES.keys() - {"admin", "api"}:
+    for role in ROLES.keys() - {"admin", "api", "alerts", "settings"}:
         assert re.search(rf"REVOKE .*SELECT.* ON trailhouse\.api_keys FROM {role}\n", text + "\n")
+    for role in ROLES.keys() - {"admin", "api", "alerts", "settings"}:
+        for table in SEALED:
+            assert f"REVOKE SELECT ON trailhouse.{table} FROM {role}\n" in text + "\n"
     assert "INSERT" not in " ".join(line for line in text.splitlines() if line.endswith("TO auditor"))
+    written = {
+        role: set(re.findall(rf"GRANT INSERT.* ON trailhouse\.(\w+) TO {role}\n", text + "\n"))
+        for role in ("alerts", "settings")
+    }
+    assert written == {"alerts": set(ALERTS), "settings": set(SETTINGS)}
+    assert "trailhouse.* TO settings" not in text
     assert "GRANT INSERT, SELECT, SHOW ON trailhouse.* TO ingest" in text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trailhouse.producers.errors import SettingsError
+from trailhouse.producers.settings import Secret
 from trailhouse.queries.alerts.settings import AlertsSettings, networks
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -39,5 +40,7 @@ def test_secrets_do_not_show_and_a_dsn_of_its_own_rules() -> None:
     assert "hush-hush" not in repr(settings)
     other = ClickHouseSettings()
     assert settings.notifications.clickhouse(other).username == "alerts"
+    reader = ClickHouseSettings(secret=Secret("of the reader"))
+    assert settings.notifications.clickhouse(reader).password.reveal() == "hush-hush"
     assert AlertsSettings().notifications.clickhouse(other) is other
     assert [str(each) for each in networks("10.0.0.0/8, fd00::/8")] == ["10.0.0.0/8", "fd00::/8"]

@@ -2,7 +2,8 @@
 
 The same identities as the local engine's, without its `reader`, and three more: `auditor` reads everything that
 happened, personal data included; `archive` what an archive is made of, without it; `grafana` is an analyst for
-dashboards. Nobody but `admin` reads or writes the table of API keys, save `api`, which reads it.
+dashboards. The table of API keys is read by `admin`, `api`, `settings` and `alerts` alone, and written by `admin` and
+`settings`; where notifications go is known to `admin`, `api` and `alerts`.
 """
 
 from __future__ import annotations
@@ -11,19 +12,20 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from trailhouse.deploy.clickhouse.identities import DATABASE, IDENTITIES, KEYS, Identity
+from trailhouse.deploy.clickhouse.identities import ALERTS, DATABASE, IDENTITIES, KEYS, SEALED, Identity
 from trailhouse.deploy.errors import DeployError
 
 _CAPS: Final = IDENTITIES["analyst"].caps
 ROLES: Final = {
     role.name: role
     for role in (
-        *(IDENTITIES[name] for name in ("admin", "ingest", "api", "analyst")),
+        *(IDENTITIES[name] for name in ("admin", "ingest", "api", "settings", "alerts", "analyst")),
         Identity(
             "auditor",
             (
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
                 f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in SEALED),
             ),
             is_readonly=True,
             caps=_CAPS,
@@ -65,6 +67,7 @@ OF_AN_ORG: Final = (
     "sealed",
     "action_days",
     "page_days",
+    *ALERTS,
 )
 _ORG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -17,7 +17,7 @@ Database = Annotated[str, typer.Option(help="The database the tables are in.")]
 
 @app.command("sql")
 def sql(*, cluster: Cluster = "", database: Database = "trailhouse") -> None:
-    """Print the roles and their grants as SQL: ingest, api, analyst, auditor, archive, grafana, admin.
+    """Print the roles and their grants as SQL: ingest, api, settings, alerts, analyst, auditor, archive, grafana, admin.
 
     Give each program and person a user of their own, and the user one of the roles: `GRANT analyst TO dana`.
     """

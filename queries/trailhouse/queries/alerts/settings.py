@@ -65,8 +65,8 @@ class NotificationSettings(Settings):
     )
 
     def clickhouse(self, otherwise: ClickHouseSettings) -> ClickHouseSettings:
-        """Who writes the tables of alerts."""
-        return replace(otherwise, dsn=self.dsn) if self.dsn else otherwise
+        """Who writes the tables of alerts: somebody else's address has a password of its own; the certificates are the same."""
+        return replace(otherwise, dsn=self.dsn, secret=Secret()) if self.dsn else otherwise
 
 
 @dataclass(frozen=True, slots=True)
