@@ -19,6 +19,7 @@ from tests.operations.prometheus import Prometheus, running
 from trailhouse.deploy.dashboards.pipeline import ROWS
 from trailhouse.deploy.folder import StackFolder
 from trailhouse.deploy.launch import stop
+from trailhouse.deploy.programs import WORKERS
 
 EVENTS = 40
 WAIT_S = 120.0
@@ -73,7 +74,7 @@ def test_a_stack_is_watched_examined_copied_and_put_back(machine: Machine, tmp_p
 
     targets = {role: address.split("/")[2] for role, address in endpoints["metrics"].items()}
     with running(tmp_path / "prometheus", targets) as prometheus:
-        wait_for(lambda: len(prometheus.query('up{job="trailhouse"} == 1')) == len(targets) == 3)
+        wait_for(lambda: len(prometheus.query('up{job="trailhouse"} == 1')) == len(targets) == len(WORKERS))
         prometheus.wait_for("trailhouse:records_in:rate5m > -1", WAIT_S)
         prometheus.wait_for("trailhouse_unaccounted_events == 0", WAIT_S)
         check_panels(prometheus)
