@@ -73,7 +73,14 @@ def test_what_the_server_refuses_is_told_without_addresses() -> None:
 
 
 def test_names_cannot_add_headers() -> None:
-    """A subject is one line."""
+    """A subject is one line, also where alerts are told apart by what an event says: else nobody would be told of it."""
     mail = mail_of(MESSAGE, "alerts@example.org", TO)
     assert mail["Subject"] == "[acme] Naïve ☃"
     assert mail["To"] == "mia@example.org, leo@example.org"
+    alert = read_alert(
+        {"name": "n", "channels": ["c"], "group_by": "entity_asset"}, org="acme", alert_id="al_1"
+    )
+    message = message_of(alert, Notice("1", "event", 0, group="a\r\nBcc: x@y.example", count=1), "")
+    mail = mail_of(message, "alerts@example.org", TO)
+    assert mail["Subject"] == "[acme] n · a  Bcc: x@y.example"
+    assert mail["Bcc"] is None

@@ -58,6 +58,10 @@ def test_no_text_of_an_event_makes_another_line() -> None:
     notice = Notice("n", "event", 0, count=1, events=(EVENT | {"action": "a\nb\u2028c" + "x" * 900},))
     (_, line) = message_of(alert(), notice, "").lines()
     assert "\n" not in line
+    group = "a\nBcc: canary@leak.example\u2028" + "x" * 900
+    title = message_of(alert(group_by="entity_asset"), Notice("n", "event", 0, group=group), "").title
+    assert title.isprintable()
+    assert len(title) < 300
     assert "\u2028" not in line
     assert len(line) < 400
 

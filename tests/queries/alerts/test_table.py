@@ -11,6 +11,7 @@ from trailhouse.queries.alerts.evaluation import Notice
 from trailhouse.queries.alerts.seal import Seal
 from trailhouse.queries.alerts.slack import SlackApp
 from trailhouse.queries.alerts.table import (
+    PENDING_EACH_MAX,
     Sending,
     load_app,
     load_channels,
@@ -36,6 +37,20 @@ def test_an_older_attempt_never_undoes_a_newer_one(yard: Yard) -> None:
     assert pending(yard.client) == []
     assert [each.status for each in recent(yard.client, yard.org)] == ["delivered"]
     assert recent(yard.client, "another") == []
+
+
+def test_a_receiver_that_takes_nothing_hides_no_other_ones(yard: Yard) -> None:
+    """However many older notices wait for it, in the same organisation or in another one."""
+    at = int(yard.now * 1000)
+
+    def sending(org: str, channel: str, number: int) -> Sending:
+        notice = Notice(f"0190c0de-0000-7000-8000-{number:012}", "event", at + number)
+        return Sending(org, channel, "al", notice, at + number, next_at=at)
+
+    save_sendings(yard.client, [sending("other", "dead", n) for n in range(PENDING_EACH_MAX + 5)])
+    save_sendings(yard.client, [sending(yard.org, "ch", 999)])
+    found = pending(yard.client)
+    assert [each.notice.at - at for each in found] == [*range(PENDING_EACH_MAX), 999]
 
 
 def test_what_is_secret_is_sealed_and_what_is_gone_is_empty(yard: Yard) -> None:

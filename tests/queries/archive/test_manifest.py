@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from trailhouse.queries.archive.errors import ArchiveBroken
 from trailhouse.queries.archive.manifest import (
     FORMAT,
+    File,
+    Manifest,
     Name,
     Plan,
     Range,
+    decode_manifest,
     decode_plan,
     encode,
     entries_path,
@@ -18,6 +22,8 @@ from trailhouse.queries.archive.manifest import (
     org_folder,
     parse_name,
     plan_path,
+    records_path,
+    state_path,
 )
 
 PLAN = Plan(
@@ -61,3 +67,33 @@ def test_a_plan_comes_back() -> None:
 
 def test_lost_ranges_are_cut_to_the_range() -> None:
     assert lost_within([(8, 20), (0, 3), (30, 31)], 2, 10) == ((2, 3), (8, 10))
+
+
+def test_a_manifest_leads_nowhere_else() -> None:
+    """Whoever restores somebody's archive reads nothing of their own machine: no device, no file, no way up."""
+    digest = "0" * 64
+    whole = Manifest(
+        PLAN,
+        File(records_path(PLAN), 1, 1, digest),
+        (File(entries_path(PLAN, "acme"), 1, 1, digest, "acme"),),
+        (),
+        File(state_path(digest), 1, 1, digest),
+        1,
+        0,
+        0,
+        0,
+        (),
+        "1",
+        PLAN.made_at,
+    )
+    assert decode_manifest(encode(whole), "m") == whole
+    up = replace(PLAN, made_at="../../../../x")
+    for forged in (
+        replace(whole, records=File("/dev/zero", 1, 1, digest)),
+        replace(whole, state=File("../" + state_path(digest), 1, 1, digest)),
+        replace(whole, state=File(state_path("../x"), 1, 1, "../x")),
+        replace(whole, entries=(File(entries_path(PLAN, "acme"), 1, 1, digest, "globex"),)),
+        replace(whole, plan=up, records=File(records_path(up), 1, 1, digest), entries=()),
+    ):
+        with pytest.raises(ArchiveBroken, match="not its round's"):
+            decode_manifest(encode(forged), "m")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+
+import pytest
 from tests.queries.archive.conftest import empty
 
+from trailhouse.queries.archive.errors import ArchiveBroken
 from trailhouse.queries.archive.state import BY, TABLES, decode_state, read_state, write_state
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.hold import holds, place
@@ -29,3 +33,12 @@ def test_decisions_survive_and_later_ones_win(database: Client) -> None:
     assert (found.hold_id, found.user_refs, found.placed_by) == (held.hold_id, held.user_refs, BY)
     assert found.is_standing
     assert days_kept(policies(database), "acme", "events") == 30
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress(b"[]", mtime=0), gzip.compress(b"{}", mtime=0)[:-9]]
+)
+def test_what_cannot_be_read_is_said(content: bytes) -> None:
+    """As of any other file of the archive."""
+    with pytest.raises(ArchiveBroken, match="cannot be read"):
+        decode_state(content)

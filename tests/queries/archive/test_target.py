@@ -87,5 +87,9 @@ def test_the_settings_name_the_target(tmp_path: Path) -> None:
     for text in (str(tmp_path), f"file://{tmp_path}"):
         assert open_target(TargetSettings(target=text)).name == str(tmp_path)
     assert open_target(TargetSettings(target="memory://x")).name == "memory://x"
+    hidden = open_target(TargetSettings(target="memory://me:sword@fish@host/x"))
+    assert hidden.name == "memory://me:…@host/x"
+    assert hidden.create("a", b"1")
+    assert hidden.read("a") == b"1"
     with pytest.raises(TargetRefused, match="no archive target"):
         open_target(TargetSettings())

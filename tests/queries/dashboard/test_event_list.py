@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.house import ORG, House
@@ -70,7 +71,18 @@ def test_one_event(company: House) -> None:
     assert one(company.database, "beta", event["event_id"], read_pii=True) == []
 
 
-@pytest.mark.parametrize("text", ["", "1", "x.y", "1.00000000-0000-0000-0000-00000000000g", "-1.a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1",
+        "x.y",
+        "1.00000000-0000-0000-0000-00000000000g",
+        "-1.a",
+        "1." + 36 * "-",
+        f"{10**15 - 1}.{UUID(int=0)}",
+    ],
+)
 def test_places_are_what_links_gave(text: str) -> None:
     """Nothing else."""
     with pytest.raises(BadParameter):

@@ -49,6 +49,20 @@ def test_names_are_those_that_can_be_believed() -> None:
     assert person_of({**CLAIMS, "iss": "https://b"}, SETTINGS).subject != person_of(CLAIMS, SETTINGS).subject
 
 
+@pytest.mark.parametrize(
+    ("said", "is_let_in"),
+    [({}, False), (False, False), ([], False), ("false", False), (True, True), ("true", True)],
+    ids=["nothing", "false", "list", "text-false", "true", "text-true"],
+)
+def test_an_address_gives_rights_only_where_it_is_verified(said: Any, is_let_in: bool) -> None:
+    """Else whoever types the operator's address in at the provider is the operator."""
+    settings = OidcSettings(
+        issuer="https://id.example.org", client_id="t", rights_claim="email", rights="ann@x.org = * admin"
+    )
+    person = person_of(CLAIMS | ({} if said == {} else {"email_verified": said}), settings)
+    assert bool(person.rights(settings).everywhere) is is_let_in
+
+
 def test_claims_inside_claims() -> None:
     """A name with dots may be a claim's own."""
     claims = {"realm_access": {"roles": ["a", 1, "b"]}, "https://x.org/roles": "c"}

@@ -35,7 +35,7 @@ class Message:
     @property
     def title(self) -> str:
         """One line."""
-        notice, per = self.notice, f" · {self.notice.group}" if self.notice.group else ""
+        notice, per = self.notice, f" · {_short(self.notice.group)}" if self.notice.group else ""
         name = f"{self.alert_name}{per}"
         if notice.kind == "test":
             return f"Test of {self.alert_name}: notifications arrive"

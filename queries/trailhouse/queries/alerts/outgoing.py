@@ -22,6 +22,10 @@ from trailhouse.queries.alerts.settings import networks
 
 ANSWER_BYTES: Final = 16_384
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+#: Nobody's on the internet (RFC 3879, 6890, 7526, 9637), which Python's `is_global` does not know of, or not in each version.
+_NOT_GLOBAL: Final = tuple(
+    map(ipaddress.ip_network, ("fec0::/10", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24"))
+)
 Resolve = Callable[[str, int], list[str]]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -106,7 +110,8 @@ class Outgoing:
 
 def is_public(address: Address) -> bool:
     """Whether an address is one of the internet's: no loopback, link-local, private, shared or multicast one."""
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    is_nobodys = any(address in each for each in _NOT_GLOBAL if each.version == address.version)
+    return address.is_global and not (is_nobodys or address.is_multicast or address.is_reserved)
 
 
 def _plain(address: Address) -> Address:

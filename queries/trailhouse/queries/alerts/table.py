@@ -24,6 +24,8 @@ from trailhouse.sinks.clickhouse import Client, insert_lines
 
 NOTICES_SHOWN: Final = 100
 PENDING_MAX: Final = 10_000
+#: Of one channel, which gets them one after the other: a receiver that takes none must not keep others' from being seen.
+PENDING_EACH_MAX: Final = 20
 _CREATED: Final = "toUnixTimestamp64Milli(created_at)"
 _ORG: Final = "({any:Bool} OR org_id = {org:String})"
 
@@ -205,9 +207,10 @@ def save_sendings(client: Client, sendings: Sequence[Sending]) -> None:
 
 
 def pending(client: Client, since: int = 0) -> list[Sending]:
-    """Every notice made since then (Unix ms) that is still to be delivered, the oldest first."""
+    """Notices made since then (Unix ms) that are still to be delivered, the oldest first; of each channel its oldest few."""
     condition = f"status = 'pending' AND created_at >= fromUnixTimestamp64Milli({since:d}, 'UTC')"
-    return _sendings(client, None, condition, "created_at, notice_id, channel_id", PENDING_MAX)
+    order = f"created_at, notice_id, channel_id LIMIT {PENDING_EACH_MAX} BY org_id, channel_id"
+    return _sendings(client, None, condition, order, PENDING_MAX)
 
 
 def recent(client: Client, org: str, alert_id: str | None = None) -> list[Sending]:

@@ -29,6 +29,8 @@ MARKER: Final = f"{ROOT}/format.json"
 IN_A_FOLDER: Final = 1000
 _NAME: Final = re.compile(r"(\d{12})\.(plan|done)\.json")
 _ORG_LENGTH_MAX: Final = 150
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z", re.ASCII)
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 #: (topic id, partition)
 Key = tuple[str, int]
@@ -176,6 +178,7 @@ def decode_manifest(content: bytes, path: str) -> Manifest:
     with _readable(path):
         manifest = msgspec.json.decode(content, type=Manifest)
     _check_format(manifest.plan, path)
+    _check_paths(manifest, path)
     return manifest
 
 
@@ -190,6 +193,20 @@ def _readable(path: str) -> Iterator[None]:
 def _check_format(plan: Plan, path: str) -> None:
     if plan.format != FORMAT:
         raise ArchiveBroken(f"{path} has format {plan.format}", "read it with a newer trailhouse")
+
+
+def _check_paths(manifest: Manifest, path: str) -> None:
+    """Names follow from the plan: whoever wrote a manifest must not have us read what else this machine has."""
+    plan, state = manifest.plan, manifest.state
+    named = [
+        (manifest.records.path, records_path(plan)),
+        (state.path, state_path(state.sha256)),
+        *((each.path, entries_path(plan, each.org)) for each in manifest.entries),
+        *((each.path, parquet_path(plan, each.org)) for each in manifest.parquet),
+    ]
+    is_ours = _TIME.fullmatch(plan.made_at) and _DIGEST.fullmatch(state.sha256)
+    if not is_ours or any(name != wanted for name, wanted in named):
+        raise ArchiveBroken(f"{path} names files that are not its round's")
 
 
 def marks_of(marks: Mapping[Key, int]) -> tuple[tuple[str, int, int], ...]:

@@ -6,11 +6,13 @@ Who decided, and why, stays in ClickHouse: people write names there.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from trailhouse.queries.archive.errors import ArchiveBroken
 from trailhouse.sinks.clickhouse import Client, insert_lines
 
 #: The columns archived of each table; its other columns are empty after restoring.
@@ -62,7 +64,11 @@ def read_state(client: Client) -> bytes:
 
 
 def decode_state(content: bytes) -> State:
-    return msgspec.json.decode(gzip.decompress(content), type=State)
+    """Raises `ArchiveBroken`."""
+    try:
+        return msgspec.json.decode(gzip.decompress(content), type=State)
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ArchiveBroken(f"what was decided cannot be read: {type(error).__name__}") from None
 
 
 def write_state(client: Client, state: State) -> int:

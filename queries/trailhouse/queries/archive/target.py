@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ INCOMING: Final = ".incoming"
 #: A file unfinished for so long belongs to nobody any more.
 ABANDONED_S: Final = 86_400.0
 _S3: Final = frozenset({"s3", "s3a"})
+_PASSWORD: Final = re.compile(r"(://[^/:@]*:)[^/]*@")
 # Objects go up in one PUT: none is half there, and each is conditional as a whole.
 _ONE_PUT: Final = 5 << 30
 
@@ -133,8 +135,9 @@ class ObjectTarget:
 
     def __init__(self, file_system: Any, url: str) -> None:
         self.file_system = file_system
-        self.name = url.rstrip("/")
-        self.root = str(file_system._strip_protocol(self.name)).rstrip("/")  # noqa: SLF001 - fsspec's way to a path
+        # For logs and errors; some file systems take a password in the URL.
+        self.name = _PASSWORD.sub(r"\1…@", url.rstrip("/"))
+        self.root = str(file_system._strip_protocol(url.rstrip("/"))).rstrip("/")  # noqa: SLF001 - fsspec's way to a path
         self._is_s3 = urlsplit(url).scheme in _S3
 
     @property

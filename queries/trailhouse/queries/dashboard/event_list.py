@@ -18,7 +18,8 @@ from trailhouse.queries.errors import BadParameter
 from trailhouse.queries.store import our_errors
 from trailhouse.sinks.clickhouse import Client
 
-_BEFORE: Final = re.compile(r"(\d{1,15})\.([0-9a-f-]{36})", re.ASCII)
+#: Milliseconds end before the year 5139; later ones no calendar of ours has.
+_BEFORE: Final = re.compile(r"(\d{1,14})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
 #: Days looked at first; while too few are found, four times as many before them.
 DAYS_AT_FIRST: Final = 2
 ROUNDS_MAX: Final = 8

@@ -77,7 +77,9 @@ def person_of(claims: Mapping[str, Any], settings: OidcSettings) -> Person:
     """Whom verified claims speak of; raises `SignInFailed` for more groups with rights than a cookie holds."""
     subject = f"{claims['iss']}\0{claims['sub']}"
     mark = "oidc:" + hashlib.sha256(subject.encode()).hexdigest()[:24]
-    marks = marks_in(settings.rules, values_of(claims, settings.rights_claim))
+    # Where addresses have rights, whoever may type in one at the provider would have those of anybody: it must be verified.
+    is_vouched = settings.rights_claim != "email" or _is_verified(claims, otherwise=False)
+    marks = marks_in(settings.rules, values_of(claims, settings.rights_claim) if is_vouched else ())
     if len(marks) > MARKS_MAX:
         raise SignInFailed("groups", f"you are in more than {MARKS_MAX} groups that have rights here")
     return Person(mark, _username(claims, settings.username_claim) or mark, marks)
@@ -99,9 +101,15 @@ def _inside(claims: Any, path: Iterable[str]) -> Any:
     return claims
 
 
+def _is_verified(claims: Mapping[str, Any], *, otherwise: bool) -> bool:
+    """Whether the provider says that the address is the person's; `otherwise` where it says nothing of it."""
+    said = claims.get("email_verified", otherwise)
+    return said is True or said == "true"
+
+
 def _username(claims: Mapping[str, Any], claim: str) -> str:
     """The name in the claim if it can be a user name; else the subject, or '' where that cannot be one either."""
-    is_trusted = claim != "email" or claims.get("email_verified", True) in {True, "true"}
+    is_trusted = claim != "email" or _is_verified(claims, otherwise=True)
     named = values_of(claims, claim) if is_trusted else frozenset()
     for text in (*sorted(named)[:1], str(claims["sub"])):
         if 1 <= len(text) <= USERNAME_LENGTH_MAX and is_printable(text):
