@@ -25,9 +25,9 @@ ROOT = "/org/dashboard/"
 TIMEOUT_MS = 120_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests."""
+    """One for the tests of a file: while it is open, nothing else in this process can run an event loop."""
     if path() is None:
         if os.environ.get("CI"):
             pytest.fail(MISSING)

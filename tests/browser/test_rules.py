@@ -32,7 +32,7 @@ def test_rules_1_2_25_cards_and_digits(visiting: Any) -> None:
         assert page.evaluate(
             "[...document.querySelectorAll('td.number:not(:first-child)')].every((each) => getComputedStyle(each).textAlign === 'right')"
         )
-        assert page.locator("nav.side a").count() == 9  # no menu has another below it
+        assert page.locator("nav.side a").count() == 10  # no menu has another below it
         assert page.locator("nav.side li li").count() == 0
 
 

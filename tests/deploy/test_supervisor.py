@@ -100,11 +100,11 @@ def test_the_archive_runs_where_a_target_is_set(folder: StackFolder) -> None:
     """As `analyst`, who sees no personal data; without a target there is no such process, and no group that names it."""
     without = supervisor_config(folder, programs(folder, PORTS))
     assert "program:archive" not in without
-    assert "programs=stream,sink,api\n" in without
+    assert f"programs={','.join(WORKERS)}\n" in without
     made = programs(folder, {**PORTS, "archive": 21_000}, has_archive=True)
     parsed = configparser.RawConfigParser()
     parsed.read_string(supervisor_config(folder, made))
-    assert parsed["group:workers"]["programs"] == "stream,sink,api,archive"
+    assert parsed["group:workers"]["programs"] == ",".join((*WORKERS, "archive"))
     assert made[-1].argv[-2:] == ("archive", "run")
     assert "analyst@" in made[-1].environ["TRAILHOUSE_CLICKHOUSE_DSN"]
     assert workers({}) == WORKERS

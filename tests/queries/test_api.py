@@ -93,7 +93,7 @@ def test_fastapi_stays_in_the_api_and_the_dashboard() -> None:
         if "fastapi" in path.read_text() or "starlette" in path.read_text()
     }
     assert users
-    pages = {"app", "frame", "site", "sign_in", "visitor"}
+    pages = {"app", "frame", "oidc_sign_in", "site", "sign_in", "visitor"}
     assert not [
         path
         for path in users

@@ -15,7 +15,7 @@ def test_every_name_is_a_metric_and_every_metric_has_a_name() -> None:
 def test_no_label_can_hold_an_organisation_or_a_person() -> None:
     """Metrics are read by more people than events are."""
     labels = {label for collector in vars_of(ApiMetrics()) for label in getattr(collector, "_labelnames", ())}
-    assert labels == {"route", "status", "report", "became", "outcome", "reason"}
+    assert labels == {"route", "status", "report", "became", "outcome", "reason", "peer"}
 
 
 def vars_of(registered: ApiMetrics) -> list[object]:

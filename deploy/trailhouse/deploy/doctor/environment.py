@@ -26,6 +26,8 @@ OTHERS: Final = frozenset(
         "TETHER",
         "RUNFILE",
         "CREDENTIALS",
+        "LOCAL_TLS",
+        "SLACK_CLIENT_SECRET",
     )
 )
 #: Read by Grafana (deploy/grafana) and by our own tests, never by us.
@@ -50,7 +52,7 @@ def look(environ: Mapping[str, str], owners: Iterable[type[Settings]]) -> Iterat
 def _unknown(given: set[str], owners: Iterable[type[Settings]]) -> Iterator[Finding]:
     known = names_of(owners) | OTHERS
     for name in sorted(given - known):
-        if not name.startswith(FOREIGN):
+        if not name.startswith(FOREIGN) and name.removesuffix("_FILE") not in known:
             close = difflib.get_close_matches(name, known, n=1)
             advice = f"did you mean {close[0]}?" if close else "docs/configuration.md lists every name"
             yield fail(AREA, name, "nobody reads it", advice)

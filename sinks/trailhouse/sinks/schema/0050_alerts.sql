@@ -17,6 +17,8 @@ CREATE TABLE alerts (
 ORDER BY (org_id, alert_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
 
+-- Where notices go. Partition: none, they are few. Order: by organisation, then by the id that is shown.
+-- `sealed` holds the address or the token, as said above. The latest `ver` wins; read with FINAL.
 CREATE TABLE alert_channels (
   org_id LowCardinality(String),
   channel_id String,
@@ -32,6 +34,8 @@ CREATE TABLE alert_channels (
 ORDER BY (org_id, channel_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
 
+-- The Slack app of each organisation that has one. Partition: none, one row each.
+-- Order: by organisation. The latest `ver` wins; read with FINAL.
 CREATE TABLE slack_apps (
   org_id LowCardinality(String),
   client_id String,
@@ -46,6 +50,7 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_dedupl
 
 -- One row is one decision: how far an alert has read and what that made it say, written as a whole or not at all. Notices
 -- are then copied to `alert_notices`; who was killed in between copies them again from here. `number` counts an alert's steps.
+-- Partition: none, a row an alert stays. Order: by organisation and alert, as the role reads them.
 CREATE TABLE alert_steps (
   org_id LowCardinality(String),
   alert_id String,
@@ -58,7 +63,7 @@ ORDER BY (org_id, alert_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
 
 -- Each notice to each channel. `status`: pending, delivered or dead; every attempt is a writing with `attempts` one higher.
--- Partition: by month made, so that old ones can go.
+-- Partition: by month made, so that old ones can go. Order: by organisation, then by notice and channel, which names an attempt.
 CREATE TABLE alert_notices (
   org_id LowCardinality(String),
   notice_id UUID,
