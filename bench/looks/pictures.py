@@ -47,7 +47,11 @@ PICTURES: Final = (
     Picture("usage", "usage"),
     Picture("usage-entities", "usage?area=entities", window={"width": 1280, "height": 760}),
     Picture("statistics", "statistics"),
-    Picture("security", "security?failed=12m&failed_from=12m&first_seen=12m", window={"width": 1280, "height": 760}),
+    Picture(
+        "security",
+        "security?failed=12m&failed_from=12m&first_seen=12m",
+        window={"width": 1280, "height": 760},
+    ),
     Picture("audit-log", "log", "dark", window={"width": 1280, "height": 620}),
     Picture("phone", "activity", window=PHONE),
 )
