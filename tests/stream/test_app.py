@@ -420,7 +420,7 @@ def test_the_epoch_is_read_once_a_second(world: World, monkeypatch: pytest.Monke
         reads.append(name)
         return "the-id"
 
-    monkeypatch.setattr("trailhouse.stream.app.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("trailhouse.stream.app.time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(TopicIds, "read", read)
     epoch = Epoch(StreamSettings(pepper=Secret(PEPPER)))
 
@@ -445,7 +445,7 @@ def test_another_topic_under_the_name_ends_the_process(
             raise ConnectionError
         return answer or "second"
 
-    monkeypatch.setattr("trailhouse.stream.app.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("trailhouse.stream.app.time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(TopicIds, "read", read)
     epoch = Epoch(StreamSettings(pepper=Secret(PEPPER)))
     assert asyncio.run(epoch.confirm()) == "first"

@@ -29,7 +29,8 @@ class World:
         self.now, self.calls, self.notes = 1000.0, list[Any](), dict[int, Note]()
         self.error: Exception | None = None
         monkeypatch.setattr(module, "Notes", lambda *_: self)
-        monkeypatch.setattr("trailhouse.stream.holds.time.monotonic", lambda: self.now)
+        # The module's own clock: with the whole process set back, the loop of a server that runs beside would sleep for hours.
+        monkeypatch.setattr("trailhouse.stream.holds.time", SimpleNamespace(monotonic=lambda: self.now))
         settings = StreamSettings(pepper=Secret(PEPPER.decode()), breaker_records=20, **changes)
         self.metrics = StreamMetrics()
         self.assignment = SimpleNamespace(active=True)
