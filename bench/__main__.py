@@ -41,7 +41,8 @@ def main() -> int:
             """Kafka and ClickHouse, started when the first part needs them and stopped at the end."""
             if not stages:
                 kafka = opened.enter_context(LocalKafka(Path(folder) / "kafka").running())
-                server = opened.enter_context(LocalClickHouse(Path(folder) / "clickhouse").running())
+                home = arguments.keep or Path(folder) / "clickhouse"
+                server = opened.enter_context(LocalClickHouse(home).running())
                 stages.append(Stage(kafka, server, Path(folder)))
             return stages[0]
 
@@ -60,7 +61,9 @@ def main() -> int:
                 *emitter.latency(stage(), arguments.events // 8, _say),
             ],
             "audit": lambda: audit.compare(stage(), arguments.audit_rows, arguments.runs, _say),
-            "reports": lambda: reports.compare(stage(), arguments.report_events, arguments.runs, _say),
+            "reports": lambda: reports.compare(
+                stage(), arguments.report_events, arguments.runs, _say, is_kept=arguments.keep is not None
+            ),
             "dashboard": lambda: bars.compare(
                 stage(),
                 arguments.dashboard_events,
@@ -104,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--commits", type=int, default=100_000, help="size of the git repository; 0 = none")
     parser.add_argument("--audit-rows", type=int, default=1_000_000, help="entries; only with --only audit")
     parser.add_argument("--report-events", type=int, default=20_000_000, help="with --only reports")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="ClickHouse of this run; --only reports finds its events there again"
+    )
     parser.add_argument("--dashboard-events", type=int, default=20_000_000, help="with --only dashboard")
     parser.add_argument(
         "--dashboard-seconds", type=float, default=60.0, help="events alone; then readers, too"

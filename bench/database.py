@@ -44,3 +44,18 @@ def fresh_database(server: LocalClickHouse, name: str) -> Iterator[Database]:
         client.close()
         admin.command(f"DROP DATABASE {name}")
         admin.close()
+
+
+@contextlib.contextmanager
+def kept_database(server: LocalClickHouse, name: str) -> Iterator[Database]:
+    """The database of that name as an earlier run left it, with the migrations since; it stays for the next one."""
+    admin = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
+    admin.command(f"CREATE DATABASE IF NOT EXISTS {name}")
+    admin.close()
+    dsn = server.dsn("admin", name)
+    client = connect(ClickHouseSettings(dsn=dsn))
+    try:
+        migrate(client)
+        yield Database(dsn.reveal(), client)
+    finally:
+        client.close()
