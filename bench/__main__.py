@@ -108,7 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--audit-rows", type=int, default=1_000_000, help="entries; only with --only audit")
     parser.add_argument("--report-events", type=int, default=20_000_000, help="with --only reports")
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="ClickHouse of this run; --only reports finds its events there again"
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="ClickHouse of this run; --only reports finds its events there again",
     )
     parser.add_argument("--dashboard-events", type=int, default=20_000_000, help="with --only dashboard")
     parser.add_argument(

@@ -269,8 +269,11 @@ def _audit(rows: Rows) -> str:
 
 
 def _reports(rows: Rows) -> str:
-    by_name = {row["contender"]: row for row in rows}
+    by_name = {
+        row["contender"]: row for row in rows if "days" not in row or row["days"] == reports.WINDOW_DAYS
+    }
     load = by_name["load"]
+    asked = [row for row in rows if "days" in row]
     lines = [
         [
             f"`{name}`",
@@ -294,10 +297,41 @@ def _reports(rows: Rows) -> str:
         for name, row in by_name.items()
         if name.startswith("table ")
     ]
+    loaded = f"; loaded at {load['rate']:,.0f} events/s into all tables" if "rate" in load else ""
     return (
-        f"## Reports over {load['events']:,} events\n\n20 organisations, 15 months, asked about 90 days of the largest, which"
-        f" has three tenths of the events; loaded at {load['rate']:,.0f} events/s into all tables.\n\n{_table(head, lines)}\n"
-        f"On disk:\n\n{_table(['table', 'rows', 'bytes per event'], tables)}"
+        f"## Reports over {load['events']:,} events\n\n20 organisations, 15 months, asked about {reports.WINDOW_DAYS} days of the"
+        f" largest, which has three tenths of the events{loaded}.\n\n{_table(head, lines)}\n"
+        f"{_windows(asked)}{_growth(asked)}On disk:\n\n{_table(['table', 'rows', 'bytes per event'], tables)}"
+    )
+
+
+def _windows(asked: Rows) -> str:
+    """The same report about shorter and longer periods, all events stored."""
+    stored = max(row["stored"] for row in asked)
+    spans = (reports.MONTH_DAYS, reports.WINDOW_DAYS, reports.YEAR_DAYS)
+    found = {(row["contender"], row["days"]): row["p50_ms"] for row in asked if row["stored"] == stored}
+    lines = [
+        [f"`{name}`", *(f"{found[name, days]:.0f}" if (name, days) in found else "" for days in spans)]
+        for name in reports.PLAIN
+    ]
+    return f"It grows with the period, in milliseconds (p50):\n\n{_table(['report', *(f'{days} days' for days in spans)], lines)}\n"
+
+
+def _growth(asked: Rows) -> str:
+    """Every report about the last month, after a part of the history and after all of it."""
+    month = [row for row in asked if row["days"] == reports.MONTH_DAYS]
+    sizes = sorted({row["stored"] for row in month})
+    if len(sizes) == 1:
+        return ""
+    found = {(row["contender"], row["stored"]): row["p50_ms"] for row in month}
+    lines = [
+        [f"`{name}`", *(f"{found[name, size]:.0f}" if (name, size) in found else "" for size in sizes)]
+        for name in dict.fromkeys(row["contender"] for row in month)
+    ]
+    head = ["report", *(f"of {size:,} events" for size in sizes)]
+    return (
+        "And not with what was stored before it: the last 30 days there were when a part of the history was loaded, in milliseconds"
+        f" (p50). The installation grows, too: its last day has twice the events of its first.\n\n{_table(head, lines)}\n"
     )
 
 

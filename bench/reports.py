@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,12 @@ FIRST: Final = date(2025, 8, 1)
 DAYS: Final = 456
 PEOPLE: Final = 20_000
 LARGEST: Final = "org-01"
+LAST: Final = FIRST + timedelta(days=DAYS - 2)
+MONTH_DAYS: Final = 30
 WINDOW_DAYS: Final = 90
+YEAR_DAYS: Final = 365
+#: Shares of the history after which every report is asked about the month that has just been.
+GROWTH: Final = (0.1, 0.3, 1.0)
 STEP_ROWS: Final = 1_000_000
 # Zones whose days begin at other quarter-hours, so that no answer can be the one before.
 ZONES: Final = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Adelaide")
@@ -60,24 +66,34 @@ def compare(
     """
     with (kept_database if is_kept else fresh_database)(stage.server, "reports") as database:
         trial = _Trial(database.client, count, runs, say)
-        rows = [] if trial.is_filled() else [fill(database.client, count, say), trial.seal()]
         known = {name: each for name, each in load().items() if name not in APART}
+        if trial.is_filled():
+            rows: list[dict[str, Any]] = [{"contender": "load", "events": count}]
+        else:
+            rows = trial.grow(known.values())
         rows += [trial.measure(each) for each in known.values()]
         rows += [row for name in PLAIN for row in trial.plainly(known[name])]
-        for days in (30, 365):
-            row = trial.measure(known["active_users"], days)
-            rows.append({**row, "contender": f"active_users, {days} days"})
+        rows += [trial.measure(known[name], days) for name in PLAIN for days in (MONTH_DAYS, YEAR_DAYS)]
         return rows + trial.sizes()
 
 
-def fill(client: Client, count: int, say: Callable[[str], None], *, first: date = FIRST) -> dict[str, Any]:
-    """Load the people, then the history in the order it happened, its `DAYS` days from `first` on."""
-    client.command(ROSTER, parameters={"people": PEOPLE, "first": first}, settings=dict(INSERT_SETTINGS))
-    started = time.monotonic()
-    for start in range(0, count, STEP_ROWS):
+def fill(  # noqa: PLR0913 - a part of a history
+    client: Client,
+    count: int,
+    say: Callable[[str], None],
+    *,
+    first: date = FIRST,
+    begin: int = 0,
+    end: int | None = None,
+) -> dict[str, Any]:
+    """Load the people, then the history in the order it happened, its `DAYS` days from `first` on: of its `count` events those from `begin` to `end`."""
+    if begin == 0:
+        client.command(ROSTER, parameters={"people": PEOPLE, "first": first}, settings=dict(INSERT_SETTINGS))
+    started, last = time.monotonic(), count if end is None else end
+    for start in range(begin, last, STEP_ROWS):
         values = {
             "start": start,
-            "rows": min(STEP_ROWS, count - start),
+            "rows": min(STEP_ROWS, last - start),
             "count": count,
             "people": PEOPLE,
             "first": first,
@@ -88,7 +104,8 @@ def fill(client: Client, count: int, say: Callable[[str], None], *, first: date 
         client.command(HISTORY, parameters=values, settings=settings)
         if start % (10 * STEP_ROWS) == 0:
             say(f"  {start + STEP_ROWS:,} events after {time.monotonic() - started:.0f} s")
-    return {"contender": "load", "events": count, "rate": count / (time.monotonic() - started)}
+    took = time.monotonic() - started
+    return {"contender": "load", "events": last, "rate": (last - begin) / took, "seconds": took}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +121,25 @@ class _Trial:
         """Whether an earlier run left its events. Raises `RunFailed` at another number of them."""
         found = int(self.client.query("SELECT count() FROM events").result_rows[0][0])
         if found not in {0, self.count}:
-            raise RunFailed(f"the kept database has {found:,} events, not {self.count:,}: keep this run in another folder")
+            raise RunFailed(
+                f"the kept database has {found:,} events, not {self.count:,}: keep this run in another folder"
+            )
         return found > 0
+
+    def grow(self, known: Iterable[Report]) -> list[dict[str, Any]]:
+        """Load the history in parts; at the end of each, every report about the last 30 days there were by then.
+
+        What a report costs must not grow with what was stored before its period.
+        """
+        rows, begin, seconds, reports = [], 0, 0.0, list(known)
+        for share in GROWTH:
+            end = int(self.count * share)
+            seconds += fill(self.client, self.count, self.say, begin=begin, end=end)["seconds"]
+            rows.append(self.seal())
+            last = day_of(end, self.count) - timedelta(days=2)
+            rows += [self.measure(each, MONTH_DAYS, last, end) for each in reports]
+            begin = end
+        return [{"contender": "load", "events": self.count, "rate": self.count / seconds}, *rows]
 
     def seal(self) -> dict[str, Any]:
         """Plain counts of the finished days, as the sink makes them in the background once a day has been left alone."""
@@ -115,20 +149,27 @@ class _Trial:
         self.say(f"  {days:,} days of organisations sealed in {took:.0f} s")
         return {"contender": "seal", "days": days, "rate": days / took}
 
-    def measure(self, report: Report, days: int = WINDOW_DAYS) -> dict[str, Any]:
-        """One report in every zone: milliseconds, rows of the answer, share of `events` it reads."""
-        questions = [_ask(self.client, report, days, zone) for zone in ZONES]
+    def measure(
+        self, report: Report, days: int = WINDOW_DAYS, last: date = LAST, stored: int | None = None
+    ) -> dict[str, Any]:
+        """One report in every zone, about the `days` up to `last`: milliseconds, rows of the answer, share of `events` it reads."""
+        questions = [_ask(self.client, report, days, zone, last) for zone in ZONES]
         took, answers = [], 0
         for run in range(self.runs * len(ZONES)):
             question = questions[run % len(ZONES)]
             started = time.perf_counter()
             answers = len(self.client.query(report.sql, parameters=question.bindings).result_rows)
             took.append((time.perf_counter() - started) * 1000)
-        share = _events_read(self.client, questions[0]) / self.count
+        stored = stored or self.count
+        share = _events_read(self.client, questions[0]) / stored
         p50, p95 = statistics.median(took), sorted(took)[int(len(took) * 0.95)]
-        self.say(f"  {report.name:40} p50 {p50:7.0f} ms  p95 {p95:7.0f} ms  reads {share:.3%} of events")
+        self.say(
+            f"  {report.name:40} {days:3} days  p50 {p50:7.0f} ms  p95 {p95:7.0f} ms  reads {share:.3%} of events"
+        )
         return {
             "contender": report.name,
+            "days": days,
+            "stored": stored,
             "rows": answers,
             "p50_ms": p50,
             "p95_ms": p95,
@@ -137,7 +178,7 @@ class _Trial:
 
     def plainly(self, report: Report) -> Iterator[dict[str, Any]]:
         """The same question asked of `events` itself: exactly, and as ClickHouse estimates it."""
-        period = _ask(self.client, report, WINDOW_DAYS, "UTC").period
+        period = _ask(self.client, report, WINDOW_DAYS, "UTC", LAST).period
         scope = f"org_id = '{LARGEST}' AND toDate(occurred_at) BETWEEN '{period.first}' AND '{period.last}'"
         for what, (count, final) in PLAINLY.items():
             text = PLAIN[report.name].format(count=count, final=final, scope=scope)
@@ -161,8 +202,12 @@ class _Trial:
         ]
 
 
-def _ask(client: Client, report: Report, days: int, timezone: str) -> Question:
-    last = FIRST + timedelta(days=DAYS - 2)
+def day_of(number: int, count: int) -> date:
+    """The day on which the event of that number happened: twice as many a day at the end as at the beginning, as in history.sql."""
+    return FIRST + timedelta(days=int(DAYS * (math.sqrt(1 + 3 * number / count) - 1)))
+
+
+def _ask(client: Client, report: Report, days: int, timezone: str, last: date) -> Question:
     params = {
         "org": LARGEST,
         "timezone": timezone,
