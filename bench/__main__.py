@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import audit, emitter, path, reports, sink, soak, stack, worker
+from bench import audit, emitter, freshness, path, reports, sink, soak, stack, worker
 from bench.looks import bars
 from bench.machine import describe
 from bench.page import render
@@ -55,6 +55,7 @@ def main() -> int:
             "path": lambda: [
                 *path.drain(stage(), arguments.events // 2, min(arguments.runs, 3), _say),
                 path.latency(stage(), _say),
+                freshness.measure(stage(), _say),
             ],
             "emitter": lambda: [
                 *emitter.compare(stage(), arguments.events // 8, arguments.runs, _say),

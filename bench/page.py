@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import audit, reports
+from bench import audit, freshness, reports
 from bench.emitter import EMITTER, IN_MEMORY, PLAIN
 from bench.figures import contenders, figure, ratio
 from bench.path import ROLES
@@ -113,6 +113,13 @@ def _summary(rows: Mapping[str, Rows]) -> str:
             is_least=False,
         ),
         Target(
+            f"From `emit` to a report at {freshness.EVENTS_PER_S:,} events/s, p95",
+            figure(rows.get("path", []), "emit to report", "p95_s").median or None,
+            " s",
+            2,
+            is_least=False,
+        ),
+        Target(
             "First paint of the slowest dashboard page, p95",
             max((row["p95_ms"] for row in pages), default=None),
             " ms",
@@ -193,6 +200,12 @@ def _path(rows: Rows) -> str:
         if alone
         else ""
     )
+    flowing = next((row for row in rows if row["contender"] == "emit to report"), None)
+    if flowing:
+        fresh += (
+            f" While {flowing['events_per_s']:,.0f} others a second come in, an event is counted by a report {flowing['p50_s']:.2f} s after"
+            f" the call of `emit` (p95 {flowing['p95_s']:.2f} s, p99 {flowing['p99_s']:.2f} s)."
+        )
     return (
         f"## Whole path, raw topic to queryable\n\n{rate.median:,.0f} events/s ({rate.spread}), all four processes on the same"
         f" cores.{fresh} Where the time goes:\n\n{_table(['process', 'CPU s per million', 'share'], lines)}"

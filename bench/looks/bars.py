@@ -7,23 +7,21 @@ import re
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any, Final
 
 import httpx
-from kafka import KafkaProducer
 
 from bench.audit import DATABASE, serving_api
 from bench.database import Database, fresh_database
+from bench.flow import coming_in
 from bench.looks.chromium import browsing
 from bench.path import roles
 from bench.reports import DAYS, LARGEST, fill
 from bench.stage import RunFailed, Stage
-from bench.topics import PARTITIONS
 from bench.wiring import Wiring
 from trailhouse.queries.key import EVERY_ORG, Scope, new_key
 from trailhouse.queries.key_table import add_keys
@@ -161,7 +159,7 @@ def _crowd(  # noqa: PLR0913, PLR0917 - what a run of it is
     keys = _keys(database.client, readers)
     time.sleep(6)  # until the API has read the keys anew
     found = Readings()
-    with roles(stage, wiring), _coming_in(stage.bootstrap, wiring.raw) as sent:
+    with roles(stage, wiring), coming_in(stage.bootstrap, wiring.raw, EVENTS_PER_S) as sent:
         before_at = _wait_for_flow(database)
         before = _freshness(database, seconds)
         done = threading.Event()
@@ -194,41 +192,6 @@ def _crowd(  # noqa: PLR0913, PLR0917 - what a run of it is
         f" freshness p95 {row['freshness_before_s']['p95']:.1f} s before, {row['freshness_during_s']['p95']:.1f} s during"
     )
     return row
-
-
-@contextmanager
-def _coming_in(bootstrap: str, topic: str) -> Iterator[list[int]]:
-    """Events of now, so many a second, until it is left; how many were sent."""
-    sent, done = [0], threading.Event()
-    producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, compression_type="lz4")
-
-    def send() -> None:
-        started = time.monotonic()
-        luck = random.Random(1)
-        while not done.wait(0.05):
-            wanted = int((time.monotonic() - started) * EVENTS_PER_S)
-            while sent[0] < wanted:
-                producer.send(topic, value=_event(luck), partition=sent[0] % PARTITIONS)
-                sent[0] += 1
-
-    thread = threading.Thread(target=send, daemon=True)
-    thread.start()
-    try:
-        yield sent
-    finally:
-        done.set()
-        thread.join(10)
-        producer.close()
-
-
-def _event(luck: random.Random) -> bytes:
-    number = luck.getrandbits(128)
-    text = f"{number:032x}"
-    uuid = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
-    return (
-        f'{{"event_id":"{uuid}","occurred_at":"{datetime.now(UTC).isoformat(timespec="milliseconds")}","org_id":"{LARGEST}",'
-        f'"action":"{luck.choice(("page:view", "run:update", "report:read", "user:login"))}","actor_user_id":"u-{number % 5000}"}}'
-    ).encode()
 
 
 def _wait_for_flow(database: Database) -> float:
