@@ -63,7 +63,12 @@ def main() -> int:
             ],
             "audit": lambda: audit.compare(stage(), arguments.audit_rows, arguments.runs, _say),
             "reports": lambda: reports.compare(
-                stage(), arguments.report_events, arguments.runs, _say, is_kept=arguments.keep is not None
+                stage(),
+                arguments.report_events,
+                arguments.runs,
+                _say,
+                is_kept=arguments.keep is not None,
+                before=_before("reports"),
             ),
             "dashboard": lambda: bars.compare(
                 stage(),
@@ -122,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--soak-memory", action="store_true", help="memory of each role over --soak-events")
     parser.add_argument("--soak-events", type=int, default=5_000_000)
     return parser
+
+
+def _before(part: str) -> list[dict[str, Any]]:
+    """What the last run of that part found; nothing where there was none."""
+    path = RESULTS / f"{part}.json"
+    return list(json.loads(path.read_text())["runs"]) if path.exists() else []
 
 
 def _rounded(value: Any) -> Any:
