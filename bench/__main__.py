@@ -77,6 +77,7 @@ def main() -> int:
                 arguments.dashboard_seconds,
                 arguments.dashboard_readers,
                 _say,
+                is_kept=arguments.keep is not None,
             ),
             "soak": lambda: [soak.soak(stage(), arguments.soak_events, _say)],
         }
@@ -117,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         "--keep",
         type=Path,
         metavar="FOLDER",
-        help="ClickHouse of this run; --only reports finds its events there again",
+        help="ClickHouse of this run; reports and dashboard find their events there again",
     )
     parser.add_argument("--dashboard-events", type=int, default=20_000_000, help="with --only dashboard")
     parser.add_argument(

@@ -16,7 +16,7 @@ from typing import Any, Final
 import httpx
 
 from bench.audit import DATABASE, serving_api
-from bench.database import Database, fresh_database
+from bench.database import Database, fresh_database, kept_database
 from bench.flow import coming_in
 from bench.looks.chromium import browsing
 from bench.path import roles
@@ -60,12 +60,24 @@ _PAINT: Final = """() => new Promise((done) => {
 
 
 def compare(  # noqa: PLR0913, PLR0917 - what a run of it is
-    stage: Stage, count: int, runs: int, seconds: float, readers: int, say: Callable[[str], None]
+    stage: Stage,
+    count: int,
+    runs: int,
+    seconds: float,
+    readers: int,
+    say: Callable[[str], None],
+    *,
+    is_kept: bool = False,
 ) -> list[dict[str, Any]]:
-    """`count` events of 15 months that end yesterday; each page `5 x runs` times; then `seconds` of events alone, and as many with readers."""
-    with fresh_database(stage.server, DATABASE) as database:
+    """`count` events of 15 months that end yesterday; each page `5 x runs` times; then `seconds` of events alone, and as many with readers.
+
+    With `is_kept` the database stays, and on the same day the next run finds it filled.
+    """
+    with (kept_database if is_kept else fresh_database)(stage.server, DATABASE) as database:
         first = datetime.now(UTC).date() - timedelta(days=DAYS)
-        rows: list[dict[str, Any]] = [fill(database.client, count, say, first=first)]
+        rows: list[dict[str, Any]] = [{"contender": "load", "events": count}]
+        if database.landed() < count:
+            rows = [fill(database.client, count, say, first=first)]
         wiring = replace(stage.wire(stage.fill(0)), clickhouse=database.dsn)
         with serving_api(stage, kafka_of(wiring)) as (port, _):
             url = f"http://127.0.0.1:{port}"
