@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import zlib
+from collections.abc import Iterator
 
+import pytest
 from starlette.requests import Request
 
-from trailhouse.queries.dashboard.frame import POLICY, Frame, redirect, takes_gzip
+from trailhouse.queries.dashboard.frame import POLICY, SO_FAR, Frame, parts, redirect, takes_gzip
 
 
 def request(**headers: str) -> Request:
@@ -32,6 +35,36 @@ def test_pages_are_packed_for_those_who_can_unpack() -> None:
     assert gzip.decompress(bytes(packed.body)).decode() == text
     assert "content-encoding" not in Frame().text(request(), text, "text/html").headers
     assert not takes_gzip(request(accept_encoding="gzip;q=0"))
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_what_stands_around_is_sent_before_what_takes_time(*, is_packed: bool) -> None:
+    """Each part can be read when it comes; what was opened is closed, also when nobody listens any more."""
+    done: list[str] = []
+    written: list[str] = []
+
+    def pieces() -> Iterator[str]:
+        for piece in ("<p>", "around", SO_FAR, "looked", SO_FAR, "end"):
+            written.append(piece)
+            yield piece
+
+    packer = zlib.compressobj(5, wbits=31) if is_packed else None
+    unpack = zlib.decompressobj(31).decompress if is_packed else bytes
+    told = parts(pieces(), packer, lambda: done.append("all"))
+    assert unpack(next(told)) == b"<p>around"
+    assert "looked" not in written
+    assert [unpack(each) for each in told] == [b"looked", b"end"]
+    left = parts(iter(("a", SO_FAR, "b")), None, lambda: done.append("left"))
+    next(left)
+    del left
+    assert done == ["all", "left"]
+
+
+def test_a_page_that_takes_no_time_is_sent_whole() -> None:
+    """And shows nothing of where it could have been parted."""
+    answer = Frame().page(request(), "again.html", {"here": "/org/dashboard/"})
+    assert "content-length" in answer.headers
+    assert SO_FAR not in bytes(answer.body).decode()
 
 
 def test_files_are_kept_by_the_browser_under_a_name_of_their_content() -> None:

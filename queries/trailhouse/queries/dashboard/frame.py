@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
 from trailhouse.queries.dashboard import figure
 from trailhouse.queries.dashboard.address import ROOT, link
@@ -37,6 +39,10 @@ _MEDIA: Final = {
     "icon.svg": "image/svg+xml",
 }
 _GZIP_FROM: Final = 1_024
+_GZIP_LEVEL: Final = 5
+#: Where a template says `{{ so_far }}`, what was written until then is sent: what comes next may take a while. A control
+#: character that no text of a page has: HTML forbids it.
+SO_FAR: Final = Markup("\x1e")
 
 
 class Frame:
@@ -54,7 +60,7 @@ class Frame:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(link=link, figure=figure, asset=self.asset)
+        self._templates.globals.update(link=link, figure=figure, asset=self.asset, so_far=SO_FAR)
 
     def asset(self, name: str) -> str:
         """The address of one of the dashboard's files."""
@@ -64,14 +70,28 @@ class Frame:
         self, request: Request, template: str, context: Mapping[str, Any], status: int = HTTPStatus.OK
     ) -> Response:
         """A page as HTML."""
-        text = self._templates.get_template(template).render(**context)
+        text = self._templates.get_template(template).render(**context).replace(SO_FAR, "")
         return self.text(request, text, "text/html; charset=utf-8", status)
+
+    def stream(self, request: Request, template: str, context: Mapping[str, Any]) -> Response:
+        """A page as HTML, sent part by part: the template calls what takes time where it is shown, and says `so_far` before.
+
+        `end` of the context is called at the end, also when nobody listens any more.
+        """
+        packer = zlib.compressobj(_GZIP_LEVEL, wbits=31) if takes_gzip(request) else None
+        headers = dict(HEADERS) | {"Vary": "Accept-Encoding, Cookie"}
+        if packer:
+            headers["Content-Encoding"] = "gzip"
+        pieces = self._templates.get_template(template).generate(**context)
+        return StreamingResponse(
+            parts(pieces, packer, context.get("end")), headers=headers, media_type="text/html; charset=utf-8"
+        )
 
     def text(self, request: Request, text: str, media_type: str, status: int = HTTPStatus.OK) -> Response:
         """Any text, packed where the browser takes it so."""
         body, headers = text.encode(), dict(HEADERS) | {"Vary": "Accept-Encoding, Cookie"}
         if len(body) >= _GZIP_FROM and takes_gzip(request):
-            body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
+            body, headers["Content-Encoding"] = gzip.compress(body, _GZIP_LEVEL), "gzip"
         return Response(body, status, headers, media_type=media_type)
 
     def file(self, request: Request, name: str) -> Response | None:
@@ -86,6 +106,24 @@ class Frame:
         if takes_gzip(request):
             body, headers["Content-Encoding"] = self._packed[name], "gzip"
         return Response(body, headers=headers, media_type=_MEDIA[name])
+
+
+def parts(pieces: Iterator[str], packer: Any, end: Callable[[], None] | None) -> Iterator[bytes]:
+    """What is written until each `SO_FAR`, as it can be read at once, packed or not; `end` is called whatever happens."""
+    held: list[str] = []
+    try:
+        for piece in pieces:
+            if piece != SO_FAR:
+                held.append(piece)
+                continue
+            part = "".join(held).encode()
+            held.clear()
+            yield packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH) if packer else part
+        part = "".join(held).encode()
+        yield packer.compress(part) + packer.flush() if packer else part
+    finally:
+        if end:
+            end()
 
 
 def redirect(address: str) -> Response:

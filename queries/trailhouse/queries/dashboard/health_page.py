@@ -53,10 +53,14 @@ def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
 
 def _build(site: Site, metrics: ApiMetrics, page: Page, visit: Visit) -> Built:
     _, context = build_panels(site, page, visit)
-    cards = [_freshness(site, visit)]
-    # The books and the lag are the whole installation's.
-    if visit.visitor.caller.is_operator:
-        cards += [*_books(metrics), _lag(site)]
+
+    def cards() -> list[dict[str, Any]]:
+        found = [_freshness(site, visit)]
+        # The books and the lag are the whole installation's.
+        if visit.visitor.caller.is_operator:
+            found += [*_books(metrics), _lag(site)]
+        return found
+
     return "pipeline.html", context | {"cards": cards}
 
 

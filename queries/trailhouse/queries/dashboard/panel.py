@@ -26,6 +26,8 @@ from trailhouse.queries.runner import Result, run
 from trailhouse.sinks.clickhouse import Client
 
 _NUMBERS: Final = frozenset({"integer", "number"})
+#: Kinds that are figures on a card; they are compared with the time before unless something else is chosen.
+CARDS: Final = frozenset({"number", "figures"})
 #: Between the first and the last date of a time of one's own choice, in a page's address.
 TO: Final = ".."
 
@@ -59,14 +61,7 @@ class View:
         `number`, `figures` (a single row of nothing but figures), `chart`, `ranks` (bars that are a table themselves),
         `cohorts` or `table`.
         """
-        columns = [column for column in self.report.columns if not column.is_hidden]
-        if self.report.chart == "table":
-            if is_cohorts(columns):
-                return "cohorts"
-            return "figures" if all(column.type in _NUMBERS for column in columns) else "table"
-        if self.report.chart == "number":
-            return "number"
-        return "chart" if any(column.type == "date" for column in columns) else "ranks"
+        return kind_of(self.report)
 
     @property
     def has_picture(self) -> bool:
@@ -211,6 +206,35 @@ class View:
         return told
 
 
+def kind_of(report: Report) -> str:
+    """How a report is drawn on a page; see `View.kind`."""
+    columns = [column for column in report.columns if not column.is_hidden]
+    if report.chart == "table":
+        if is_cohorts(columns):
+            return "cohorts"
+        return "figures" if all(column.type in _NUMBERS for column in columns) else "table"
+    if report.chart == "number":
+        return "number"
+    return "chart" if any(column.type == "date" for column in columns) else "ranks"
+
+
+def may_compare(report: Report, *, is_one_org: bool) -> bool:
+    """Whether another time can stand beside it: figures, and a chart of a single line."""
+    return kind_of(report) in CARDS or is_one_line(report, is_one_org=is_one_org)
+
+
+def is_one_line(report: Report, *, is_one_org: bool) -> bool:
+    """Whether it is a chart of one figure over dates; of one organisation its name makes no line."""
+    beside = {"org", "all_orgs"} if is_one_org else set()
+    columns = [column for column in report.columns if not column.is_hidden and column.name not in beside]
+    figures = [column for column in columns if column.type in _NUMBERS and not figure.is_change(column)]
+    return (
+        kind_of(report) == "chart"
+        and all(column.type != "text" for column in columns)
+        and [column.unit for column in figures].count(figures[0].unit if figures else "") == 1
+    )
+
+
 def ask_panel(  # noqa: PLR0913 - each is part of the question
     client: Client,
     panel: Panel,
@@ -225,8 +249,8 @@ def ask_panel(  # noqa: PLR0913 - each is part of the question
     try:
         result = run(client, report, caller, asked, now=now)
         view = View(panel, report, asked, result)
-        how = params.get("compare") or (PREVIOUS if view.kind in {"number", "figures"} else OFF)
-        is_comparable = view.kind in {"number", "figures"} or _is_one_line(view)
+        how = params.get("compare") or (PREVIOUS if view.kind in CARDS else OFF)
+        is_comparable = may_compare(report, is_one_org=len(result.question.orgs) == 1)
         before = _before(client, result, caller, asked, how, now) if is_comparable and not panel.by else None
     except QueryError as error:
         return View(panel, report, asked, error=error)
@@ -246,11 +270,6 @@ def asked_with(panel: Panel, report: Report, params: Mapping[str, str]) -> dict[
         since, _, until = period.partition(TO)
         return {**asked, **panel.params, "since": since, "until": until}
     return {**asked, **panel.params, "last": period}
-
-
-def _is_one_line(view: View) -> bool:
-    drawing = view.drawing
-    return drawing is not None and len(drawing.series) == 1
 
 
 def _dates(result: Result) -> str:

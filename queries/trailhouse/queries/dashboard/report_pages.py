@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,13 +13,17 @@ from trailhouse.queries.dashboard.address import ROOT, lasting, link
 from trailhouse.queries.dashboard.cells import behind_row
 from trailhouse.queries.dashboard.chosen import NAMES
 from trailhouse.queries.dashboard.comparison import CHOICES, OFF, PREVIOUS, words
-from trailhouse.queries.dashboard.freshness import freshness_of
-from trailhouse.queries.dashboard.page import MEMBERS, Page, period_words
-from trailhouse.queries.dashboard.panel import TO, View, ask_panel
+from trailhouse.queries.dashboard.freshness import Freshness, freshness_of
+from trailhouse.queries.dashboard.page import MEMBERS, Page, Panel, period_words
+from trailhouse.queries.dashboard.panel import CARDS, TO, View, ask_panel, asked_with, kind_of, may_compare
 from trailhouse.queries.dashboard.site import Built, Site, Visit
-from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.errors import BadParameter, QueryError
 from trailhouse.queries.key import Scope
+from trailhouse.queries.report import Report
+from trailhouse.queries.runner import prepare
+from trailhouse.queries.store import ClickHouseStore
 from trailhouse.queries.value import text_of
+from trailhouse.sinks.clickhouse import Client
 
 # Panels of one page that are asked at a time.
 AT_ONCE: Final = 4
@@ -43,32 +47,52 @@ def _endpoint(site: Site, page: Page) -> Callable[[Request], Any]:
 
 
 def build(site: Site, page: Page, visit: Visit) -> Built:
-    """Ask every panel of a page, and record that it was read; a panel that fails is told in its place."""
+    """Ask every panel of a page at once; each is waited for where the page shows it, and one that fails is told in its place.
+
+    That the page is read is recorded before any of it is. Raises `NotRecorded`.
+    """
     tabs, page = tabs_of(page, visit)
     params = page_params(page, visit.asked)
+    _record(site, page, visit)
 
-    def ask(panel: Any) -> View:
+    def ask(panel: Panel) -> View:
         with site.pool.client() as client:
             return ask_panel(
                 client, panel, site.reports[panel.report], visit.visitor.caller, params, now=visit.now
             )
 
-    with ThreadPoolExecutor(AT_ONCE, "panel") as workers:
-        views = list(workers.map(ask, page.panels))
-    _record(site, page, visit, views)
-    by_key = {view.panel.key: view for view in views}
+    workers = ThreadPoolExecutor(AT_ONCE, "panel")
+    asked: dict[str, Future[View]] = {}
+
+    def freshness() -> Freshness:
+        # What stands around the panels is on its way: now they are asked, all of them.
+        asked.update((panel.key, workers.submit(ask, panel)) for panel in page.panels)
+        with site.pool.client() as client:
+            landed = ClickHouseStore(client).landed_until()
+            zone = _zone(client, site.reports[page.panels[0].report], page.panels[0], visit, params)
+        return freshness_of(landed, visit.now, zone)
+
     return "panels.html", {
         "the_page": page,
         "tabs": tabs,
-        "views": by_key,
+        "view_of": lambda key: asked[key].result(),
+        "links_of": lambda view: links(page, view, visit),
         "picked": params.get("last", ""),
-        "freshness": freshness_of(freshest(views), visit.now, zone_of(views)),
-        "failed": [view for view in views if view.error],
-        "comparison": comparison(page, views, visit),
+        "look": freshness,
+        "comparison": comparison(page, site.reports, visit),
         "here": link(page.name, visit.asked),
-        "links": {view.panel.key: links(page, view, visit) for view in views},
         "members": page.name == MEMBERS.name and visit.visitor.allows(Scope.AUDIT_READ),
+        "end": lambda: workers.shutdown(wait=False, cancel_futures=True),
     }
+
+
+def _zone(client: Client, report: Report, panel: Panel, visit: Visit, params: Mapping[str, str]) -> str:
+    """The zone of every date on the page: that of its first answer, as all are asked with the same."""
+    asked = asked_with(panel, report, params)
+    try:
+        return prepare(client, report, visit.visitor.caller, asked, now=visit.now).period.timezone
+    except QueryError:  # the panels tell it
+        return "UTC"
 
 
 def tabs_of(page: Page, visit: Visit) -> tuple[list[tuple[str, str, bool]], Page]:
@@ -132,11 +156,11 @@ def _param(page: Page, view: View) -> str:
     return "last" if page.picker else view.panel.key
 
 
-def comparison(page: Page, views: Iterable[View], visit: Visit) -> list[tuple[str, str, bool]]:
+def comparison(page: Page, reports: Mapping[str, Report], visit: Visit) -> list[tuple[str, str, bool]]:
     """What the page's figures may be compared with: words, address, whether it is so now; none where nothing could be."""
-    views = tuple(views)
-    has_cards = any(view.kind in {"number", "figures"} for view in views)
-    if not has_cards and not any(view.drawing and len(view.drawing.series) == 1 for view in views):
+    shown = [reports[panel.report] for panel in page.panels]
+    has_cards = any(kind_of(report) in CARDS for report in shown)
+    if not any(may_compare(report, is_one_org=len(visit.chosen.orgs) == 1) for report in shown):
         return []
     chosen = visit.params.get("compare") or (PREVIOUS if has_cards else OFF)
     names = {**{each: words(each) for each in CHOICES}, chosen: words(chosen)}
@@ -145,23 +169,11 @@ def comparison(page: Page, views: Iterable[View], visit: Visit) -> list[tuple[st
     ]
 
 
-def zone_of(views: Iterable[View]) -> str:
-    """The zone of every date on the page; that of its answers, as all are asked with the same."""
-    return next((view.result.question.period.timezone for view in views if view.result), "UTC")
-
-
 def _behind(view: View) -> str:
     """Of a single figure, the page with its events; other panels' rows have one each."""
     if view.kind != "number" or view.result is None or not view.result.rows:
         return ""
     return behind_row(view.result, 0)
-
-
-def freshest(views: Iterable[View]) -> Any:
-    """Up to when everything is stored, as the panels found it."""
-    return max(
-        (view.result.landed_until for view in views if view.result and view.result.landed_until), default=None
-    )
 
 
 def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str, str, bool, str]]:
@@ -182,12 +194,9 @@ def _choices(page: Page, view: View, state: Mapping[str, str]) -> list[tuple[str
     ]
 
 
-def _record(site: Site, page: Page, visit: Visit, views: Iterable[View]) -> None:
-    told = [view for view in views if view.result is not None]
-    unknown = {org for view in told if view.result for org in view.result.unknown_orgs}
-    real = [
-        org for org in visit.chosen.orgs if org in (visit.visitor.caller.orgs or ()) or org not in unknown
-    ]
+def _record(site: Site, page: Page, visit: Visit) -> None:
+    known = {*visit.orgs, *(visit.visitor.caller.orgs or ())}
+    real = [org for org in visit.chosen.orgs if org in known]
     for org in real or (None,):
         site.audit.record(
             "analytics:read",
@@ -195,10 +204,9 @@ def _record(site: Site, page: Page, visit: Visit, views: Iterable[View]) -> None
             visit.visitor.who,
             details={
                 "report": f"dashboard/{page.name}",
-                "panels": " ".join(view.report.name for view in told),
+                "panels": " ".join(panel.report for panel in page.panels),
                 "asked_org": "" if real else visit.org,
                 "format": "html",
-                "rows": sum(len(view.result.rows) for view in told if view.result),
                 "pii_shown": visit.visitor.caller.read_pii,
             },
         )

@@ -108,7 +108,10 @@ class Site:
         build: Callable[[Visit], Built | Response],
         org: str = "",
     ) -> Response:
-        """Let the visitor in, find the organisation (`org`, else the query's), and let `build` make the page in a thread."""
+        """Let the visitor in, find the organisation (`org`, else the query's), and let `build` make the page in a thread.
+
+        What `build` raises is told on a page of its own. A context with `look`, for the template to call, is sent part by part (`Frame.stream`).
+        """
         visitor: Visitor | None = None
         if request.headers.get("sec-fetch-site") == "cross-site" and SESSION_COOKIE not in request.cookies:
             # A link in a mail comes without our cookies; asked for again from here it comes with them.
@@ -128,6 +131,8 @@ class Site:
         if isinstance(made, Response):
             return made
         template, context = made
+        if "look" in context:
+            return self.frame.stream(request, template, context)
         return self.frame.page(request, template, context, context.get("http_status", HTTPStatus.OK))
 
     def refuse(

@@ -14,10 +14,11 @@ from trailhouse.queries.dashboard.frame import redirect
 from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.directory import KINDS, Directory, Person, Wanted, read_directory, record_reading
-from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.errors import BadParameter, MissingScope, QueryError
 from trailhouse.queries.key import Scope
 from trailhouse.queries.standing import SEMANTICS, Status, last_active_cell
 from trailhouse.queries.store import ClickHouseStore
+from trailhouse.queries.zones import find_zone
 
 PEOPLE_MAX: Final = 50
 PAGE_MAX: Final = 100_000
@@ -55,21 +56,38 @@ def routes(site: Site) -> APIRouter:
 
 
 def build(site: Site, visit: Visit) -> Built:
-    """The directory, one page of it."""
-    found = _find(site, visit)
-    record_reading(site.audit, visit.visitor.who, visit.visitor.caller, found, "html")
-    number = _page_number(visit.params.get("page"), len(found.people))
+    """The directory, one page of it: read when what stands around it was sent, and refused before that."""
+    wanted, number = _wanted(visit), _page_number(visit.params.get("page"))
+    if wanted.search is not None and not visit.visitor.caller.read_pii:
+        raise MissingScope(Scope.AUDIT_READ_PII)
+    find_zone(wanted.timezone)
+
+    def look() -> dict[str, Any]:
+        try:
+            found = _find(site, visit)
+            record_reading(site.audit, visit.visitor.who, visit.visitor.caller, found, "html")
+        except QueryError as error:
+            return {"error": error}
+        return _shown(site, visit, wanted, found, number)
+
+    return "users.html", {"look": look}
+
+
+def _shown(site: Site, visit: Visit, wanted: Wanted, found: Directory, number: int) -> dict[str, Any]:
+    """The `number`th page of those who were found; beyond the last it is the last."""
+    number = max(1, min(number, -(-len(found.people) // PEOPLE_MAX)))
     start = (number - 1) * PEOPLE_MAX
     with site.pool.client() as client:
         landed = ClickHouseStore(client).landed_until()
     own = ("org", "company", "of", "timezone", "search", "status", "kind", "sort")
     state = {name: visit.state.get(name) for name in own}
-    return "users.html", {
+    return {
+        "error": None,
         "found": found,
         "people": [_row(each, visit.now) for each in found.people[start : start + PEOPLE_MAX]],
         "statuses": [(status, _EXPLAINED[status], link("", state, status=status.value)) for status in Status],
         "state": state,
-        "wanted": _wanted(visit),
+        "wanted": wanted,
         "can_search": visit.visitor.caller.read_pii,
         "freshness": freshness_of(landed, visit.now, visit.params.get("timezone") or "UTC"),
         "sorts": {
@@ -137,10 +155,10 @@ def _csv(site: Site, visit: Visit) -> Response:
     )
 
 
-def _page_number(text: str | None, count: int) -> int:
-    """Which page is asked for; beyond the last it is the last."""
+def _page_number(text: str | None) -> int:
+    """Which page is asked for."""
     if not text:
         return 1
     if not text.isdecimal() or not text.isascii() or not 1 <= int(text) <= PAGE_MAX:
         raise BadParameter("page", text, f"a whole number from 1 to {PAGE_MAX}")
-    return max(1, min(int(text), -(-count // PEOPLE_MAX)))
+    return int(text)
