@@ -33,7 +33,7 @@ down: $(READY) ## stop the local stack; its data stay
 
 # All of them in two processes, each with a broker and an engine of its own; much of their time is waiting for what died.
 test: $(READY) ## run the tests, on a real Kafka and the real ClickHouse engine
-	@$(BIN)/pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile)
+	@$(BIN)/pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
 
 faults: $(READY) ## kill everything, hundreds of times; prints its seed (ARGS="--seed N" replays it)
 	@$(BIN)/pytest -m faults $(ARGS)

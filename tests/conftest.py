@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.containers import ContainerClickHouse, ContainerKafka, engine_trouble
-from tests.databases import Databases, new_name
+from tests.databases import Databases
+from tests.order import place_of
 
 from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.producers.settings import KafkaSettings
@@ -48,6 +49,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Warnings are errors, save those kafka-python gives when it is imported. Producers send, spools are asked for."""
     os.environ.update(TRAILHOUSE_SEND="always", TRAILHOUSE_SPOOL_DIR="off")
     config.addinivalue_line("filterwarnings", "ignore:.*_text is deprecated:DeprecationWarning")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several processes, each takes the next file when it is done with one: the longest go first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place_of(item.nodeid.partition("::")[0]))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -112,40 +119,30 @@ def clickhouse_server(
 
 
 @pytest.fixture(scope="session")
-def databases() -> Databases:
+def databases(clickhouse_server: LocalClickHouse | ContainerClickHouse) -> Iterator[Databases]:
     """Migrated databases that tests of this process hand on."""
-    return Databases()
+    found = Databases(clickhouse_server)
+    yield found
+    found.close()
 
 
 @pytest.fixture
-def clickhouse_settings(
-    clickhouse_server: LocalClickHouse | ContainerClickHouse,
-    databases: Databases,
-    request: pytest.FixtureRequest,
-) -> Iterator[ClickHouseSettings]:
+def clickhouse_settings(databases: Databases, request: pytest.FixtureRequest) -> Iterator[ClickHouseSettings]:
     """A database of this test's own, as admin, without a table unless the test has `database`; kept when it failed."""
-    from trailhouse.sinks.clickhouse import connect
-    from trailhouse.sinks.settings import ClickHouseSettings
-
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    name = databases.borrow() if "database" in request.fixturenames else None
-    if name is None:
-        name = new_name()
-        server.command(f"CREATE DATABASE {name}")
-    yield ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    if FAILED not in request.node.stash and not databases.give_back(server, name):
-        server.command(f"DROP DATABASE {name}")
-    server.close()
+    name = databases.take(is_migrated="database" in request.fixturenames)
+    yield databases.settings(name)
+    if FAILED in request.node.stash:
+        databases.keep(name)
+    else:
+        databases.give_back(name)
 
 
 @pytest.fixture
 def database(clickhouse_settings: ClickHouseSettings, databases: Databases) -> Iterator[Client]:
     """A client on that database, with every migration applied."""
     from trailhouse.sinks.clickhouse import connect
-    from trailhouse.sinks.migrate import migrate
 
     client = connect(clickhouse_settings)
-    migrate(client)
-    databases.note(client, clickhouse_settings.database)
+    databases.prepare(client, clickhouse_settings.database)
     yield client
     client.close()

@@ -3,73 +3,135 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
+    from tests.containers import ContainerClickHouse
+
+    from trailhouse.deploy.clickhouse import LocalClickHouse
+    from trailhouse.sinks.settings import ClickHouseSettings
 
 # Emptying removes part by part; a test that filled centuries of months is quicker forgotten.
 MOST_PARTS = 150
-_PARTS = "SELECT count() FROM system.parts WHERE database = {name:String}"
-_DEFINITIONS = "SELECT groupBitXor(cityHash64(name, create_table_query)) FROM system.tables WHERE database = {name:String}"
-_FILLED = "SELECT table, sum(rows) FROM system.parts WHERE database = {name:String} AND active GROUP BY table HAVING sum(rows) > 0"
+# What a database is, in one answer: its tables as they were last changed, its parts, the rows of its tables.
+_LOOK = """
+    SELECT
+      (
+        SELECT groupBitXor(cityHash64(name, uuid, metadata_modification_time))
+        FROM system.tables WHERE database = {name:String}
+      ),
+      sum(parts),
+      groupArray((table, found))
+    FROM (
+      SELECT table, count() AS parts, sumIf(rows, active) AS found
+      FROM system.parts WHERE database = {name:String} GROUP BY table
+    )
+"""
+# Exact, and four times as much work: what is changed in the second in which it was made has the same time.
+_TEXTS = "SELECT groupBitXor(cityHash64(name, create_table_query)) FROM system.tables WHERE database = {name:String}"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A database just migrated: its definitions in a hash, and the rows of the tables that are not empty."""
+    """What a database is: its definitions in a hash, and the rows of the tables that are not empty."""
 
-    definitions: int
+    tables: int
     rows: dict[str, int]
 
 
-@dataclass(slots=True)
+@dataclass
 class Databases:
-    """The databases nobody uses at present, each as the migrations left it."""
+    """The databases of one server that nobody uses at present, each as the migrations left it."""
 
+    engine: LocalClickHouse | ContainerClickHouse
     idle: list[str] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    #: The definitions of those just migrated, which nobody has handed on yet.
+    texts: dict[str, int] = field(default_factory=dict)
 
-    def borrow(self) -> str | None:
-        return self.idle.pop() if self.idle else None
+    @cached_property
+    def server(self) -> Client:
+        """An admin who may make databases and drop them."""
+        from trailhouse.sinks.clickhouse import connect
 
-    def note(self, server: Client, name: str) -> None:
-        """Remember what the database is, which has just been migrated."""
-        self.shapes[name] = Shape(_definitions(server, name), _rows(server, name))
+        return connect(self.settings("default"))
 
-    def give_back(self, server: Client, name: str) -> bool:
-        """Empty the database for the next test; False when that takes long or a test made another database of it."""
-        made = self.shapes.pop(name, None)
-        if (
-            made is None
-            or _parts(server, name) > MOST_PARTS
-            or made.definitions != _definitions(server, name)
-        ):
+    def settings(self, name: str) -> ClickHouseSettings:
+        """How an admin reaches a database."""
+        from trailhouse.sinks.settings import ClickHouseSettings
+
+        return ClickHouseSettings(dsn=self.engine.dsn("admin", name))
+
+    @contextmanager
+    def lend(self) -> Iterator[tuple[ClickHouseSettings, Client]]:
+        """A migrated database without a row, and a client on it; whatever is put in is gone afterwards."""
+        from trailhouse.sinks.clickhouse import connect
+
+        name = self.take()
+        settings = self.settings(name)
+        client = connect(settings)
+        try:
+            self.prepare(client, name)
+            yield settings, client
+        finally:
+            client.close()
+            self.give_back(name)
+
+    def take(self, *, is_migrated: bool = True) -> str:
+        """A database's name: an idle one's, else that of a new one, which `prepare` migrates."""
+        if is_migrated and self.idle:
+            return self.idle.pop()
+        name = f"test_{uuid.uuid4().hex[:8]}"
+        self.server.command(f"CREATE DATABASE {name}")
+        return name
+
+    def prepare(self, client: Client, name: str) -> None:
+        """Migrate the database unless it was handed on, and remember what it is."""
+        from trailhouse.sinks.migrate import migrate
+
+        if name not in self.shapes:
+            migrate(client)
+            self.shapes[name], _ = self._look(name)
+            self.texts[name] = self._texts(name)
+
+    def give_back(self, name: str) -> None:
+        """Empty the database for the next test; drop it when that takes long or a test made another database of it."""
+        if not self._empty(name):
+            self.shapes.pop(name, None)
+            self.server.command(f"DROP DATABASE {name}")
+        else:
+            self.idle.append(name)
+
+    def keep(self, name: str) -> None:
+        """Leave the database as a failed test left it, for whoever looks at it; nobody gets it any more."""
+        self.shapes.pop(name, None)
+
+    def close(self) -> None:
+        if "server" in self.__dict__:
+            self.server.close()
+
+    def _empty(self, name: str) -> bool:
+        made, texts = self.shapes.get(name), self.texts.pop(name, None)
+        if made is None or (texts is not None and texts != self._texts(name)):
             return False
-        for table in _rows(server, name).keys() - made.rows.keys():
-            server.command(f"TRUNCATE TABLE {name}.{table}")
-        if _rows(server, name) != made.rows:
+        found, parts = self._look(name)
+        if parts > MOST_PARTS or found.tables != made.tables:
             return False
-        self.idle.append(name)
-        return True
+        filled = found.rows.keys() - made.rows.keys()
+        for table in filled:
+            self.server.command(f"TRUNCATE TABLE {name}.{table}")
+        return (self._look(name)[0] if filled else found) == made
 
+    def _look(self, name: str) -> tuple[Shape, int]:
+        """What the database is at present, and how many parts it has."""
+        ((tables, parts, filled),) = self.server.query(_LOOK, parameters={"name": name}).result_rows
+        return Shape(int(tables), {str(table): int(rows) for table, rows in filled if rows}), int(parts)
 
-def new_name() -> str:
-    return f"test_{uuid.uuid4().hex[:8]}"
-
-
-def _parts(server: Client, name: str) -> int:
-    ((parts,),) = server.query(_PARTS, parameters={"name": name}).result_rows
-    return int(parts)
-
-
-def _definitions(server: Client, name: str) -> int:
-    ((definitions,),) = server.query(_DEFINITIONS, parameters={"name": name}).result_rows
-    return int(definitions)
-
-
-def _rows(server: Client, name: str) -> dict[str, int]:
-    return {
-        str(table): int(rows) for table, rows in server.query(_FILLED, parameters={"name": name}).result_rows
-    }
+    def _texts(self, name: str) -> int:
+        ((texts,),) = self.server.query(_TEXTS, parameters={"name": name}).result_rows
+        return int(texts)

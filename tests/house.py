@@ -13,17 +13,16 @@ from typing import Any
 
 import httpx
 import orjson
+from tests.databases import Databases
 from tests.queries.keyring import give
 from tests.queries.recording import Recorded
 from tests.queries.serving import NO_KAFKA, serving
 from tests.sinks.lines import enriched
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers.company import generate
 from trailhouse.queries.key import Scope
 from trailhouse.queries.settings import ApiSettings
-from trailhouse.sinks.clickhouse import Client, connect, insert_lines
-from trailhouse.sinks.migrate import migrate
+from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.settings import ClickHouseSettings
 
 ORG, OTHER = "acme", "beta"
@@ -87,43 +86,26 @@ def token_of(page: str) -> str:
 
 
 @contextmanager
-def house(server: LocalClickHouse, *, people: int = 30, days: int = 30, **more: Any) -> Iterator[House]:
+def house(databases: Databases, *, people: int = 30, days: int = 30, **more: Any) -> Iterator[House]:
     """Stored as the pipeline would, up to yesterday, and one event of today; `more` are settings of the API."""
-    name = f"house_{uuid.uuid4().hex[:8]}"
-    admin = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
-    admin.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=server.dsn("admin", name))
-    database = connect(settings)
-    migrate(database)
-    now = datetime.now(UTC)
-    events = [
-        each.to_dict()
-        for each in generate(7, people=people, days=days, end=now.date() - timedelta(days=1), org_id=ORG)
-    ]
-    events += [_today(now, ORG, "u-0001"), _today(now, OTHER, "bea@example.org")]
-    for start in range(0, len(events), 1_000):
-        lines = enriched(events[start : start + 1_000], start=start, received=now)
-        insert_lines(database, "landing", lines)
-    row = {"epoch": "epoch-a", "partition": 0, "first": 0, "last": len(events) - 1}
-    insert_lines(database, "batches", [orjson.dumps(row | {"received_at": now.isoformat()})])
-    recorded = Recorded()
-    try:
-        with serving(
-            ApiSettings(
-                clickhouse=settings,
-                settings_dsn=settings.dsn,
-                kafka=NO_KAFKA,
-                keys_ttl_s=0,
-                key_rate=0,
-                **more,
-            ),
-            recorded=recorded,
-        ) as client:
+    with databases.lend() as (settings, database):
+        now = datetime.now(UTC)
+        events = [
+            each.to_dict()
+            for each in generate(7, people=people, days=days, end=now.date() - timedelta(days=1), org_id=ORG)
+        ]
+        events += [_today(now, ORG, "u-0001"), _today(now, OTHER, "bea@example.org")]
+        for start in range(0, len(events), 1_000):
+            lines = enriched(events[start : start + 1_000], start=start, received=now)
+            insert_lines(database, "landing", lines)
+        row = {"epoch": "epoch-a", "partition": 0, "first": 0, "last": len(events) - 1}
+        insert_lines(database, "batches", [orjson.dumps(row | {"received_at": now.isoformat()})])
+        recorded = Recorded()
+        own = ApiSettings(
+            clickhouse=settings, settings_dsn=settings.dsn, kafka=NO_KAFKA, keys_ttl_s=0, key_rate=0, **more
+        )
+        with serving(own, recorded=recorded) as client:
             yield House(str(client.base_url).rstrip("/"), database, recorded, settings)
-    finally:
-        database.close()
-        admin.command(f"DROP DATABASE {name}")
-        admin.close()
 
 
 def _today(now: datetime, org: str, who: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.order import LONGEST, place_of
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("producers", "stream", "sinks", "queries", "deploy")
@@ -167,3 +168,10 @@ def test_the_wheel_holds_every_stage(tmp_path: Path) -> None:
     (source,) = (tmp_path / "source").iterdir()
     with zipfile.ZipFile(build("wheel", source, tmp_path / "again")) as archive:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == wanted
+
+
+def test_the_longest_files_of_tests_are_there() -> None:
+    """Those that go first are named by their paths, once each."""
+    assert [path for path in LONGEST if not (ROOT / path).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)
+    assert sorted(["tests/a.py", LONGEST[1], LONGEST[0]], key=place_of) == [*LONGEST[:2], "tests/a.py"]

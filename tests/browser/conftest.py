@@ -16,9 +16,9 @@ from bench.looks.chromium import MISSING, browsing, path
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+    from tests.databases import Databases
     from tests.house import House
 
-    from trailhouse.deploy.clickhouse import LocalClickHouse
     from trailhouse.queries.key import Scope
 
 ROOT = "/org/dashboard/"
@@ -37,11 +37,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def company(clickhouse_server: LocalClickHouse) -> Iterator[House]:
+def company(databases: Databases) -> Iterator[House]:
     """The company with its dashboard."""
     from tests.house import house
 
-    with house(clickhouse_server) as made:
+    with house(databases) as made:
         yield made
 
 

@@ -12,11 +12,11 @@ from tests.house import EVERYTHING, ORG, House
 SLACK = "http://slack.test"
 
 if TYPE_CHECKING:
-    from trailhouse.deploy.clickhouse import LocalClickHouse
+    from tests.databases import Databases
 
 
 @pytest.fixture(scope="module")
-def company(clickhouse_server: LocalClickHouse) -> Iterator[House]:
+def company(databases: Databases) -> Iterator[House]:
     """A small company that can keep addresses; Slack is played by a server of this machine."""
     from tests.house import house
     from tests.queries.alerts.receivers import slack
@@ -28,7 +28,7 @@ def company(clickhouse_server: LocalClickHouse) -> Iterator[House]:
         own = NotificationSettings(
             key=Secret("k" * 40), slack_api=far.url + "/api/", slack_authorize=SLACK + "/oauth/v2/authorize"
         )
-        with house(clickhouse_server, people=2, days=1, notifications=own) as made:
+        with house(databases, people=2, days=1, notifications=own) as made:
             yield made
 
 

@@ -183,8 +183,9 @@ def test_no_answer_shows_personal_data_without_the_right(
                     assert answer.status == 200, (link, answer.text)
                     assert not leaks(shown(answer)), link
                     explained += 1
-                with_right = await ask(app, "get", path, query=query, headers=bearer(entitled))
-                telling |= {path} if leaks(shown(with_right)) else set()
+                if path not in telling:
+                    with_right = await ask(app, "get", path, query=query, headers=bearer(entitled))
+                    telling |= {path} if leaks(shown(with_right)) else set()
         return answers, explained, telling
 
     answers, explained, telling = asyncio.run(read())

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -15,9 +14,7 @@ from typing import Any
 import orjson
 from tests.sinks.lines import enriched, text_of
 
-from trailhouse.sinks.clickhouse import Client, connect, insert_lines
-from trailhouse.sinks.migrate import migrate
-from trailhouse.sinks.settings import ClickHouseSettings
+from trailhouse.sinks.clickhouse import Client, insert_lines
 
 KEYS = [
     "action",
@@ -139,23 +136,6 @@ def entry(event: Mapping[str, Any], *, read_pii: bool = True) -> dict[str, Any]:
             for name, value in made.items()
         }
     return dict(sorted(made.items()))
-
-
-@contextmanager
-def new_database(server: Any) -> Iterator[tuple[ClickHouseSettings, Client]]:
-    """A migrated database on a running server, for a whole file of tests; dropped at the end."""
-    name = f"audit_{uuid.uuid4().hex[:8]}"
-    admin = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
-    admin.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=server.dsn("admin", name))
-    client = connect(settings)
-    try:
-        migrate(client)
-        yield settings, client
-    finally:
-        client.close()
-        admin.command(f"DROP DATABASE {name}")
-        admin.close()
 
 
 def order(event: Mapping[str, Any]) -> str:

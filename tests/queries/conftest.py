@@ -12,11 +12,10 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from tests.databases import Databases
 from tests.queries.landing import reject, store
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
-from trailhouse.sinks.clickhouse import Client, connect
-from trailhouse.sinks.migrate import migrate
+from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.settings import ClickHouseSettings
 
 ORGS = ("acme", "beta", "zeta")
@@ -91,19 +90,11 @@ def imagine(random: Random, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def world(clickhouse_server: LocalClickHouse) -> Iterator[World]:
+def world(databases: Databases) -> Iterator[World]:
     """The history stored twice over, in another order the second time; kept until the session ends."""
-    name = f"world_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    client = connect(settings)
-    migrate(client)
     random = Random(20260131)
     events = imagine(random, 2500)
-    store(client, events)
     again = random.sample(events, len(events))
-    store(client, again, start=len(events))
     rejected = tuple(
         (
             random.choice([*ORGS, ""]),
@@ -112,12 +103,12 @@ def world(clickhouse_server: LocalClickHouse) -> Iterator[World]:
         )
         for number in range(60)
     )
-    reject(client, rejected)
-    reject(client, rejected)
-    yield World(client, settings, (*events, *again), rejected)
-    client.close()
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+    with databases.lend() as (settings, client):
+        store(client, events)
+        store(client, again, start=len(events))
+        reject(client, rejected)
+        reject(client, rejected)
+        yield World(client, settings, (*events, *again), rejected)
 
 
 @dataclass(frozen=True)
@@ -129,18 +120,10 @@ class Town:
 
 
 @pytest.fixture(scope="session")
-def town(clickhouse_server: LocalClickHouse) -> Iterator[Town]:
+def town(databases: Databases) -> Iterator[Town]:
     """Empty at first; kept until the session ends."""
-    name = f"town_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    client = connect(settings)
-    migrate(client)
-    yield Town(client, settings)
-    client.close()
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+    with databases.lend() as (settings, client):
+        yield Town(client, settings)
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.queries.auditing import new_database
+from tests.databases import Databases
 from tests.queries.keyring import bearer, give
 from tests.queries.recording import Recorded
 from tests.queries.serving import NO_KAFKA, problem, serving
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers.settings import Secret
 from trailhouse.queries.alerts.settings import NotificationSettings
 from trailhouse.queries.key import Scope
@@ -35,8 +34,8 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(clickhouse_server: LocalClickHouse) -> Iterator[Office]:
-    with new_database(clickhouse_server) as (settings, client):
+def office(databases: Databases) -> Iterator[Office]:
+    with databases.lend() as (settings, client):
         recorded = Recorded()
         own = ApiSettings(
             clickhouse=settings,

@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from tests.queries.auditing import KEYS, PERSONAL, entry, imagine, new_database, order, store
+from tests.databases import Databases
+from tests.queries.auditing import KEYS, PERSONAL, entry, imagine, order, store
 from tests.queries.keyring import bearer, give
 from tests.queries.recording import Recorded
 from tests.queries.serving import NO_KAFKA, problem, serving
@@ -61,9 +62,9 @@ def served(settings: ClickHouseSettings, client: Client, **asked: Any) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def shared(clickhouse_server: Any) -> Iterator[Served]:
+def shared(databases: Databases) -> Iterator[Served]:
     """One API for all tests here; each has an organisation of its own."""
-    with new_database(clickhouse_server) as (settings, client), served(settings, client) as found:
+    with databases.lend() as (settings, client), served(settings, client) as found:
         yield found
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 import pyarrow.parquet
 import pytest
-from tests.queries.auditing import imagine, new_database, settle, store
+from tests.databases import Databases
+from tests.queries.auditing import imagine, settle, store
 from tests.queries.keyring import bearer, give
 from tests.queries.serving import problem
 from tests.queries.test_api_audit import ADMINS, Served, served
@@ -28,9 +29,9 @@ PATH = "/api/v1/events"
 
 
 @pytest.fixture(scope="module")
-def shared(clickhouse_server: Any) -> Iterator[Served]:
+def shared(databases: Databases) -> Iterator[Served]:
     """One API for all tests here; each has an organisation of its own."""
-    with new_database(clickhouse_server) as (settings, client), served(settings, client) as found:
+    with databases.lend() as (settings, client), served(settings, client) as found:
         yield found
 
 

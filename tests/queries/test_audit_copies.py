@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 import pyarrow.parquet
 import pytest
-from tests.queries.auditing import imagine, new_database, settle, store
+from tests.databases import Databases
+from tests.queries.auditing import imagine, settle, store
 
 from trailhouse.queries.audit_columns import EVENT
 from trailhouse.queries.audit_copies import ALL, first_received
@@ -29,11 +30,11 @@ IDS = "SELECT event_id FROM events WHERE org_id = {org:String}"
 
 
 @pytest.fixture(scope="module")
-def log(clickhouse_server: Any) -> Iterator[Log]:
+def log(databases: Databases) -> Iterator[Log]:
     """Thirty events, of which ten come again with another day: some earlier, some later, most of them before the first's
     place. Another organisation has the same ids, once each.
     """
-    with new_database(clickhouse_server) as (_, client):
+    with databases.lend() as (_, client):
         events = imagine(Random(5), 30)
         store(client, events, partition=3)
         for number, event in enumerate(events[:10]):

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.queries.auditing import imagine, new_database, settle, store
+from tests.databases import Databases
+from tests.queries.auditing import imagine, settle, store
 
 from trailhouse.queries.audit_columns import EVENT
 from trailhouse.queries.audit_cursor import Cursor
@@ -24,9 +25,9 @@ ALL = filter_of({}, read_pii=True)
 
 
 @pytest.fixture(scope="module")
-def settled(clickhouse_server: Any) -> Iterator[tuple[Client, list[dict[str, Any]]]]:
+def settled(databases: Databases) -> Iterator[tuple[Client, list[dict[str, Any]]]]:
     """Events in three partitions, some twice, and everything stored for good."""
-    with new_database(clickhouse_server) as (_, client):
+    with databases.lend() as (_, client):
         events = imagine(Random(11), 240)
         for partition in range(3):
             store(client, events[partition * 80 : partition * 80 + 80], partition=partition)

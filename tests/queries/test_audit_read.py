@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 import pyarrow.parquet
 import pytest
-from tests.queries.auditing import HARD, KEYS, PERSONAL, entry, imagine, new_database, order, store
+from tests.databases import Databases
+from tests.queries.auditing import HARD, KEYS, PERSONAL, entry, imagine, order, store
 
 from trailhouse.queries.audit_read import END, START, Selection, grouped, read_days, slices, stream
 from trailhouse.queries.audit_window import Window
@@ -35,9 +36,9 @@ class Log:
 
 
 @pytest.fixture(scope="module")
-def log(clickhouse_server: Any) -> Iterator[Log]:
+def log(databases: Databases) -> Iterator[Log]:
     """Three days of two organisations, stored twice over."""
-    with new_database(clickhouse_server) as (_, client):
+    with databases.lend() as (_, client):
         events = imagine(Random(7), 300)
         store(client, events)
         store(client, imagine(Random(8), 40, "beta"), start=1000)

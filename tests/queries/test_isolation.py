@@ -18,19 +18,17 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.databases import Databases
 from tests.queries.asking import Answer, ask, query_of
 from tests.queries.keyring import bearer, give
 from tests.queries.landing import land_raw
 from tests.queries.recording import Recorded
 from tests.queries.serving import NO_KAFKA
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers import MemoryTransport
 from trailhouse.queries.api import create_app
 from trailhouse.queries.key import Scope
 from trailhouse.queries.settings import ApiSettings
-from trailhouse.sinks.clickhouse import connect
-from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.settings import ClickHouseSettings
 
 ORGS = ("acme", "beta")
@@ -38,7 +36,7 @@ ORGS = ("acme", "beta")
 MARK = {"acme": "zqacme", "beta": "zqbeta"}
 STRINGS = 200
 #: Of routes that the same functions serve each meets a share of the strings: one in so many.
-SHARES = {"/api/v1/reports/": 20, "/api/v1/alert": 5}
+SHARES = {"/api/v1/reports/": 40, "/api/v1/alert": 5}
 ANSWERED_AT_MOST = {"header": 1, "query": 3}
 EVENTS = "/api/v1/events"
 OPERATIONS = {"get", "post", "put", "patch", "delete"}
@@ -101,22 +99,14 @@ def stored(org: str, number: int, now: datetime) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def house(clickhouse_server: LocalClickHouse) -> Iterator[House]:
-    name = f"house_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    client = connect(settings)
-    migrate(client)
+def house(databases: Databases) -> Iterator[House]:
     now = datetime.now(UTC)
     events = [stored(org, number, now) for org in ORGS for number in range(12)]
     refused = [stored(org, 99, now) | {"occurred_at": "2999-01-01T00:00:00Z"} for org in ORGS]
-    assert len(land_raw(client, [*events, *refused], at=now).dead_letters) == len(ORGS)
-    keys = {org: give(client, [org], list(Scope), username=f"{MARK[org]}-admin")[1] for org in ORGS}
-    yield House(settings, keys)
-    client.close()
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+    with databases.lend() as (settings, client):
+        assert len(land_raw(client, [*events, *refused], at=now).dead_letters) == len(ORGS)
+        keys = {org: give(client, [org], list(Scope), username=f"{MARK[org]}-admin")[1] for org in ORGS}
+        yield House(settings, keys)
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,36 +10,26 @@ from random import Random
 from typing import Any, Final
 
 import pytest
+from tests.databases import Databases
 from tests.oracle import Window, identity, port
 from tests.queries.port_world import EVERY, ORGS, ZONES, PortWorld, imagine, land, teams_of, windows
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.explain import explain
 from trailhouse.queries.reports import load
 from trailhouse.queries.runner import run
-from trailhouse.sinks.clickhouse import connect
-from trailhouse.sinks.migrate import migrate
-from trailhouse.sinks.settings import ClickHouseSettings
 
 REPORTS = load()
 Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module")
-def world(clickhouse_server: LocalClickHouse) -> Iterator[PortWorld]:
-    name = f"port_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    client = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name)))
-    migrate(client)
+def world(databases: Databases) -> Iterator[PortWorld]:
     random = Random(20260228)
     events = imagine(random, 2200)
-    land(client, random, events)
-    yield PortWorld(client, tuple(events), teams_of(events))
-    client.close()
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+    with databases.lend() as (_, client):
+        land(client, random, events)
+        yield PortWorld(client, tuple(events), teams_of(events))
 
 
 def attribute(name: str) -> Callable[[Any], str]:

@@ -11,17 +11,15 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.databases import Databases
 from tests.oracle import Window, security
 from tests.queries.landing import land_raw
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.explain import explain
 from trailhouse.queries.reports import load
 from trailhouse.queries.runner import Result, run
-from trailhouse.sinks.clickhouse import Client, connect
-from trailhouse.sinks.migrate import migrate
-from trailhouse.sinks.settings import ClickHouseSettings
+from trailhouse.sinks.clickhouse import Client
 
 REPORTS = load()
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -158,20 +156,13 @@ def imagine(random: Random) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def firm(clickhouse_server: LocalClickHouse) -> Iterator[Firm]:
-    name = f"firm_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    client = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name)))
-    migrate(client)
+def firm(databases: Databases) -> Iterator[Firm]:
     random = Random(611)
     events = imagine(random)
-    land_raw(client, events)
-    land_raw(client, random.sample(events, 300))
-    yield Firm(client, events)
-    client.close()
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+    with databases.lend() as (_, client):
+        land_raw(client, events)
+        land_raw(client, random.sample(events, 300))
+        yield Firm(client, events)
 
 
 def ask(firm: Firm, report: str, window: Window, caller: Caller, org: str, **params: Any) -> Result:

@@ -9,17 +9,15 @@ from collections.abc import Iterator
 from datetime import UTC
 
 import pytest
+from tests.databases import Databases
 from tests.queries import simulated
 from tests.queries.simulated import GOLDEN, PLAN, REPORTS, answer, example, kept
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers.simulation import Incident, Kind, Simulation
 from trailhouse.queries import render
 from trailhouse.queries.counting import counted_by
 from trailhouse.queries.explain import EVENTS, bound_row, names_of_row
-from trailhouse.sinks.clickhouse import Client, connect
-from trailhouse.sinks.migrate import migrate
-from trailhouse.sinks.settings import ClickHouseSettings
+from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.trace import IN_FLIGHT, REJECTED, REPEAT, STORED, Way
 from trailhouse.stream.letter import Place
 
@@ -34,18 +32,11 @@ SEEN_BY = {
 
 
 @pytest.fixture(scope="module")
-def client(clickhouse_server: LocalClickHouse) -> Iterator[Client]:
+def client(databases: Databases) -> Iterator[Client]:
     """The simulation as the pipeline stores it, in a database of its own."""
-    name = f"simulated_{uuid.uuid4().hex[:8]}"
-    admin = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    admin.command(f"CREATE DATABASE {name}")
-    client = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name)))
-    migrate(client)
-    simulated.land(client)
-    yield client
-    client.close()
-    admin.command(f"DROP DATABASE {name}")
-    admin.close()
+    with databases.lend() as (_, client):
+        simulated.land(client)
+        yield client
 
 
 @pytest.mark.parametrize("name", REPORTS)

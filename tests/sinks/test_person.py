@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
-from tests.containers import ContainerClickHouse
+from tests.databases import Databases
 from tests.sinks.lines import enriched, event
 from tests.sinks.people import ANNA, ANNA_ACTS, ANNA_ID, BOB, OLD_ANNA, PSEUDONYMS, store
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
-from trailhouse.sinks.clickhouse import Client, connect, insert_lines
+from trailhouse.sinks.clickhouse import Client, insert_lines
 from trailhouse.sinks.errors import AliasFound, AmbiguousPerson, PersonUnknown, WrongPepper
-from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.person import Person, find_person
-from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.persons import Pseudonyms
 
 
 @pytest.fixture(scope="module")
-def people(clickhouse_server: LocalClickHouse | ContainerClickHouse) -> Iterator[Client]:
+def people(databases: Databases) -> Iterator[Client]:
     """Anna and the others, in a database that tests add to and change nothing in."""
-    name = f"test_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    client = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name)))
-    migrate(client)
-    store(client)
-    yield client
-    client.close()
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+    with databases.lend() as (_, client):
+        store(client)
+        yield client
 
 
 def found(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
@@ -11,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.databases import Databases
 from tests.sinks.lines import RECEIVED, differences, enriched, event, expected, imagine, readings
 
 from trailhouse.sinks import rebuild as rebuilding
@@ -18,7 +18,6 @@ from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect, insert
 from trailhouse.sinks.comparison import Comparison
 from trailhouse.sinks.definition import definition_of, definitions
 from trailhouse.sinks.errors import RebuildRefused
-from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.rebuild import Scope, drop_unfinished, rebuild, refuse_replicated
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -26,17 +25,10 @@ SAME = ("gone", "new", "changed")
 
 
 @pytest.fixture(scope="module")
-def settings_here(clickhouse_server: Any) -> Iterator[ClickHouseSettings]:
-    """One database for all of these tests: making its tables takes longer than most of them."""
-    name = f"test_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    with closing(connect(settings)) as client:
-        migrate(client)
-    yield settings
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+def settings_here(databases: Databases) -> Iterator[ClickHouseSettings]:
+    """One database for all of these tests."""
+    with databases.lend() as (settings, _):
+        yield settings
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
+from tests.databases import Databases
 from tests.sinks.lines import enriched, event, imagine, text_of
 
 from trailhouse.queries.periods import between
@@ -28,7 +28,6 @@ from trailhouse.sinks.clickhouse import (
     error_code,
     insert_lines,
 )
-from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.seal import COUNTED, QUIET_S, Sealer, differing, seal, seal_days, unsealed
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -47,17 +46,10 @@ TABLES = ("events", "action_slots", "page_slots", "touched", "sealed", "action_d
 
 
 @pytest.fixture(scope="module")
-def settings_here(clickhouse_server: Any) -> Iterator[ClickHouseSettings]:
-    """One database for all of these tests: making its tables takes longer than most of them."""
-    name = f"test_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    with closing(connect(settings)) as client:
-        migrate(client)
-    yield settings
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+def settings_here(databases: Databases) -> Iterator[ClickHouseSettings]:
+    """One database for all of these tests."""
+    with databases.lend() as (settings, _):
+        yield settings
 
 
 @pytest.fixture

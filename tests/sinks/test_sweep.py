@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.databases import Databases
 from tests.sinks.lines import RECEIVED, differences, enriched, event, expected, readings
 
 from trailhouse.sinks import sweep as sweeping
@@ -16,7 +16,6 @@ from trailhouse.sinks.clickhouse import Client, connect, insert_lines
 from trailhouse.sinks.conflicts import copies, open_conflicts, settle
 from trailhouse.sinks.definition import definitions
 from trailhouse.sinks.errors import RebuildRefused
-from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.rebuild import rebuild
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.sinks.sweep import Sweep, counted_in, sweep, without_swept
@@ -42,17 +41,10 @@ LOSERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def settings_here(clickhouse_server: Any) -> Iterator[ClickHouseSettings]:
-    """One database for all of these tests: making its tables takes longer than most of them."""
-    name = f"test_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    with closing(connect(settings)) as client:
-        migrate(client)
-    yield settings
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+def settings_here(databases: Databases) -> Iterator[ClickHouseSettings]:
+    """One database for all of these tests."""
+    with databases.lend() as (settings, _):
+        yield settings
 
 
 @pytest.fixture

@@ -7,46 +7,36 @@ import io
 import json
 import os
 import stat
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
+from tests.databases import Databases
 from tests.queries.directory_events import Org, days_ago, invite, view
 from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers.event import AuditEvent
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.queries.directory_export import COLUMNS
 from trailhouse.sinks.clickhouse import Client, connect
-from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.topics import create_topics
 
 
 @pytest.fixture(scope="module")
-def settings(clickhouse_server: LocalClickHouse) -> Iterator[ClickHouseSettings]:
-    """A database with one organisation of two people, an invited one and a bot; dropped afterwards."""
-    name = f"users_{uuid.uuid4().hex[:8]}"
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    server.command(f"CREATE DATABASE {name}")
-    settings = ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name))
-    client = connect(settings)
-    migrate(client)
-    Org(client, "acme").tell(
-        view(days_ago(4), "ann", actor_name="Ann Abel", actor_email="ann@example.org"),
-        view(days_ago(3), "boss", actor_name="Bo Ssman", actor_role="admin"),
-        view(days_ago(3), "bot", actor_type="service_account"),
-        invite(days_ago(2), user_email="mia@example.org"),
-    )
-    client.close()
-    yield settings
-    server.command(f"DROP DATABASE {name}")
-    server.close()
+def settings(databases: Databases) -> Iterator[ClickHouseSettings]:
+    """A database with one organisation of two people, an invited one and a bot."""
+    with databases.lend() as (settings, client):
+        Org(client, "acme").tell(
+            view(days_ago(4), "ann", actor_name="Ann Abel", actor_email="ann@example.org"),
+            view(days_ago(3), "boss", actor_name="Bo Ssman", actor_role="admin"),
+            view(days_ago(3), "bot", actor_type="service_account"),
+            invite(days_ago(2), user_email="mia@example.org"),
+        )
+        yield settings
 
 
 @pytest.fixture

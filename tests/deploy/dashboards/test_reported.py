@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import Databases
 from tests.house import ORG, OTHER, House, house
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.deploy.dashboards.reported import ROWS, organisation, row_of, security
 from trailhouse.queries.reports import load
 
@@ -21,9 +21,9 @@ FOLDER = Path(__file__).parents[3] / "deploy" / "grafana" / "dashboards"
 
 
 @pytest.fixture(scope="module")
-def company(clickhouse_server: LocalClickHouse) -> Iterator[House]:
+def company(databases: Databases) -> Iterator[House]:
     """A company of thirty people with thirty days of history."""
-    with house(clickhouse_server) as made:
+    with house(databases) as made:
         yield made
 
 

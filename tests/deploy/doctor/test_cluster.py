@@ -73,7 +73,7 @@ def test_a_host_whose_clock_is_wrong_sees_kafkas_differ(
 def test_a_broker_that_is_away_is_told_by_its_address() -> None:
     """`examined` makes a finding of it."""
     with pytest.raises(TopicError, match="no Kafka broker answers at"):
-        list(look(KafkaSettings(bootstrap="127.0.0.1:9")))
+        list(look(KafkaSettings(bootstrap="127.0.0.1:9"), wait_ms=200))
 
 
 def test_an_old_broker_is_too_old() -> None:

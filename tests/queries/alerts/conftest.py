@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.databases import Databases
     from tests.queries.alerts.yard import Yard
 
-    from trailhouse.deploy.clickhouse import LocalClickHouse
     from trailhouse.sinks.settings import ClickHouseSettings
 
 
 @pytest.fixture(scope="session")
-def yard_settings(clickhouse_server: LocalClickHouse) -> Iterator[ClickHouseSettings]:
+def yard_settings(databases: Databases) -> Iterator[ClickHouseSettings]:
     """Migrated once; dropped when the session ends."""
-    from tests.queries.auditing import new_database
-
-    with new_database(clickhouse_server) as (settings, _):
+    with databases.lend() as (settings, _):
         yield settings
 
 

@@ -11,14 +11,12 @@ from typing import Any
 import orjson
 import pytest
 from moto.server import ThreadedMotoServer
-from tests.containers import ContainerClickHouse
+from tests.databases import Databases
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers.settings import Secret
 from trailhouse.queries.archive.settings import TargetSettings
 from trailhouse.queries.archive.target import ObjectTarget, open_target
 from trailhouse.sinks.clickhouse import Client, connect
-from trailhouse.sinks.migrate import migrate
 from trailhouse.sinks.settings import ClickHouseSettings
 
 
@@ -64,21 +62,11 @@ def s3_of(settings: TargetSettings, method: str, **arguments: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def archive_databases(
-    clickhouse_server: LocalClickHouse | ContainerClickHouse,
+    databases: Databases,
 ) -> Iterator[tuple[ClickHouseSettings, ClickHouseSettings]]:
-    """Two migrated databases, one to archive and one to restore into, for all of these tests: migrating takes longest."""
-    server = connect(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", "default")))
-    names = [f"archive_{uuid.uuid4().hex[:8]}" for _ in range(2)]
-    found = []
-    for name in names:
-        server.command(f"CREATE DATABASE {name}")
-        found.append(ClickHouseSettings(dsn=clickhouse_server.dsn("admin", name)))
-        with closing(connect(found[-1])) as client:
-            migrate(client)
-    yield found[0], found[1]
-    for name in names:
-        server.command(f"DROP DATABASE {name}")
-    server.close()
+    """Two migrated databases, one to archive and one to restore into, for all of these tests."""
+    with databases.lend() as (first, _), databases.lend() as (second, _):
+        yield first, second
 
 
 @pytest.fixture

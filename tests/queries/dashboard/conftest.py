@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.databases import Databases
     from tests.house import House
-
-    from trailhouse.deploy.clickhouse import LocalClickHouse
 
 
 @pytest.fixture(scope="session")
-def company(clickhouse_server: LocalClickHouse) -> Iterator[House]:
+def company(databases: Databases) -> Iterator[House]:
     """Kept until the session ends."""
     from tests.house import house
 
-    with house(clickhouse_server) as made:
+    with house(databases) as made:
         yield made

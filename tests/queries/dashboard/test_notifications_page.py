@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from tests.databases import Databases
 from tests.house import EVERYTHING, MASKED, ORG, OTHER, ROOT, House, house, sign_in, token_of
 from tests.queries.alerts.receivers import Receiver, slack
 
-from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.producers.settings import Secret
 from trailhouse.queries.alerts.settings import NotificationSettings
 
@@ -28,12 +28,12 @@ def far() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def office(clickhouse_server: LocalClickHouse, far: Receiver) -> Iterator[House]:
+def office(databases: Databases, far: Receiver) -> Iterator[House]:
     """A small company whose API can keep addresses."""
     own = NotificationSettings(
         key=Secret("k" * 40), slack_api=far.url + "/api/", slack_authorize=far.url + "/oauth/v2/authorize"
     )
-    with house(clickhouse_server, people=2, days=1, notifications=own) as made:
+    with house(databases, people=2, days=1, notifications=own) as made:
         yield made
 
 

@@ -17,6 +17,7 @@ AREA: Final = "Kafka"
 TOPICS: Final = "topics"
 OLDEST: Final = (2, 8)  # topic ids (KIP-516)
 RETENTION_WARN: Final = timedelta(days=3)
+WAIT_MS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,18 @@ class Survey:
 
 
 def look(
-    settings: KafkaSettings, hold_s: float = 3600.0, now: Callable[[], float] = time.time
+    settings: KafkaSettings,
+    hold_s: float = 3600.0,
+    now: Callable[[], float] = time.time,
+    *,
+    wait_ms: int = WAIT_MS,
 ) -> Iterator[Finding]:
-    """Ask the cluster; `hold_s` = how long a breaker may hold a partition. Raises what Kafka's client raises."""
+    """Ask the cluster; `hold_s` = how long a breaker may hold a partition, `wait_ms` = how long one waits for a broker.
+
+    Raises what Kafka's client raises.
+    """
     names = [settings.raw_topic, settings.enriched_topic, settings.rejected_topic]
-    with admin(settings) as client:
+    with admin(settings, wait_ms) as client:
         nodes = [each["broker_id"] for each in client.describe_cluster()["brokers"]]
         oldest = min(tuple(client.get_broker_version_data(node).broker_version) for node in nodes)
         yield version(oldest, len(nodes))

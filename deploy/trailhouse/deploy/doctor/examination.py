@@ -17,9 +17,16 @@ _HOLD_S: Final = 3600.0
 
 
 def examine(
-    stack: Stack | None, environ: Mapping[str, str], owners: Iterable[type[Settings]]
+    stack: Stack | None,
+    environ: Mapping[str, str],
+    owners: Iterable[type[Settings]],
+    *,
+    kafka_ms: int = cluster.WAIT_MS,
 ) -> Iterator[Finding]:
-    """Every finding, cheap ones first; `stack` None = only this host and its environment are looked at."""
+    """Every finding, cheap ones first; `stack` None = only this host and its environment are looked at.
+
+    `kafka_ms` is how long a broker is waited for.
+    """
     yield from examined("versions", versions.look, "")
     yield from examined("settings", lambda: environment.look(environ, owners), "")
     secrets, folders = _places(stack, environ)
@@ -29,7 +36,9 @@ def examine(
         return
     hold_s = _number(environ.get("TRAILHOUSE_BREAKER_HOLD_S"), _HOLD_S)
     yield from examined(
-        cluster.AREA, lambda: cluster.look(stack.kafka, hold_s), "is Kafka running, and reachable from here?"
+        cluster.AREA,
+        lambda: cluster.look(stack.kafka, hold_s, wait_ms=kafka_ms),
+        "is Kafka running, and reachable from here?",
     )
     yield from examined(
         store.AREA,
