@@ -77,7 +77,7 @@ def test_who_signed_out_at_one_process_is_out_at_the_other(company: House) -> No
             copy, stays = dict(client.cookies), dict(other.cookies)
             for url in (first, second):
                 with browser(url, copy) as there:
-                    assert there.get(f"log?org={ORG}").status_code == 200
+                    assert there.get(f"settings?org={ORG}").status_code == 200
             leave(client)
         for url, cookies, status in (
             (first, copy, 303),
@@ -86,9 +86,9 @@ def test_who_signed_out_at_one_process_is_out_at_the_other(company: House) -> No
             (second, stays, 200),
         ):
             with browser(url, cookies) as there:
-                assert there.get(f"log?org={ORG}").status_code == status
+                assert there.get(f"settings?org={ORG}").status_code == status
     with process(company) as third, browser(third, copy) as there:
-        assert there.get(f"log?org={ORG}").status_code == 303
+        assert there.get(f"settings?org={ORG}").status_code == 303
 
 
 def test_a_person_has_one_default_organisation_at_every_process(company: House) -> None:
@@ -116,7 +116,7 @@ def test_a_person_has_one_default_organisation_at_every_process(company: House) 
             assert f"<option selected>{OTHER}</option>" in client.get(f"settings?org={ORG}").text
             leave(client)
         with browser(first, there_too) as client:
-            assert client.get(f"log?org={ORG}").status_code == 303  # a person signs out everywhere, too
+            assert client.get(f"settings?org={ORG}").status_code == 303  # a person signs out everywhere, too
         with browser(second) as client:  # comes back, and is known by the subject
             enter(client, provider, ["readers"])
             assert _org(client) == OTHER
