@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from trailhouse.deploy.clickhouse.identities import DOOR
 from trailhouse.deploy.credentials import Credentials
 from trailhouse.deploy.health import is_healthy
 from trailhouse.deploy.kafka.probe import answers as kafka_answers
@@ -147,7 +148,7 @@ class ContainerClickHouse(_Container):
             f"CREATE USER IF NOT EXISTS api IDENTIFIED BY '{password['api']}' SETTINGS readonly = 1",
             f"GRANT SELECT, INSERT ON {DATABASE}.* TO ingest",
             f"GRANT SELECT ON {DATABASE}.* TO reader, api",
-            f"REVOKE SELECT, INSERT ON {DATABASE}.api_keys FROM ingest, reader",
+            *(f"REVOKE SELECT, INSERT ON {DATABASE}.{table} FROM ingest, reader" for table in DOOR),
         ):
             httpx.post(self.url, content=statement, auth=("admin", password["admin"])).raise_for_status()
 

@@ -85,6 +85,22 @@ def test_only_the_api_and_grafana_are_reached_from_outside() -> None:
     assert compose()["networks"]["inside"] == {"internal": True}
 
 
+def test_what_writes_at_home_has_one_to_write_in() -> None:
+    """The store makes a folder below HOME before it listens, and gives up where it cannot: its root is read-only."""
+    store = SERVICES["store"]
+    folders = {each.partition(":")[0] for each in store["tmpfs"]}
+    assert store["read_only"] is True
+    assert store["environment"]["HOME"] in folders
+    assert str(Path(store["environment"]["MC_CONFIG_DIR"]).parent) in folders
+
+
+def test_what_changes_the_tables_can_be_recorded() -> None:
+    """`migrate` comes after the topics: it leaves no record where there is none."""
+    assert SERVICES["migrate"]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
+    for name in ROLES_HERE:
+        assert SERVICES[name]["depends_on"]["migrate" if name in {"alerts", "archive"} else "topics"]
+
+
 def test_no_secret_is_in_the_file() -> None:
     """Every password is a file under secrets/, asked for by who needs it, and nobody gets another's."""
     declared = compose()["secrets"]

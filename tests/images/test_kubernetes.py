@@ -12,21 +12,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 from tests.images.files import DEPLOY, image_environ, instructions
+from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA
 
 from trailhouse.deploy.cli import COMMANDS
 from trailhouse.deploy.clickhouse.access import ROLES
+from trailhouse.deploy.ports import free_ports
 from trailhouse.deploy.programs import ARCHIVE, WORKERS
 from trailhouse.producers.settings import Settings
 from trailhouse.queries.alerts.settings import AlertsSettings
+from trailhouse.queries.api import READY_TIMEOUT_S, create_app
 from trailhouse.queries.archive.settings import ArchiveSettings
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import LAG as SINK_LAG
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.stream.metrics import LAG as STREAM_LAG
-from trailhouse.stream.settings import StreamSettings
+from trailhouse.stream.metrics import serve_metrics
+from trailhouse.stream.settings import MetricsSettings, StreamSettings
 
 HOME = DEPLOY / "kubernetes"
 RENDERED = ("base", "overlays/small", "overlays/production")
@@ -129,13 +135,20 @@ def test_every_pod_is_held(folder: str) -> None:
         assert re.search(r":\d+\.\d+\.\d+$", container["image"]), name
         assert container["resources"]["limits"].keys() == {"memory"}
         assert container["resources"]["requests"].keys() == {"cpu", "memory"}
-        assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+        # All that may be written to: also where the node's runtime makes no volume of the image's own.
+        writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
+        assert writable == {"/tmp", image_environ()["HOME"]}, name
         assert template["metadata"]["labels"]["app.kubernetes.io/part-of"] == "trailhouse"
 
 
 @pytest.mark.parametrize("folder", RENDERED)
 def test_roles_are_probed_where_they_answer(folder: str) -> None:
-    """At the port the image gives them; they live by /healthz, and the api is ready when its ClickHouse is."""
+    """At the port the image gives them and under paths they serve; the api starts to count once its stores answer.
+
+    It goes on while one is away: a readiness that asks a store would take every pod out of the service at once.
+    """
+    app = create_app(ApiSettings(clickhouse=NO_CLICKHOUSE, kafka=NO_KAFKA), has_watch=False)
+    served = {getattr(route, "path", "") for route in app.routes}
     ports = {"api": int(image_environ()["TRAILHOUSE_API_PORT"])}
     for name, each in of_kind(render(folder), "Deployment").items():
         (container,) = each["spec"]["template"]["spec"]["containers"]
@@ -146,11 +159,37 @@ def test_roles_are_probed_where_they_answer(folder: str) -> None:
             }
         ]
         assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
-        ready = "/readyz" if name == "api" else "/healthz"
-        assert container["readinessProbe"]["httpGet"]["path"] == ready
+        assert container["readinessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
+        begun = "/readyz" if name == "api" else "/healthz"
+        assert container["startupProbe"]["httpGet"] == {"path": begun, "port": "metrics"}
+        if name == "api":
+            assert {begun, "/healthz", "/metrics"} <= served
+            # The check waits for the stores itself; the kubelet must not give up before.
+            assert container["startupProbe"]["timeoutSeconds"] > READY_TIMEOUT_S
         assert (
             container["startupProbe"]["failureThreshold"] * container["startupProbe"]["periodSeconds"] >= 60
         )
+
+
+def names_of(service: str) -> set[str]:
+    """By which pods of this and of other namespaces may ask for it."""
+    return {
+        f"{service}{rest}" for rest in ("", ".trailhouse", ".trailhouse.svc", ".trailhouse.svc.cluster.local")
+    }
+
+
+def test_the_metrics_of_other_roles_are_served_where_they_are_asked() -> None:
+    """Workers, sinks, alerts and the archive have one server of theirs; what it serves is what the probes ask."""
+    (port,) = free_ports(1)
+    stop = serve_metrics(CollectorRegistry(), MetricsSettings(port=port), lambda: True)
+    try:
+        for path, status in (("/healthz", 200), ("/metrics", 200), ("/readyz", 404)):
+            assert (
+                httpx.get(f"http://127.0.0.1:{port}{path}", headers={"Host": "10.1.2.3:9100"}).status_code
+                == status
+            )
+    finally:
+        stop()
 
 
 @pytest.mark.parametrize("folder", RENDERED)
@@ -166,7 +205,8 @@ def test_the_prometheus_service_finds_every_role(folder: str) -> None:
         each for name, each in of_kind(objects, "ConfigMap").items() if name.startswith("trailhouse-")
     ]
     for key in ("TRAILHOUSE_METRICS_NAMES", "TRAILHOUSE_API_NAMES"):
-        assert "prometheus" in config["data"][key].split(",")
+        assert names_of("prometheus") <= set(config["data"][key].split(","))
+    assert names_of("api") <= set(config["data"]["TRAILHOUSE_API_NAMES"].split(","))
     policy = of_kind(objects, "NetworkPolicy")["metrics"]["spec"]["ingress"][0]
     assert policy["ports"] == [{"protocol": "TCP", "port": "metrics"}]
 

@@ -11,10 +11,11 @@ from tests.queries.recording import Recorded
 
 from trailhouse.producers.errors import AuditError
 from trailhouse.queries.errors import BadParameter, NotRecorded, UnknownKey
+from trailhouse.queries.guest_table import load_default_orgs
 from trailhouse.queries.key import Scope, new_key
 from trailhouse.queries.key_table import load_keys, revoke_keys
 from trailhouse.queries.office import Office, OrgChange
-from trailhouse.queries.self_audit import SelfAudit, Who
+from trailhouse.queries.self_audit import INSTALLATION, SelfAudit, Who
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.errors import RetentionRefused
 from trailhouse.sinks.org_settings import OrgSettings, org_settings
@@ -50,6 +51,23 @@ def test_each_deed_is_done_and_recorded(database: Client) -> None:
     ]
 
 
+def test_a_persons_default_is_recorded_in_each_of_their_organisations(database: Client) -> None:
+    """By who they are at the provider; of somebody with all of them in the installation's log."""
+    recorded = Recorded()
+    office = Office(database, recorded.audit, Who(username="ann", key_id="oidc:1"))
+    office.choose_persons_org("oidc:1", "beta", frozenset({"acme", "beta"}))
+    assert load_default_orgs(database) == {"oidc:1": "beta"}
+    office.choose_persons_org("oidc:2", "gamma", None)
+    assert load_default_orgs(database) == {"oidc:1": "beta", "oidc:2": "gamma"}
+    assert [
+        (each["action"], each["org_id"], each["attributes"]["default_org"]) for each in recorded.take()
+    ] == [
+        ("person:update", "acme", "beta"),
+        ("person:update", "beta", "beta"),
+        ("person:update", INSTALLATION, "gamma"),
+    ]
+
+
 def test_what_cannot_be_recorded_is_not_done(database: Client) -> None:
     """Nothing of it."""
     office = Office(database, SelfAudit(Broken), Who())  # type: ignore[arg-type] # all of a producer it uses
@@ -59,12 +77,14 @@ def test_what_cannot_be_recorded_is_not_done(database: Client) -> None:
         lambda: office.make_key(key),
         lambda: office.revoke_keys([kept.key_id], datetime.now(UTC)),
         lambda: office.choose_default_org(kept.key_id, "acme"),
+        lambda: office.choose_persons_org("oidc:1", "acme", frozenset({"acme"})),
         lambda: office.change_org(OrgChange("acme", timezone="UTC")),
         lambda: office.keep_days(Policy("acme", "pii", 90)),
     ):
         with pytest.raises(NotRecorded):
             deed()
     assert load_keys(database) == {kept.key_id: kept}
+    assert load_default_orgs(database) == {}
     assert org_settings(database) == []
     assert policies(database) == []
 
@@ -76,6 +96,9 @@ def test_what_cannot_be_is_refused_before_it_is_recorded(database: Client) -> No
     kept, _ = give(database)
     with pytest.raises(BadParameter):
         office.choose_default_org(kept.key_id, "beta")
+    for org, orgs in (("beta", frozenset({"acme"})), ("a/b", None)):
+        with pytest.raises(BadParameter):
+            office.choose_persons_org("oidc:1", org, orgs)
     for change in (OrgChange("acme", timezone="Mars"), OrgChange("acme", week_start="x"), OrgChange("a/b")):
         with pytest.raises(BadParameter):
             office.change_org(change)

@@ -196,6 +196,13 @@ OWN: Final[tuple[Action, ...]] = (
         Category.ACCESS,
         is_activity=False,
     ),
+    Action(
+        "person:update",
+        "Somebody who signs in by OpenID Connect gets another default organisation.",
+        _U,
+        Category.ACCESS,
+        is_activity=False,
+    ),
     Action("key:revoke", "API key of Trailhouse is revoked.", _D, Category.ACCESS, is_activity=False),
     Action("session:create", "Somebody signs in to the dashboard.", _C, Category.ACCESS, is_activity=False),
     Action("session:delete", "Somebody signs out of the dashboard.", _D, Category.ACCESS, is_activity=False),

@@ -40,6 +40,7 @@ from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import HostGuard, RequestMeter
 from trailhouse.queries.dashboard import app as dashboard
+from trailhouse.queries.dashboard.guest_book import GuestBook
 from trailhouse.queries.dashboard.provider import Provider
 from trailhouse.queries.dashboard.session import Sessions
 from trailhouse.queries.dashboard.site import Site
@@ -92,9 +93,12 @@ def create_app(
     writers = Pool(written, size=2) if written else None
     metrics = ApiMetrics()
     audit = audit or open_self_audit(settings.kafka, os.environ)
-    access = Access(_ring(settings, keys), Lockout(), Rates(settings.key_rate), metrics)
     provider = Provider(settings.oidc) if settings.oidc.is_on else None
     sessions = Sessions(settings.session_secret.reveal(), person_life_s=settings.oidc.session_s)
+    # Written as the page Settings writes, or as ourselves; with the keys' patience, since it is read with them.
+    guests = Pool(written or settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
+    book = GuestBook(sessions, guests)
+    access = Access(_ring(settings, keys, book), Lockout(), Rates(settings.key_rate), metrics)
     collector = Collector(settings, access, transport or KafkaTransport(settings.kafka), metrics, audit)
 
     @contextlib.asynccontextmanager
@@ -119,6 +123,7 @@ def create_app(
         pool.close()
         streams.close()
         keys.close()
+        guests.close()
         alerting.close()
         if writers is not None:
             writers.close()
@@ -146,7 +151,7 @@ def create_app(
     desk = Desk(alerting, Seal(settings.notifications.key), audit, reports)
     app.include_router(api_alerts.routes(AlertRoutes(access, pool, desk)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
-    door = Door(access, sessions, anonymous, provider)
+    door = Door(access, sessions, book, anonymous, provider=provider)
     site = Site(settings, door, pool, reports, audit, desk, writers, now=now)
     app.include_router(dashboard.routes(site, metrics))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
@@ -160,9 +165,10 @@ def create_app(
     return app
 
 
-def _ring(settings: ApiSettings, pool: Pool) -> KeyRing:
+def _ring(settings: ApiSettings, pool: Pool, book: GuestBook) -> KeyRing:
     def load() -> dict[str, Key]:
         with pool.client() as client:
+            book.read(client)
             return load_keys(client)
 
     return KeyRing(load, ttl_s=settings.keys_ttl_s, grace_s=settings.keys_grace_s)

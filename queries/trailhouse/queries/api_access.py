@@ -86,13 +86,11 @@ class Access:
         request.state.who = Who.of_key(key, _client(request))
         return key
 
-    async def holder(self, request: Request, key_id: str) -> Key | None:
-        """The key of somebody who has shown it before; None when it is not active any more.
+    def holder(self, request: Request, key_id: str) -> Key | None:
+        """The key of somebody who has shown it before, as of the last `read`; None when it is not active any more.
 
         Raises `TooOften` and `StorageUnavailable`.
         """
-        if not self._ring.is_current:
-            await self._read_keys()
         key = self._ring.find(key_id)
         if key is None or key.status(self._now()) != "active":
             return None
@@ -109,6 +107,11 @@ class Access:
         """Say who sends a request, so that a refusal is recorded with it."""
         request.state.who = Who(ActorType.USER, username, subject, _client(request))
 
+    async def read(self) -> None:
+        """Read the keys, and what is read with them, unless they are current; raises `StorageUnavailable`."""
+        if not self._ring.is_current:
+            await self._read_keys()
+
     async def renew(self) -> None:
         """Read the keys anew, as one of them has just changed; raises as `key`."""
         await self._read_keys(0.0)
@@ -124,8 +127,7 @@ class Access:
 
     async def _find(self, text: str, address: str) -> Key | None:
         """The key whose id `text` has, if there is one. One made a moment ago is found, too, if it takes a moment."""
-        if not self._ring.is_current:
-            await self._read_keys()
+        await self.read()
         key_id = id_of(text)
         if key_id is None:
             return None

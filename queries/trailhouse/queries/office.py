@@ -13,10 +13,11 @@ from datetime import datetime
 
 from trailhouse.producers.event import Scalar
 from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.guest_table import set_default_org
 from trailhouse.queries.key import Key
 from trailhouse.queries.key_table import add_keys, find_keys, revoke_keys
 from trailhouse.queries.orgs import check_company, check_org, read_week_start
-from trailhouse.queries.self_audit import SelfAudit, Who
+from trailhouse.queries.self_audit import SelfAudit, Who, homes_of
 from trailhouse.queries.store import our_errors
 from trailhouse.queries.zones import find_zone
 from trailhouse.sinks.clickhouse import Client
@@ -85,6 +86,16 @@ class Office:
         self._record_key("key:update", becomes, {"default_org": org})
         add_keys(self.client, [becomes])
         return becomes
+
+    def choose_persons_org(self, subject: str, org: str, orgs: frozenset[str] | None) -> None:
+        """The same for somebody who signed in with an OpenID provider as `subject`; `orgs` (None = all) are theirs."""
+        if org and orgs is not None and org not in orgs:
+            raise BadParameter("default_org", org, "one of your organizations")
+        if org:
+            check_org(org)
+        for home in homes_of(orgs) or (None,):
+            self.audit.record("person:update", home, self.who, details={"default_org": org})
+        set_default_org(self.client, subject, org)
 
     def change_org(self, change: OrgChange) -> OrgSettings:
         """Say something of an organisation; raises `BadParameter`."""

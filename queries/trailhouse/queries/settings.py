@@ -152,7 +152,7 @@ class ApiSettings(Settings):
     settings_dsn: Secret = setting(
         "TRAILHOUSE_API_SETTINGS_DSN",
         Secret(),
-        "ClickHouse as a user who may insert into `api_keys`, `org_settings` and `retention`, for the page Settings; none: the page changes nothing",
+        "ClickHouse as a user who may insert into `api_keys`, `org_settings`, `retention`, `ended_sessions` and `person_orgs`, for the page Settings and for signing out; none: the page changes nothing, and signing out is written as the api's own user",
         check=lambda dsn: not dsn or is_dsn(dsn),
         wanted="http[s]://user:password@host:port/database, or none",
     )

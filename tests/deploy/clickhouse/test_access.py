@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 from trailhouse.deploy.clickhouse.access import OF_AN_ORG, ROLES, access_sql, org_sql, server_users_xml
-from trailhouse.deploy.clickhouse.identities import ALERTS, PERSONAL, SEALED, SETTINGS
+from trailhouse.deploy.clickhouse.identities import ALERTS, DOOR, PERSONAL, SEALED, SETTINGS
 from trailhouse.deploy.errors import DeployError
 from trailhouse.sinks.clickhouse import Client
 
@@ -32,7 +32,8 @@ def test_each_role_gets_what_it_needs_and_no_more() -> None:
         for table in PERSONAL:
             assert f"REVOKE SELECT ON trailhouse.{table} FROM {role}" in text
     for role in ROLES.keys() - {"admin", "api", "alerts", "settings"}:
-        assert re.search(rf"REVOKE .*SELECT.* ON trailhouse\.api_keys FROM {role}\n", text + "\n")
+        for table in DOOR:
+            assert re.search(rf"REVOKE .*SELECT.* ON trailhouse\.{table} FROM {role}\n", text + "\n")
     for role in ROLES.keys() - {"admin", "api", "alerts", "settings"}:
         for table in SEALED:
             assert f"REVOKE SELECT ON trailhouse.{table} FROM {role}\n" in text + "\n"

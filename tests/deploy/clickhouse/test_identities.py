@@ -17,7 +17,15 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.deploy.clickhouse.errors import EngineError
-from trailhouse.deploy.clickhouse.identities import ALERTS, DECISIONS, IDENTITIES, PERSONAL, SEALED, Passwords
+from trailhouse.deploy.clickhouse.identities import (
+    ALERTS,
+    DECISIONS,
+    GUESTS,
+    IDENTITIES,
+    PERSONAL,
+    SEALED,
+    Passwords,
+)
 from trailhouse.deploy.clickhouse.job import allowed_settings
 from trailhouse.producers.settings import Secret
 from trailhouse.queries.key import Scope, new_key
@@ -285,6 +293,25 @@ def test_the_page_settings_writes_its_tables_and_no_other(as_identity: As, api_k
             assert getattr(caught.value, "code", None) in {60, 164, 497}, (sql, caught.value)
     finally:
         admin.command("DROP TABLE retention")
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_who_signs_in_is_between_the_api_and_its_writer(as_identity: As, table: str, name: str) -> None:
+    """Whoever could write it would put people out; whoever could read it would see where people are at home."""
+    admin, writer, api = as_identity("admin"), as_identity("settings"), as_identity("api")
+    admin.command(f"CREATE TABLE {name} (n UInt64) ENGINE = MergeTree ORDER BY n")
+    try:
+        writer.insert(name, [[1]], column_names=["n"])
+        assert api.query(f"SELECT count() FROM {name}").result_rows == [(1,)]
+        refused = [(who, f"SELECT * FROM {name}") for who in ("ingest", "reader", "analyst")]
+        refused += [(who, f"INSERT INTO {name} VALUES (2)") for who in ("ingest", "api", "alerts")]
+        refused += [("settings", f"TRUNCATE TABLE {name}"), ("settings", f"SELECT * FROM {table}")]
+        for who, sql in refused:
+            with pytest.raises(ClickHouseError) as caught:
+                as_identity(who).command(sql)
+            assert getattr(caught.value, "code", None) in {164, 497}, (who, sql)
+    finally:
+        admin.command(f"DROP TABLE {name}")
 
 
 @pytest.mark.parametrize("name", DECISIONS)

@@ -7,7 +7,17 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from tests.queries.dashboard.answers import MONTH, NAME, USERS
 
-from trailhouse.queries.dashboard.figure import ago, axis_days, change, day, exact, short, shown
+from trailhouse.queries.dashboard.figure import (
+    ago,
+    axis_days,
+    change,
+    day,
+    exact,
+    lasted,
+    precise,
+    short,
+    shown,
+)
 from trailhouse.queries.header import Column
 
 
@@ -50,6 +60,15 @@ def test_changes_say_only_what_is_known() -> None:
     assert change(7, 7) == change(0, 0)
     assert change(43.5, 40, "percent").text == "+3.5 points"
     assert change(1001, 1000).text == "+0.1\u202f%"
+
+
+def test_how_long_something_took() -> None:
+    """Milliseconds where they matter, days where an old history came in; never sixty of a unit."""
+    spans = (0, 0.0124, -0.5, 9.5, 12.34, 59.95, 252, 3_599, 11_160, 93 * 86_400)
+    assert [lasted(each) for each in spans] == [
+        "0.000 s", "0.012 s", "0.500 s", "9.500 s", "12.3 s", "1.0 min", "4.2 min", "1.0 h", "3.1 h", "93.0 d",
+    ]  # fmt: skip
+    assert precise(datetime(2026, 3, 11, 14, 3, 7, 45_600, tzinfo=UTC)) == "2026-03-11 14:03:07.045"
 
 
 def test_cells_and_moments() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
 from tests.house import MASKED, ORG, House, rows_of
 
 from trailhouse.queries.dashboard import log_page
+from trailhouse.sinks.trace import Step, Way
 
 
 def test_the_latest_events_first_and_older_pages(company: House) -> None:
@@ -62,6 +64,35 @@ def test_one_event_with_its_tags_and_where_it_went(company: House, monkeypatch: 
         assert "<dt>actor_email</dt>" in event.text
         assert "<dt>actor_email</dt>" not in masked.text
         assert "@example.com" not in masked.text
+
+
+def test_the_way_of_an_event_step_by_step(company: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the page's time zone, to the millisecond, each step with what it took; a clock that is behind is said to be."""
+    at = datetime(2026, 3, 11, 23, 30, tzinfo=UTC)
+    moments = (
+        at - timedelta(days=93),
+        at,
+        at - timedelta(milliseconds=5),
+        at.replace(tzinfo=None) + timedelta(seconds=1),
+    )
+    names = ("occurred", "received", "enriched", "stored")
+    steps = tuple(Step(name, each, f"place of {name}") for name, each in zip(names, moments, strict=True))
+    ways = [
+        Way(ORG, "stored", (*steps, Step("became", None, "stored"))),
+        Way(ORG, "repeat", (Step("received", at), Step("became", None, "repeat", "came first at 0/1"))),
+    ]
+    monkeypatch.setattr(log_page, "trace", lambda *_: ways)
+    with company.visitor() as client:
+        (event_id, *_) = re.findall(r"/org/dashboard/log/([0-9a-f-]{36})", client.get(f"log?org={ORG}").text)
+        page = client.get(f"log/{event_id}?org={ORG}&timezone=Asia/Tehran").text
+        told = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    assert "Copy 1 of 2: stored" in told
+    assert "received 2026-03-12 03:00:00.000 after 93.0 d place of received" in told
+    assert "enriched 2026-03-12 02:59:59.995 0.005 s earlier, by its own clock place of enriched" in told
+    assert "stored 2026-03-12 03:00:01.000 after 1.005 s place of stored" in told
+    assert "Copy 2 of 2: repeat received 2026-03-12 03:00:00.000 became repeat came first at 0/1" in told
+    assert "Asia/Tehran" in told
+    assert f'href="/org/dashboard/log?org={ORG}&amp;timezone=Asia%2FTehran"' in page
 
 
 def test_pseudonyms_in_the_list(company: House) -> None:

@@ -41,6 +41,28 @@ def test_rights_are_worked_out_from_the_rules_of_now() -> None:
     assert person.key(person.rights(changed), ["acme"], 1_700_000_000, 600).scopes == frozenset()
 
 
+def test_a_default_organisation_is_meant_where_none_is_named_and_gives_no_right() -> None:
+    """It decides which rights are shown where they differ; once there are none in it, it is as if never chosen."""
+    settings = OidcSettings(
+        issuer="https://id.example.org",
+        client_id="t",
+        rights="audit = acme audit:read,reports:read; audit = beta reports:read",
+    )
+    rights = person_of(CLAIMS, settings).rights(settings)
+
+    def asked(orgs: list[str] | None, chosen: str) -> tuple[frozenset[str] | None, frozenset[Scope], str]:
+        key = person_of(CLAIMS, settings).key(rights, orgs, 1_700_000_000, 600, default_org=chosen)
+        return key.orgs, key.scopes, key.caller.default_org
+
+    both, reports = frozenset({"acme", "beta"}), frozenset({Scope.REPORTS_READ})
+    more = frozenset({Scope.REPORTS_READ, Scope.AUDIT_READ})
+    assert asked([], "") == (frozenset({"acme"}), more, "acme")
+    assert asked([], "beta") == (both, reports, "beta")
+    assert asked([], "gamma") == asked([], "")
+    assert asked(["acme"], "beta") == (frozenset({"acme"}), more, "")
+    assert asked(None, "beta") == (both, reports, "beta")
+
+
 def test_names_are_those_that_can_be_believed() -> None:
     """An address the provider has not verified is nobody's; two providers' subjects are two people."""
     assert person_of({**CLAIMS, "email_verified": False}, SETTINGS).username == "1"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trailhouse.queries.dashboard.person import Person
-from trailhouse.queries.dashboard.session import LIFE_S, Sessions, is_nonce, new_nonce
+from trailhouse.queries.dashboard.session import LIFE_S, Sessions, is_nonce, mark_of, new_nonce
 
 KEY = "0123456789ab"
 
@@ -55,6 +55,18 @@ def test_processes_with_one_secret_share_sessions() -> None:
     secret = "x" * 32
     _, cookie = Sessions(secret).begin(KEY)
     assert Sessions(secret).read(cookie) is not None
+
+
+def test_what_another_process_ended_is_ended() -> None:
+    """By a mark that says nothing of the nonce, which signs forms; the last word of others is all of them."""
+    sessions = Sessions("x" * 32)
+    session, cookie = Sessions("x" * 32).begin(KEY)
+    sessions.learn({mark_of(session.nonce)})
+    assert sessions.read(cookie) is None
+    assert sessions.is_ended(session.nonce)
+    assert session.nonce not in mark_of(session.nonce)
+    sessions.learn(frozenset())
+    assert sessions.read(cookie) == session
 
 
 def test_a_form_belongs_to_the_browser_it_was_given_to() -> None:

@@ -2,7 +2,7 @@
 
 The same identities as the local engine's, without its `reader`, and three more: `auditor` reads everything that
 happened, personal data included; `archive` what an archive is made of, without it; `grafana` is an analyst for
-dashboards. The table of API keys is read by `admin`, `api`, `settings` and `alerts` alone, and written by `admin` and
+dashboards. The tables of API keys and of who signs in are read by `admin`, `api`, `settings` and `alerts` alone, and written by `admin` and
 `settings`; where notifications go is known to `admin`, `api` and `alerts`.
 """
 
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from trailhouse.deploy.clickhouse.identities import ALERTS, DATABASE, IDENTITIES, KEYS, SEALED, Identity
+from trailhouse.deploy.clickhouse.identities import ALERTS, DATABASE, DOOR, IDENTITIES, SEALED, Identity
 from trailhouse.deploy.errors import DeployError
 
 _CAPS: Final = IDENTITIES["analyst"].caps
@@ -24,7 +24,7 @@ ROLES: Final = {
             "auditor",
             (
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
-                f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE SELECT, SHOW ON {DATABASE}.{table}" for table in DOOR),
                 *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in SEALED),
             ),
             is_readonly=True,

@@ -1,8 +1,8 @@
 """Those who may talk to the engine, and how the engine holds them to it.
 
 `admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
-time and memory. The table of API keys is none of their business: whoever can write it makes itself a key. `api` is a
-reader who may also read that table. What decides about deletion or says what an organisation is, is written by `admin`
+time and memory. The tables of API keys and of who signs in are none of their business: whoever can write them makes itself a key, or puts people out. `api` is a
+reader who may also read those tables. What decides about deletion or says what an organisation is, is written by `admin`
 and, so far as the page Settings writes it, by `settings`, which may insert into these few tables and do nothing else. The engine enforces the grants through roles declared in `users.xml` (every connection does `SET ROLE`); `Job`
 refuses what grants do not cover.
 """
@@ -24,6 +24,10 @@ from trailhouse.producers.settings import Secret
 DATABASE: Final = "trailhouse"
 MEMORY_SHARE: Final = 0.5
 KEYS: Final = "api_keys"
+#: Of who signs in to the dashboard: ended sessions, and in which organisation somebody is at home.
+GUESTS: Final = ("ended_sessions", "person_orgs")
+#: Whoever could write these would let people in or out; only the API reads them.
+DOOR: Final = (KEYS, *GUESTS)
 #: Tombstones, holds and retention: whoever could write them could hide people, keep them for ever, or have them deleted.
 #: Plaintext personal data: what happened with it, and the directory. Views on them ask for the rights of whoever reads.
 PERSONAL: Final = ("event_pii", "users", "people", "actors", "directory", "deeds")
@@ -34,7 +38,7 @@ DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries", "org_
 
 
 #: What the page Settings of the dashboard writes.
-SETTINGS: Final = (KEYS, "org_settings", "retention")
+SETTINGS: Final = (*DOOR, "org_settings", "retention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ IDENTITIES: Final = {
             "ingest",
             (
                 f"GRANT INSERT, SELECT, SHOW ON {DATABASE}.*",
-                f"REVOKE INSERT, SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE INSERT, SELECT, SHOW ON {DATABASE}.{table}" for table in DOOR),
                 *(f"REVOKE INSERT ON {DATABASE}.{table}" for table in (*DECISIONS, *ALERTS)),
                 *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in SEALED),
             ),
@@ -66,7 +70,7 @@ IDENTITIES: Final = {
             "reader",
             (
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
-                f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE SELECT, SHOW ON {DATABASE}.{table}" for table in DOOR),
                 *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in ("event_pii", *SEALED)),
             ),
             is_readonly=True,
@@ -76,7 +80,7 @@ IDENTITIES: Final = {
             "analyst",
             (
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
-                f"REVOKE SELECT, SHOW ON {DATABASE}.{KEYS}",
+                *(f"REVOKE SELECT, SHOW ON {DATABASE}.{table}" for table in DOOR),
                 *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in (*PERSONAL, *SEALED)),
             ),
             is_readonly=True,

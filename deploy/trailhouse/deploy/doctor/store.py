@@ -21,7 +21,10 @@ CERTIFICATE_WARN_DAYS, CERTIFICATE_FAIL_DAYS = 21, 3
 #: What the sink must be able to do, and what nobody but an administrator shall.
 READ: Final = ("events", "landed", "batches", "user_days", "action_slots")
 WRITE: Final = ("landing", "batches", "rejected", "lost")
-NEVER_WRITE: Final = ("erased", "holds", "retention", "expired", "org_settings", "api_keys")
+NEVER_WRITE: Final = (
+    *("erased", "holds", "retention", "expired", "org_settings"),
+    *("api_keys", "ended_sessions", "person_orgs"),
+)
 
 
 def look(

@@ -93,6 +93,21 @@ def moment(value: datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S}"
 
 
+def precise(value: datetime) -> str:
+    """`2026-11-21 14:03:07.123`, in the zone the value has."""
+    return f"{moment(value)}.{value.microsecond // 1000:03d}"
+
+
+def lasted(seconds: float) -> str:
+    """`0.412 s`, `12.3 s`, `4.2 min`, `3.1 h`, `93.0 d`; without a sign."""
+    size = abs(seconds)
+    if size < 10:
+        return f"{size:.3f} s"
+    # What rounds up to sixty of a unit is one of the next.
+    span, unit = next((each for each in _SPANS if size >= each[0] * 0.999), _SPANS[-1])
+    return f"{size / span:.1f} {unit}"
+
+
 def ago(value: datetime, now: datetime) -> str:
     """`12 s ago`, `3 min ago`, `5 h ago`, `12 d ago`; a clock that runs ahead says `now`."""
     seconds = int((now.astimezone(UTC) - value.astimezone(UTC)).total_seconds())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import orjson
@@ -18,7 +18,7 @@ from trailhouse.queries.audit_request import check_rights
 from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.event_file import csv_of
 from trailhouse.queries.dashboard.event_list import Before, latest, one
-from trailhouse.queries.dashboard.figure import moment
+from trailhouse.queries.dashboard.figure import lasted, moment, precise
 from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.patience import within
 from trailhouse.queries.dashboard.site import Built, Site, Visit
@@ -121,7 +121,7 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
         "event:trace", visit.org, visit.visitor.who,
         details={"event": event_id, "format": "html", "pii_shown": caller.read_pii},
     )  # fmt: skip
-    event = events[-1]
+    event, zone = events[-1], find_zone(visit.params.get("timezone") or "UTC")
     return "event.html", {
         "event": event,
         "fields": [(name, _text(value)) for name, value in event.items() if name not in _HEAD],
@@ -130,10 +130,11 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
         ],
         "others": len(events) - 1,
         "json": orjson.dumps(event, option=orjson.OPT_INDENT_2).decode(),
-        "ways": _ways(site, visit, event_id),
+        "ways": _ways(site, visit, event_id, zone),
+        "occurred": precise(datetime.fromisoformat(event["occurred_at"]).astimezone(zone)),
+        "zone": zone.key,
         "share": link(f"log/{event_id}", {"org": visit.org}),
-        "back": link("log", {"org": visit.org}),
-        "moment": moment,
+        "back": link("log", {"org": visit.org, "timezone": visit.params.get("timezone")}),
     }
 
 
@@ -177,7 +178,9 @@ def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str]) -> di
         "event": event,
         "at": at,
         "shown": moment(at.astimezone(zone)),
-        "href": link(f"log/{event['event_id']}", {"org": visit.org}),
+        "href": link(
+            f"log/{event['event_id']}", {"org": visit.org, "timezone": visit.params.get("timezone")}
+        ),
         "by_actor": link("log", rest, actor=event["actor"]) if event.get("actor") else "",
         "by_action": link("log", rest, action=event["action"]),
         "what": " · ".join(
@@ -225,7 +228,7 @@ def _record(  # noqa: PLR0913 - each is something that is recorded
     )
 
 
-def _ways(site: Site, visit: Visit, event_id: str) -> dict[str, Any]:
+def _ways(site: Site, visit: Visit, event_id: str, zone: tzinfo) -> dict[str, Any]:
     """Each copy's way through the pipeline; while Kafka is away, that it cannot be told."""
 
     def follow() -> list[Way]:
@@ -234,18 +237,32 @@ def _ways(site: Site, visit: Visit, event_id: str) -> dict[str, Any]:
 
     try:
         found = within(PATIENCE_S, follow)
+    except TimeoutError:
+        return {"copies": (), "trouble": f"no answer within {PATIENCE_S:g} s"}
     except Exception as error:  # whatever Kafka raises when it is away; the event itself is told all the same
         return {"copies": (), "trouble": type(error).__name__}
-    return {"copies": [_way(each) for each in found], "trouble": ""}
+    return {"copies": [_way(each, zone) for each in found], "trouble": ""}
 
 
-def _way(way: Way) -> dict[str, Any]:
+def _way(way: Way, zone: tzinfo) -> dict[str, Any]:
     steps: list[dict[str, Any]] = []
     before: datetime | None = None
     for step in way.steps:
         at = step.at if step.at is None or step.at.tzinfo else step.at.replace(tzinfo=UTC)
-        took = (at - before).total_seconds() if at and before else None
-        steps.append({"name": step.name, "at": at, "took": took, "where": step.where, "note": step.note})
+        after = (at - before).total_seconds() if at and before else None
+        # Each clock is another machine's: what comes later may say that it was earlier.
+        took = "" if after is None else f"after {lasted(after)}" if after >= 0 else f"{lasted(after)} earlier, by its own clock"  # fmt: skip
+        shown = precise(at.astimezone(zone)) if at else ""
+        steps.append(
+            {
+                "name": step.name,
+                "at": at,
+                "shown": shown,
+                "took": took,
+                "where": step.where,
+                "note": step.note,
+            }
+        )
         before = at or before
     return {"became": way.became, "reason": way.reason, "steps": steps}
 

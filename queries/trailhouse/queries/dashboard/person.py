@@ -57,9 +57,22 @@ class Person:
         """By the rules as they are now."""
         return rights_of(settings.rules, self.marks)
 
-    def key(self, rights: Rights, asked: Collection[str] | None, since: int, life_s: int) -> Key:
-        """The key that a holder of these rights would ask about these organisations with; no text opens it."""
-        share = rights.share(asked)
+    def key(
+        self,
+        rights: Rights,
+        asked: Collection[str] | None,
+        since: int,
+        life_s: int,
+        *,
+        default_org: str = "",
+    ) -> Key:
+        """The key that a holder of these rights would ask about these organisations with; no text opens it.
+
+        `default_org`: what they chose (WA6); it is meant where they ask about none, if they have rights there.
+        """
+        is_theirs = bool(default_org and rights.of(default_org))
+        share = rights.share((default_org,) if is_theirs and asked is not None and not asked else asked)
+        is_within = is_theirs and (share.orgs is None or default_org in share.orgs)
         began = datetime.fromtimestamp(since, UTC)
         return Key(
             self.subject,
@@ -69,7 +82,7 @@ class Person:
             share.scopes,
             began,
             began + timedelta(seconds=life_s),
-            default_org=share.default_org,
+            default_org=default_org if is_within else share.default_org,
         )
 
 

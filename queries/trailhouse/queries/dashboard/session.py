@@ -12,7 +12,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +50,7 @@ class Sessions:
         self._secret = secret.encode() or secrets.token_bytes(32)
         self._clock, self._lock = clock, threading.Lock()
         self._ended: dict[str, int] = {}
+        self._elsewhere: Collection[str] = frozenset()
         self.person_life_s = min(person_life_s, LIFE_S)
 
     def begin(self, who: str | Person) -> tuple[Session, str]:
@@ -70,7 +71,7 @@ class Sessions:
             return None
         age = self._clock() - int(since)
         life_s = self.person_life_s if key_id.startswith("p") else LIFE_S
-        if not 0 <= age + 1 <= life_s + 1 or nonce in self._ended:
+        if not 0 <= age + 1 <= life_s + 1 or self.is_ended(nonce):
             return None
         if not key_id.startswith("p"):
             return Session(key_id, int(since), nonce)
@@ -78,8 +79,16 @@ class Sessions:
         return Session("", int(since), nonce, person) if person else None
 
     def end(self, session: Session) -> None:
-        """Let its cookie be worth nothing, wherever a copy of it may be."""
+        """Let its cookie be worth nothing in this process; `GuestBook.end` tells the others."""
         self.spend(session.nonce)
+
+    def learn(self, ended: Collection[str]) -> None:
+        """Take these marks for all of the sessions that were ended at any process."""
+        self._elsewhere = ended
+
+    def is_ended(self, nonce: str) -> bool:
+        """Whether the session was ended, here or elsewhere as far as is known."""
+        return nonce in self._ended or mark_of(nonce) in self._elsewhere
 
     def spend(self, nonce: str) -> bool:
         """Whether this is the first time that what can be used once is used; for as long as a session lives."""
@@ -110,6 +119,11 @@ class Sessions:
 
     def _sign(self, purpose: str, text: str) -> str:
         return hmac.new(self._secret, f"{purpose}.{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def mark_of(nonce: str) -> str:
+    """Stands for a session where its nonce, which signs forms, need not be known: 32 hex digits."""
+    return hashlib.sha256(nonce.encode()).hexdigest()[:32]
 
 
 def new_nonce() -> str:

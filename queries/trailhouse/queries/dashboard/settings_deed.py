@@ -24,6 +24,8 @@ DONE: Final = MappingProxyType(
         "revoked": "The key is revoked. It opens nothing any more.",
         "default": "Saved: calls of your key that name no organization are about this one now.",
         "no-default": "Saved: calls of your key have to name an organization now.",
+        "own-default": "Saved: pages whose address names no organization are about this one now.",
+        "no-own-default": "Saved: pages whose address names no organization ask for one now.",
         "org": "Saved: reports that name no time zone or week use these now.",
         "retention": "Saved. What is due goes when `trailhouse retention apply` runs next.",
     }
@@ -88,12 +90,14 @@ def revoke_key(site: Site, visit: Visit, form: Mapping[str, str]) -> Done:
 
 
 def choose_default(site: Site, visit: Visit, form: Mapping[str, str]) -> Done:
-    """Of one's own key (WA6): everybody's own affair, it gives no right."""
-    own = visit.visitor.key
-    if own is None or visit.visitor.is_person:
-        raise BadParameter("default_org", form.get("default_org", ""), "somebody who signed in with a key")
-    org = form.get("default_org", "")
+    """Of one's own key, or one's own as a person (WA6): everybody's own affair, it gives no right."""
+    own, org = visit.visitor.key, form.get("default_org", "")
+    if own is None:
+        raise BadParameter("default_org", org, "somebody who signed in")
     with _office(site, visit) as office:
+        if visit.visitor.is_person:
+            office.choose_persons_org(own.key_id, org, visit.visitor.orgs)
+            return Done("own-default" if org else "no-own-default")
         office.choose_default_org(own.key_id, org)
     return Done("default" if org else "no-default")
 

@@ -22,6 +22,7 @@ from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.dashboard.visitor import read_form
 from trailhouse.queries.delegation import is_within
 from trailhouse.queries.errors import BadBody, BadParameter, NotAllowed, QueryError
+from trailhouse.queries.guest_table import load_default_orgs
 from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.key_table import load_keys
 from trailhouse.queries.store import our_errors
@@ -97,6 +98,7 @@ def build(site: Site, visit: Visit, attempt: Attempt | None = None) -> Built:
     """One's own rights for everybody; the keys of one's organisations for administrators."""
     find_zone(visit.params.get("timezone") or "UTC")
     own, attempt = visit.visitor.key, attempt or Attempt()
+    chosen = ""
     is_admin = own is not None and own.allows(Scope.ADMIN)
     keys: list[Key] = []
     with site.pool.client() as client, our_errors():
@@ -104,13 +106,18 @@ def build(site: Site, visit: Visit, attempt: Attempt | None = None) -> Built:
             every = load_keys(client)
             own = every.get(own.key_id, own)  # as it is now, not as of some seconds ago
             keys = [key for key in every.values() if is_within(key, own)] if is_admin else []
+        if own is not None:
+            is_person = visit.visitor.is_person
+            chosen = load_default_orgs(client).get(own.key_id, "") if is_person else own.default_org
         said = org_settings(client, [visit.org]) or [OrgSettings(visit.org)]
         kept = policies(client)
     if is_admin:
         site.audit.record("key:read", visit.org, visit.visitor.who, details={"rows": len(keys)})
+    own_orgs = visit.visitor.orgs if visit.visitor.is_person else own.orgs if own else None
     return "settings.html", {
         "own": _told(own, visit) if own else None,
-        "own_orgs": sorted(own.orgs) if own and own.orgs else [],
+        "own_orgs": sorted(own_orgs or ()),
+        "default_org": chosen,
         "keys": [_told(key, visit) for key in keys],
         "is_admin": is_admin,
         "may_write": is_admin and site.writers is not None,

@@ -59,7 +59,7 @@ def routes(site: Site) -> APIRouter:
                 raise BadBody("this form is too old", "go back and send it once more")
             visitor = await site.door.visitor(request)
             if visitor is not None and visitor.session is not None:
-                site.door.sessions.end(visitor.session)
+                await run_in_threadpool(site.door.book.end, visitor.session)
                 await run_in_threadpool(record_session, site, visitor, "session:delete")
         except QueryError as error:
             return site.refuse(request, error)

@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from trailhouse.queries.api_access import Access, who_asks
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.dashboard.address import ROOT
+from trailhouse.queries.dashboard.guest_book import GuestBook
 from trailhouse.queries.dashboard.person import Person
 from trailhouse.queries.dashboard.provider import Provider
 from trailhouse.queries.dashboard.session import LIFE_S, Session, Sessions, is_nonce, new_nonce
@@ -56,17 +57,20 @@ class Visitor:
 class Door:
     """Lets people in, and remembers them by a cookie. For the event loop's thread.
 
-    `provider` None = people sign in with keys alone.
+    `book` is read with the keys of `access`; `provider` None = people sign in with keys alone.
     """
 
     def __init__(
         self,
         access: Access,
         sessions: Sessions,
+        book: GuestBook,
         anonymous: Caller | None,
+        *,
         provider: Provider | None = None,
     ) -> None:
-        self.access, self.sessions, self._anonymous, self.provider = access, sessions, anonymous, provider
+        self.access, self.sessions, self.book = access, sessions, book
+        self._anonymous, self.provider = anonymous, provider
 
     @property
     def is_open(self) -> bool:
@@ -76,17 +80,20 @@ class Door:
     async def visitor(self, request: Request) -> Visitor | None:
         """Who sends the request; None when they must sign in. Raises `TooOften` and `StorageUnavailable`."""
         session = self.sessions.read(request.cookies.get(SESSION_COOKIE))
-        if session is not None and session.person is not None:
-            found = self._person(request, session, session.person)
-            if found is not None:
+        if session is not None:
+            # Another process may have ended it since this one last looked.
+            await self.access.read()
+            if not self.sessions.is_ended(session.nonce) and (found := self._found(request, session)):
                 return found
-        elif session is not None:
-            key = await self.access.holder(request, session.key_id)
-            if key is not None:
-                return Visitor(key.caller, who_asks(request), key, session, key.orgs)
         if self._anonymous is None:
             return None
         return Visitor(self._anonymous, who_asks(request), orgs=self._anonymous.orgs)
+
+    def _found(self, request: Request, session: Session) -> Visitor | None:
+        if session.person is not None:
+            return self._person(request, session, session.person)
+        key = self.access.holder(request, session.key_id)
+        return Visitor(key.caller, who_asks(request), key, session, key.orgs) if key is not None else None
 
     async def enter(self, request: Request, text: str) -> tuple[Visitor, str]:
         """Sign in with a key's text: the visitor and the cookie's value; raises what `Access.shown` raises."""
@@ -116,7 +123,13 @@ class Door:
         rights = person.rights(self.provider.settings)
         if not rights.any_of((*READING, Scope.ADMIN)):
             return None
-        key = person.key(rights, asked_in(request), session.since, self.sessions.person_life_s)
+        key = person.key(
+            rights,
+            asked_in(request),
+            session.since,
+            self.sessions.person_life_s,
+            default_org=self.book.default_org(person.subject),
+        )
         self.access.admit(request, key)
         return Visitor(key.caller, who_asks(request), key, session, rights.orgs)
 
