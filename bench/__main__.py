@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import audit, emitter, freshness, path, reports, sink, soak, stack, worker
+from bench import archive, audit, emitter, freshness, path, reports, sink, soak, stack, worker
 from bench.looks import bars
 from bench.machine import describe
 from bench.page import render
@@ -62,6 +62,7 @@ def main() -> int:
                 *emitter.latency(stage(), arguments.events // 8, _say),
             ],
             "audit": lambda: audit.compare(stage(), arguments.audit_rows, arguments.runs, _say),
+            "archive": lambda: archive.compare(stage(), arguments.archive_events, arguments.runs, _say),
             "reports": lambda: reports.compare(
                 stage(),
                 arguments.report_events,
@@ -106,13 +107,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--short", action="store_true", help="the default form, by its name")
     parser.add_argument(
-        "--only", metavar="PART,…", help="worker, sink, path, emitter, stack, audit, reports, dashboard, soak"
+        "--only",
+        metavar="PART,…",
+        help="worker, sink, path, emitter, stack, audit, archive, reports, dashboard, soak",
     )
     parser.add_argument("--contender", action="append", default=[], help="part of a name; only these workers")
     parser.add_argument("--events", type=int, default=600_000, help="events of a worker's run")
     parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each contender")
     parser.add_argument("--commits", type=int, default=100_000, help="size of the git repository; 0 = none")
     parser.add_argument("--audit-rows", type=int, default=1_000_000, help="entries; only with --only audit")
+    parser.add_argument("--archive-events", type=int, default=500_000, help="with --only archive")
     parser.add_argument("--report-events", type=int, default=20_000_000, help="with --only reports")
     parser.add_argument(
         "--keep",

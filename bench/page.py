@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import audit, freshness, reports
+from bench import archive, audit, freshness, reports
 from bench.emitter import EMITTER, IN_MEMORY, PLAIN
 from bench.figures import contenders, figure, ratio
 from bench.path import ROLES
@@ -62,6 +62,7 @@ def render(results: Mapping[str, Mapping[str, Any]]) -> str:
         "emitter": _emitter,
         "stack": _stack,
         "audit": _audit,
+        "archive": _archive,
         "reports": _reports,
         "dashboard": _dashboard,
         "soak": _soak,
@@ -281,12 +282,31 @@ def _audit(rows: Rows) -> str:
     )
 
 
+def _archive(rows: Rows) -> str:
+    lines = []
+    for name in (archive.ARCHIVING, archive.VERIFYING, archive.RESTORING):
+        rate = figure(rows, name, "rate")
+        own, engine = (
+            figure(rows, name, f"cpu_s_per_million.{role}").median for role in ("archiver", "clickhouse")
+        )
+        lines.append([name, f"{rate.median:,.0f}", rate.spread, f"{own:.3g}", f"{engine:.3g}"])
+    sizes = {
+        name: figure(rows, archive.SIZES, f"mb_per_million.{name}").median for name in ("records", "entries")
+    }
+    count = f"{rows[0]['events']:,}".replace(",", " ")
+    head = ["", "events/s, median", "spread", "CPU s per million: archive", "ClickHouse"]
+    return (
+        f"## The archive\n\n{count} events from ClickHouse into a folder, proven, and back into an empty database. A million of"
+        f" them are {sizes['records']:.0f} MB of records and {sizes['entries']:.0f} MB of audit log entries.\n\n{_table(head, lines)}"
+    )
+
+
 def _reports(rows: Rows) -> str:
+    asked = [row for row in rows if "events_read_share" in row]
     by_name = {
-        row["contender"]: row for row in rows if "days" not in row or row["days"] == reports.WINDOW_DAYS
+        row["contender"]: row for row in rows if row not in asked or row["days"] == reports.WINDOW_DAYS
     }
     load = by_name["load"]
-    asked = [row for row in rows if "days" in row]
     lines = [
         [
             f"`{name}`",

@@ -69,8 +69,7 @@ class Host:
         if name in {"smtp_password", "oidc_client_secret"}:
             text = ""
         elif name.startswith("clickhouse_"):
-            # The local engine has the archive's identity under another name, of the same rights.
-            user = name.split("_")[1].replace("archive", "analyst")
+            user = name.split("_")[1]
             text = self.clickhouse.dsn(user).reveal()
             if not name.endswith("_dsn"):
                 text = ClickHouseSettings.from_env({"TRAILHOUSE_CLICKHOUSE_DSN": text}).password.reveal()
@@ -166,9 +165,6 @@ def test_every_role_runs_as_the_files_say(host: Host, tmp_path: Path) -> None:
         environ = host.environ(services[name])
         if name == ARCHIVE:
             environ["TRAILHOUSE_ARCHIVE_TARGET"] = str(host.folder / "volume/archive")
-            environ["TRAILHOUSE_CLICKHOUSE_DSN"] = environ["TRAILHOUSE_CLICKHOUSE_DSN"].replace(
-                "//archive@", "//analyst@"
-            )
         roles[name] = (
             environ,
             host.start([*entry, *services[name]["command"]], environ, tmp_path / f"{name}.log"),

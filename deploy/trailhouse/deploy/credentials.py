@@ -16,7 +16,7 @@ from trailhouse.deploy.errors import DeployError
 from trailhouse.producers.settings import Secret
 
 VARIABLE: Final = "TRAILHOUSE_CREDENTIALS"
-IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api", "settings", "alerts")
+IDENTITIES: Final = ("admin", "ingest", "reader", "analyst", "api", "settings", "alerts", "archive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def programs(folder: StackFolder, ports: Mapping[str, int], *, has_archive: bool
     """The processes of a stack, in the order they start in.
 
     The sink writes as `ingest`, the api reads as `api`; what it changes it writes as `settings` or, about alerts, as
-    `alerts`, as the role of that name does. The archive reads as `analyst`, who may see no personal data. Nobody runs
+    `alerts`, as the role of that name does. The archive reads as `archive`, who may see no personal data. Nobody runs
     as `admin`.
     """
 
@@ -94,5 +94,5 @@ def programs(folder: StackFolder, ports: Mapping[str, int], *, has_archive: bool
             TRAILHOUSE_CLICKHOUSE_DSN=dsn("alerts"),
             TRAILHOUSE_ALERTS_URL=f"http://{LOOPBACK}:{ports['api']}",
         ),
-        *([role(ARCHIVE, "run", TRAILHOUSE_CLICKHOUSE_DSN=dsn("analyst"))] if has_archive else []),
+        *([role(ARCHIVE, "run", TRAILHOUSE_CLICKHOUSE_DSN=dsn("archive"))] if has_archive else []),
     ]

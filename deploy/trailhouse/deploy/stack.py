@@ -23,7 +23,7 @@ from trailhouse.producers.settings import KafkaSettings
 if TYPE_CHECKING:
     from trailhouse.sinks.settings import ClickHouseSettings
 
-IdentityName = Literal["admin", "ingest", "reader", "analyst", "api", "settings", "alerts"]
+IdentityName = Literal["admin", "ingest", "reader", "analyst", "api", "settings", "alerts", "archive"]
 
 
 @dataclass(frozen=True, slots=True)

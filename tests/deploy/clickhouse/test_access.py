@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import pytest
 
-from trailhouse.deploy.clickhouse.access import OF_AN_ORG, ROLES, access_sql, org_sql, server_users_xml
-from trailhouse.deploy.clickhouse.identities import ALERTS, DOOR, PERSONAL, SEALED, SETTINGS
+from trailhouse.deploy.clickhouse.access import HELD, OF_AN_ORG, ROLES, access_sql, org_sql, server_users_xml
+from trailhouse.deploy.clickhouse.identities import ALERTS, DOOR, LINKS, PERSONAL, SEALED, SETTINGS
 from trailhouse.deploy.errors import DeployError
 from trailhouse.sinks.clickhouse import Client
 
@@ -37,6 +37,10 @@ def test_each_role_gets_what_it_needs_and_no_more() -> None:
     for role in ROLES.keys() - {"admin", "api", "alerts", "settings"}:
         for table in SEALED:
             assert f"REVOKE SELECT ON trailhouse.{table} FROM {role}\n" in text + "\n"
+    # Policies on rows do not reach through it.
+    for role in HELD:
+        assert f"REVOKE SELECT ON trailhouse.{LINKS} FROM {role}\n" in text + "\n"
+    assert f"{LINKS} FROM archive" not in text
     assert "INSERT" not in " ".join(line for line in text.splitlines() if line.endswith("TO auditor"))
     written = {
         role: set(re.findall(rf"GRANT INSERT.* ON trailhouse\.(\w+) TO {role}\n", text + "\n"))

@@ -22,6 +22,7 @@ from trailhouse.deploy.clickhouse.identities import (
     DECISIONS,
     GUESTS,
     IDENTITIES,
+    LINKS,
     PERSONAL,
     SEALED,
     Passwords,
@@ -104,6 +105,27 @@ def test_the_analyst_sees_no_personal_data(as_identity: As) -> None:
         assert analyst.query("SELECT * FROM events").result_rows == []
     finally:
         for name in ("who", "whose", *made):
+            admin.command(f"DROP TABLE {name}")
+
+
+def test_the_archive_sees_who_is_whom_and_no_name(as_identity: As) -> None:
+    """Through a view that reads with its maker's rights: open to the archive, closed to the analyst, as `users` is to both."""
+    admin = as_identity("admin")
+    existing = {row[0] for row in admin.query("SHOW TABLES FROM trailhouse").result_rows}
+    made = [name for name in ("users", LINKS) if name not in existing]
+    for name in made:
+        admin.command(
+            f"CREATE VIEW {name} DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT count() AS n FROM users"
+            if name == LINKS
+            else f"CREATE TABLE {name} (n UInt64) ENGINE = MergeTree ORDER BY n"
+        )
+    try:
+        assert as_identity("archive").query(f"SELECT * FROM {LINKS}").result_rows is not None
+        for role, name in (("analyst", LINKS), ("analyst", "users"), ("archive", "users")):
+            with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+                as_identity(role).query(f"SELECT * FROM {name}")
+    finally:
+        for name in reversed(made):
             admin.command(f"DROP TABLE {name}")
 
 

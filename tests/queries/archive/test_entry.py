@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+import subprocess
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 from tests.queries.archive.test_round import entries_in
 from tests.queries.archive.world import events, land
+from tests.stream import factories
 
 from trailhouse.queries.archive.entry import KEYS, encode, entries_by_org
 from trailhouse.queries.archive.record import Record
@@ -50,6 +53,23 @@ def test_the_bucket_has_what_the_api_gives(database: Client, tmp_path: Path) -> 
         wanted += [orjson.loads(line) for line in lines.splitlines()]
     assert len(wanted) == 7
     assert entries_in(target) == wanted
+
+
+def test_a_month_is_counted_as_the_page_says(database: Client, tmp_path: Path) -> None:
+    """With nothing of ours: the entries of a month, those that came late, too, and nobody else's."""
+    page = (Path(__file__).parents[3] / "docs" / "archive.md").read_text()
+    (command,) = re.findall(r"^ *(find wandb-audit-logs/acme .*)$", page, re.MULTILINE)
+    target = FolderTarget(tmp_path)
+    before = [
+        factories.event(event_id=f"01920f0e-7c5a-7b3e-8f43-{number:012x}", occurred_at=at, org_id="acme")
+        for number, at in enumerate(("2026-02-28T23:59:59.999Z", "2026-03-01T00:00:00.000Z"), 900)
+    ]
+    land(database, [*before, *events(5), events(1)[0], b"no json", *events(3, start=50, org="globex")])
+    assert Archiver(target, database).step()
+    land(database, events(2, start=20), start=12, at=factories.RECEIVED + timedelta(days=40))
+    assert Archiver(target, database).step()
+    counted = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=True)
+    assert counted.stdout == b"8\n"
 
 
 def test_only_entries_count() -> None:

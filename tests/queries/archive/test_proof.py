@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.queries.archive.world import events, land
 
-from trailhouse.queries.archive.errors import TargetRefused
+from trailhouse.queries.archive.errors import ArchiveBroken, TargetRefused
 from trailhouse.queries.archive.journal import mark_as_ours, read_manifest
-from trailhouse.queries.archive.manifest import encode, manifest_path, plan_path
+from trailhouse.queries.archive.manifest import MARKER, encode, manifest_path, plan_path, sha256, state_path
+from trailhouse.queries.archive.packed import DOCUMENT_MAX
 from trailhouse.queries.archive.proof import prove
+from trailhouse.queries.archive.restore import restore
 from trailhouse.queries.archive.round import Archiver, Choices
 from trailhouse.queries.archive.sums import differences, ledger_sums
 from trailhouse.queries.archive.target import FolderTarget
@@ -135,6 +140,62 @@ def test_a_record_cannot_be_taken_out_unseen(database: Client, tmp_path: Path) -
     lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
     path.write_bytes(gzip.compress(b"".join(lines[:2] + lines[3:]), mtime=0))
     assert any("lacks offsets 2..2" in each or "was changed" in each for each in prove(target).problems)
+
+
+def forged(folder: Path, kind: str, content: bytes) -> str:
+    """Exchange a file of the last round, and write its manifest anew with the right hash; the file's path."""
+    manifest, _ = read_manifest(FolderTarget(folder), 3)
+    old = manifest.state if kind == "state" else getattr(manifest, kind)
+    old = old[0] if isinstance(old, tuple) else old
+    path = state_path(sha256(content)) if kind == "state" else old.path
+    new = replace(old, path=path, sha256=sha256(content), size=len(content))
+    (folder / path).write_bytes(content)
+    changed = {kind: (new,) if kind == "entries" else new}
+    (folder / manifest_path(3)).write_bytes(encode(replace(manifest, **changed)))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["records", "entries", "state"])
+def test_a_forged_file_fills_no_memory(database: Client, tmp_path: Path, kind: str) -> None:
+    """Verifying and restoring stop at the bound, and say of which file; the hash is right, for who forges knows how."""
+    target = made(database, tmp_path)
+    target.file_max = 1 << 20
+    line = b'{"epoch":"topic","partition":0,"from":12,"offset":12,"received_at":""}'
+    path = forged(tmp_path, kind, gzip.compress(line + b" " * (64 << 20) + b"\n", mtime=0))
+    wanted = f"{re.escape(path)} has .* bytes.*at most (1,048,576|65,536) bytes are read"
+    tracemalloc.start()
+    try:
+        (problem,) = prove(target).problems
+        assert re.search(wanted, problem)
+        if kind != "entries":  # nothing is restored from these
+            with pytest.raises(ArchiveBroken, match=wanted):
+                restore(target, database, is_trial=True)
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_manifest_without_end_is_not_read(database: Client, tmp_path: Path) -> None:
+    """Nor is what says that this is an archive."""
+    target = made(database, tmp_path)
+    with (tmp_path / manifest_path(3)).open("ab") as file:
+        file.truncate(DOCUMENT_MAX + 1)
+    problem = prove(target).problems[0]
+    assert problem.startswith(f"round 3: {manifest_path(3)} has {DOCUMENT_MAX + 1:,} bytes; at most")
+    with (tmp_path / MARKER).open("ab") as file:
+        file.truncate(DOCUMENT_MAX + 1)
+    with pytest.raises(ArchiveBroken, match=f"{MARKER} has"):
+        prove(target)
+
+
+def test_entries_that_nobody_asked_for_are_said(database: Client, tmp_path: Path) -> None:
+    """And those that are not the records', though their manifest has the right hash of them."""
+    target = made(database, tmp_path)
+    path = forged(tmp_path, "entries", gzip.compress(b'{"action":"x"}\n', mtime=0))
+    assert f"round 3: {path} does not have the entries of its records" in prove(target).problems
+    manifest, _ = read_manifest(target, 3)
+    (tmp_path / manifest_path(3)).write_bytes(encode(replace(manifest, entries=())))
+    assert "round 3: its entries are not those of its organisations" in prove(target).problems
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Records: what a line holds, and that nothing of a partition is missing or double unseen."""
+"""Records: what a line holds, and how a file of them is read."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import orjson
 import pytest
 from tests.sinks.lines import enriched, event
 
+from trailhouse.queries.archive import packed
 from trailhouse.queries.archive.errors import ArchiveBroken
+from trailhouse.queries.archive.packed import pack
 from trailhouse.queries.archive.record import (
     COPY,
     OWN,
     REJECTED,
     Record,
     decode,
+    decode_file,
     encode,
-    holes,
     landing_line,
     without_content,
 )
@@ -65,24 +67,10 @@ def test_a_copy_says_only_where_it_lies() -> None:
     assert (bare.offset, bare.org_id, bare.content, bare.action, bare.user_ref) == (5, "acme", 9, "", 0)
 
 
-@pytest.mark.parametrize(
-    ("records", "wanted"),
-    [
-        ([record(0), record(1), record(2)], []),
-        ([record(0), record(2, 1)], []),
-        ([record(1), record(2)], [(0, 0)]),
-        ([record(0), record(2)], [(1, 1)]),
-        ([record(0)], [(1, 2)]),
-        ([], [(0, 2)]),
-    ],
-    ids=["whole", "control records", "front", "middle", "end", "all"],
-)
-def test_holes(records: list[Record], wanted: list[tuple[int, int]]) -> None:
-    assert holes(records, 0, 2) == wanted
-
-
-def test_doubles_and_strangers_are_errors() -> None:
-    with pytest.raises(ArchiveBroken, match="there twice"):
-        holes([record(0), record(0)], 0, 0)
-    with pytest.raises(ArchiveBroken, match="beyond 0"):
-        holes([record(0), record(1)], 0, 0)
+def test_a_file_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole lines whatever the pieces; which file it is, is said of a line that is none."""
+    monkeypatch.setattr(packed, "PIECE", 100)
+    some = [record(offset, action="a" * (offset * 7 % 200)) for offset in range(200)]
+    assert list(decode_file(pack(encode(some)), "f", 1 << 20)) == some
+    with pytest.raises(ArchiveBroken, match="f: a line is no record"):
+        list(decode_file(pack(encode(some) + b"{}\n"), "f", 1 << 20))

@@ -6,22 +6,26 @@ import gzip
 import io
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import pytest
 from pyarrow import parquet
 from tests.integration.test_canaries import canaries, leaks
 from tests.queries.archive.world import events, land, record_batch
+from tests.queries.directory_events import said
+from tests.queries.test_directory_views import imagine
 from tests.sinks.lines import enriched
 from tests.stream import factories
 
 from trailhouse.producers.simulation import Plan, Simulation
 from trailhouse.queries import render
 from trailhouse.queries.archive.errors import ArchiveBroken
-from trailhouse.queries.archive.journal import mark_as_ours, read_manifest
+from trailhouse.queries.archive.journal import mark_as_ours, read_manifest, standing
 from trailhouse.queries.archive.proof import prove
 from trailhouse.queries.archive.restore import restore
 from trailhouse.queries.archive.round import Archiver, Choices
+from trailhouse.queries.archive.state import decode_state
 from trailhouse.queries.archive.sums import differences, ledger_sums
 from trailhouse.queries.archive.target import FolderTarget
 from trailhouse.queries.caller import Caller
@@ -29,12 +33,14 @@ from trailhouse.queries.report import load
 from trailhouse.queries.runner import run
 from trailhouse.sinks.books import read_books
 from trailhouse.sinks.clickhouse import Client, insert_lines
+from trailhouse.stream.persons import Pseudonyms
 
 PLAN: Final = Plan(until=date(2026, 3, 31), orgs=2, people=8, days=30)
 NOW: Final = datetime(2026, 4, 2, 12, tzinfo=UTC)
-#: Of the directory: that somebody invited by address is whoever came with an id only their addresses tell, so until they
-#: are known again these count two people.
-NEED_NAMES: Final = frozenset({"total_users", "user_statistics", "last_logins", "workspaces_by_user"})
+#: Who is who, and how everybody stands: what reports on people ask. `identity` is a name and stays where it was.
+WHO: Final = "SELECT org_id, user_ref, person_ref, is_alias FROM directory_refs_in(orgs = ['acme', 'globex']) ORDER BY ALL"
+STAND: Final = "SELECT * EXCEPT identity FROM staff_in(orgs = ['acme', 'globex']) ORDER BY ALL"
+LISTED: Final = "SELECT person_ref, user_refs, kind, role, seat, invitation, is_revoked FROM directory_people(org = 'acme') ORDER BY ALL"
 
 
 def archived(client: Client, folder: Path, *, has_parquet: bool = False) -> FolderTarget:
@@ -94,9 +100,11 @@ def test_every_report_is_as_it_was(database: Client, other_database: Client, tmp
     before = answers(database)
 
     done = restore(target, other_database)
-    assert (done.stored, done.known, done.decisions) == (len(lines), 0, 1)
+    links = database.query("SELECT count() FROM known_links").result_rows[0][0]
+    assert links > 0  # somebody was invited by address and came with an id
+    assert (done.stored, done.known, done.decisions) == (len(lines), 0, 1 + links)
     after = answers(other_database)
-    assert {name for name in before if before[name] != after[name]} == NEED_NAMES
+    assert {name for name in before if before[name] != after[name]} == set()
     assert differences(proof.sums, ledger_sums(other_database, proof.marks)) == []
     books = [read_books(each, dict(proof.marks)) for each in (database, other_database)]
     assert books[0] == books[1]
@@ -108,6 +116,87 @@ def test_every_report_is_as_it_was(database: Client, other_database: Client, tmp
     assert (again.stored, again.known, again.decisions) == (0, len(lines), 0)
     assert rows_of(other_database) == counted
     assert Archiver(target, other_database).step() is None  # who goes on from here archives nothing twice
+
+
+def who(client: Client) -> list[list[tuple[object, ...]]]:
+    return [[tuple(row) for row in client.query(sql).result_rows] for sql in (WHO, STAND, LISTED)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_is_whom_is_restored_without_a_name(
+    database: Client, other_database: Client, tmp_path: Path, seed: int
+) -> None:
+    """Of any history whatever of invitations, rosters and aliases; again from what was restored; and no otherwise when
+    the topics tell all the names again, or somebody is erased.
+    """
+    random = Random(seed)
+    told = [
+        {**imagine(random), "org_id": org}
+        for org, count in (("acme", 150), ("globex", 40))
+        for _ in range(count)
+    ]
+    land(database, told)
+    before = who(database)
+    assert any(row[1] != row[2] for row in before[0])
+    assert any(row[3] for row in before[0])
+    target = archived(database, tmp_path / "first")
+    restore(target, other_database)
+    assert other_database.query("SELECT max(identity) FROM users").result_rows == [("",)]
+    assert who(other_database) == before
+    state = read_manifest(archived(other_database, tmp_path / "second"), 1)[0].state.path
+    assert decode_state((tmp_path / "second" / state).read_bytes(), state) == decode_state(
+        target.read(state_of(target)) or b"", "s"
+    )
+    land(other_database, told, start=len(told))
+    assert who(other_database) == before
+    erased = random.choice([row for row in before[0] if row[1] != row[2]])[2]
+    for client in (database, other_database):
+        client.insert("erased", [["acme", erased], ["globex", erased]], column_names=["org_id", "user_ref"])
+    assert who(other_database) == who(database)
+
+
+def state_of(target: FolderTarget) -> str:
+    last = standing(target).last
+    assert last is not None
+    return last.state.path
+
+
+def test_what_is_known_later_goes_before_a_link(
+    database: Client, other_database: Client, tmp_path: Path
+) -> None:
+    """Who was linked and then acts, or whom a newer roster calls something else, is what that says."""
+    land(database, [
+        said("page:view", "2026-01-01T09:00", org_id="acme", actor_user_id="ann", actor_email="ann@leak.example"),
+        said("team:invite_user", "2026-01-01T08:00", org_id="acme", actor_user_id="boss", user_email="ann@leak.example"),
+        said("page:view", "2026-01-01T09:00", org_id="acme", actor_user_id="bob"),
+        said("page:view", "2026-01-01T09:00", org_id="acme", actor_user_id="bob-old"),
+        said("roster:alias", "2026-01-02T09:00", org_id="acme", user_asset="bob-old", attributes={"alias_of_user": "bob"}),
+    ])  # fmt: skip
+    ref = Pseudonyms(factories.PEPPER).ref
+    restore(archived(database, tmp_path), other_database)
+    links = "SELECT user_ref, person_ref FROM aliases_in(orgs = ['acme']) ORDER BY ALL"
+    invited, ann, old, bob = (ref("acme", each) for each in ("ann@leak.example", "ann", "bob-old", "bob"))
+    assert set(other_database.query(links).result_rows) == {(invited, ann), (old, bob)}
+    land(other_database, [
+        said("page:view", "2026-01-03T09:00", org_id="acme", actor_email="ann@leak.example"),
+        said("roster:alias", "2026-01-03T09:00", org_id="acme", user_asset="bob-old", attributes={"alias_of_user": "nobody"}),
+    ], start=5)  # fmt: skip
+    assert other_database.query(links).result_rows == []
+
+
+def test_an_archive_of_before_there_were_links_is_read(
+    database: Client, other_database: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one whose archiver may not read them: it says so, and archives all else."""
+    land(database, events(3))
+    database.command("RENAME TABLE known_links TO known_links_away")
+    try:
+        target = archived(database, tmp_path)
+    finally:
+        database.command("RENAME TABLE known_links_away TO known_links")
+    assert "known_links cannot be read" in caplog.text
+    assert "links" not in decode_state(target.read(state_of(target)) or b"", "s")
+    assert restore(target, other_database).stored == 3
 
 
 def test_a_resend_after_restoring_is_no_conflict(

@@ -8,7 +8,8 @@ import pytest
 from tests.queries.archive.conftest import empty
 
 from trailhouse.queries.archive.errors import ArchiveBroken
-from trailhouse.queries.archive.state import BY, TABLES, decode_state, read_state, write_state
+from trailhouse.queries.archive.packed import pack
+from trailhouse.queries.archive.state import BY, SHARE, TABLES, decode_state, read_state, write_state
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.hold import holds, place
 from trailhouse.sinks.retention import Policy, days_kept, policies, set_policy
@@ -20,7 +21,7 @@ def test_decisions_survive_and_later_ones_win(database: Client) -> None:
     set_policy(database, Policy("acme", "events", 30, "canary"))
     content = read_state(database)
     assert content == read_state(database)
-    state = decode_state(content)
+    state = decode_state(content, "s")
     assert set(state) == set(TABLES)
     assert "canary" not in str(state)
     assert write_state(database, state) == 0
@@ -36,9 +37,19 @@ def test_decisions_survive_and_later_ones_win(database: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no gzip", gzip.compress(b"[]", mtime=0), gzip.compress(b"{}", mtime=0)[:-9]]
+    "content",
+    [b"", b"no gzip", gzip.compress(b"[]", mtime=0), gzip.compress(b"{}", mtime=0)[:-9]],
+    ids=["empty", "other", "a list", "cut"],
 )
 def test_what_cannot_be_read_is_said(content: bytes) -> None:
     """As of any other file of the archive."""
-    with pytest.raises(ArchiveBroken, match="cannot be read"):
-        decode_state(content)
+    with pytest.raises(ArchiveBroken, match="s cannot be"):
+        decode_state(content, "s")
+
+
+def test_what_is_read_at_once_has_a_narrower_bound() -> None:
+    """What was decided takes many times its size in memory."""
+    content = pack(b'{"lost": [' + b"{}," * 1000 + b"{}]}")
+    assert len(decode_state(content, "s", 4096 * SHARE)["lost"]) == 1001
+    with pytest.raises(ArchiveBroken, match="at most 1,024 bytes are read"):
+        decode_state(content, "s", 1024 * SHARE)

@@ -9,7 +9,7 @@ import pytest
 from tests.queries.archive.conftest import settings_of
 
 from trailhouse.deploy.ports import free_ports
-from trailhouse.queries.archive.errors import TargetRefused, TargetUnavailable
+from trailhouse.queries.archive.errors import ArchiveBroken, TargetRefused, TargetUnavailable
 from trailhouse.queries.archive.settings import TargetSettings
 from trailhouse.queries.archive.target import INCOMING, FolderTarget, ObjectTarget, Target, open_target
 
@@ -38,6 +38,28 @@ def test_what_there_is_can_be_found(target: Target) -> None:
     assert target.read("a/nothing") is None
     assert target.names("nothing") == []
     assert list(target.walk("nothing")) == []
+
+
+def test_no_more_is_read_than_may_be(target: Target) -> None:
+    """Which file, how large and how large it may be is said; an empty one is empty."""
+    for path, content in (("f", b"x" * 1000), ("empty", b"")):
+        assert target.create(path, content)
+        assert target.read(path, 1000) == content
+    with pytest.raises(ArchiveBroken, match=r"^f has 1,000 bytes; at most 999 bytes are read$"):
+        target.read("f", 999)
+    target.file_max = 10
+    with pytest.raises(ArchiveBroken, match="at most 10 bytes"):
+        target.read("f")
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    """A device that gives without end, a pipe that nobody writes to: whoever may write to the folder could put one there."""
+    (tmp_path / "device").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("device", "pipe", "folder"):
+        with pytest.raises(ArchiveBroken, match=f"{name} is no file"):
+            FolderTarget(tmp_path).read(name)
 
 
 def test_odd_names_stay_what_they_are(target: Target) -> None:
@@ -87,6 +109,8 @@ def test_the_settings_name_the_target(tmp_path: Path) -> None:
     for text in (str(tmp_path), f"file://{tmp_path}"):
         assert open_target(TargetSettings(target=text)).name == str(tmp_path)
     assert open_target(TargetSettings(target="memory://x")).name == "memory://x"
+    for text in (str(tmp_path), "memory://x"):
+        assert open_target(TargetSettings(target=text, file_mb=16)).file_max == 16 << 20
     hidden = open_target(TargetSettings(target="memory://me:sword@fish@host/x"))
     assert hidden.name == "memory://me:…@host/x"
     assert hidden.create("a", b"1")

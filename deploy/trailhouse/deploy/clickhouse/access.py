@@ -1,8 +1,8 @@
 """Who may do what in a ClickHouse of one's own: roles, grants and row policies, as SQL and as the server's `users.xml`.
 
-The same identities as the local engine's, without its `reader`, and three more: `auditor` reads everything that
-happened, personal data included; `archive` what an archive is made of, without it; `grafana` is an analyst for
-dashboards. The tables of API keys and of who signs in are read by `admin`, `api`, `settings` and `alerts` alone, and written by `admin` and
+The same identities as the local engine's, without its `reader`, and two more: `auditor` reads everything that
+happened, personal data included; `grafana` is an analyst for dashboards. The tables of API keys and of who signs in are
+read by `admin`, `api`, `settings` and `alerts` alone, and written by `admin` and
 `settings`; where notifications go is known to `admin`, `api` and `alerts`.
 """
 
@@ -12,25 +12,35 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from trailhouse.deploy.clickhouse.identities import ALERTS, DATABASE, DOOR, IDENTITIES, SEALED, Identity
+from trailhouse.deploy.clickhouse.identities import (
+    ALERTS,
+    DATABASE,
+    DOOR,
+    IDENTITIES,
+    LINKS,
+    SEALED,
+    Identity,
+)
 from trailhouse.deploy.errors import DeployError
 
 _CAPS: Final = IDENTITIES["analyst"].caps
 ROLES: Final = {
     role.name: role
     for role in (
-        *(IDENTITIES[name] for name in ("admin", "ingest", "api", "settings", "alerts", "analyst")),
+        *(
+            IDENTITIES[name]
+            for name in ("admin", "ingest", "api", "settings", "alerts", "analyst", "archive")
+        ),
         Identity(
             "auditor",
             (
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
                 *(f"REVOKE SELECT, SHOW ON {DATABASE}.{table}" for table in DOOR),
-                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in SEALED),
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in (*SEALED, LINKS)),
             ),
             is_readonly=True,
             caps=_CAPS,
         ),
-        Identity("archive", IDENTITIES["analyst"].grants, is_readonly=True),
         Identity("grafana", IDENTITIES["analyst"].grants, is_readonly=True, caps=_CAPS),
     )
 }
@@ -67,6 +77,7 @@ OF_AN_ORG: Final = (
     "sealed",
     "action_days",
     "page_days",
+    "links",
     *ALERTS,
 )
 _ORG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")

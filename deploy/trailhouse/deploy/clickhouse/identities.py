@@ -1,8 +1,9 @@
 """Those who may talk to the engine, and how the engine holds them to it.
 
 `admin` may do everything; `ingest` inserts into and reads the database `trailhouse`; `reader` reads it, with caps on
-time and memory. The tables of API keys and of who signs in are none of their business: whoever can write them makes itself a key, or puts people out. `api` is a
-reader who may also read those tables. What decides about deletion or says what an organisation is, is written by `admin`
+time and memory. The tables of API keys and of who signs in are none of their business: whoever can write them makes itself
+a key, or puts people out. `api` is a reader who may also read those tables. `analyst` reads no personal data; `archive`
+neither, and who is whom among hashes. What decides about deletion or says what an organisation is, is written by `admin`
 and, so far as the page Settings writes it, by `settings`, which may insert into these few tables and do nothing else. The engine enforces the grants through roles declared in `users.xml` (every connection does `SET ROLE`); `Job`
 refuses what grants do not cover.
 """
@@ -35,6 +36,8 @@ PERSONAL: Final = ("event_pii", "users", "people", "actors", "directory", "deeds
 SEALED: Final = ("alert_channels", "slack_apps")
 ALERTS: Final = (*SEALED, "alerts", "alert_steps", "alert_notices")
 DECISIONS: Final = ("erased", "holds", "retention", "expired", "expiries", "org_settings")
+#: Who is whom among hashes, for the archive alone: no policy on rows reaches through this view.
+LINKS: Final = "known_links"
 
 
 #: What the page Settings of the dashboard writes.
@@ -81,10 +84,19 @@ IDENTITIES: Final = {
             (
                 f"GRANT SELECT, SHOW ON {DATABASE}.*",
                 *(f"REVOKE SELECT, SHOW ON {DATABASE}.{table}" for table in DOOR),
-                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in (*PERSONAL, *SEALED)),
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in (*PERSONAL, *SEALED, LINKS)),
             ),
             is_readonly=True,
             caps=_CAPS,
+        ),
+        Identity(
+            "archive",
+            (
+                f"GRANT SELECT, SHOW ON {DATABASE}.*",
+                *(f"REVOKE SELECT, SHOW ON {DATABASE}.{table}" for table in DOOR),
+                *(f"REVOKE SELECT ON {DATABASE}.{table}" for table in (*PERSONAL, *SEALED)),
+            ),
+            is_readonly=True,
         ),
         Identity("api", (f"GRANT SELECT, SHOW ON {DATABASE}.*",), is_readonly=True, caps=_CAPS),
         Identity(

@@ -46,15 +46,18 @@ def check(*, target: TargetOption = None, format: FormatOption = Format.TABLE) -
     """
     from trailhouse.queries.archive.journal import mark_as_ours, standing  # noqa: PLC0415
     from trailhouse.queries.archive.object_lock import check_lock  # noqa: PLC0415
+    from trailhouse.queries.archive.signature import signatures_of  # noqa: PLC0415
     from trailhouse.queries.archive.target import open_target  # noqa: PLC0415
 
     settings = target_settings(target, os.environ)
     opened = open_target(settings)
     lock = check_lock(opened, settings)
+    signatures = signatures_of(settings)
     found = {
         "target": opened.name,
         "keeps_what_is_there": mark_as_ours(opened),
-        "rounds": standing(opened).rounds,
+        "rounds": standing(opened, signatures).rounds,
+        "is_signed": signatures.private is not None,
         "lock_mode": lock.mode if lock else "",
         "lock_days": lock.days if lock else 0,
     }
@@ -81,12 +84,14 @@ def status(
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
     from trailhouse.queries.archive.journal import check_ours, standing  # noqa: PLC0415
     from trailhouse.queries.archive.ledger import pending  # noqa: PLC0415
+    from trailhouse.queries.archive.signature import signatures_of  # noqa: PLC0415
     from trailhouse.queries.archive.target import open_target  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
 
-    opened = open_target(target_settings(target, os.environ))
+    settings = target_settings(target, os.environ)
+    opened = open_target(settings)
     check_ours(opened)
-    found = standing(opened)
+    found = standing(opened, signatures_of(settings))
     with closing(connect(find_stack(data, os.environ).clickhouse("analyst"))) as client:
         waiting = {each.key: each.last - each.first + 1 for each in pending(client, found.marks, 1 << 40)}
     rows = [
@@ -125,12 +130,13 @@ def verify(
     """
     from trailhouse.deploy.stack import find_stack  # noqa: PLC0415
     from trailhouse.queries.archive.proof import prove  # noqa: PLC0415
+    from trailhouse.queries.archive.signature import signatures_of  # noqa: PLC0415
     from trailhouse.queries.archive.sums import differences, ledger_sums  # noqa: PLC0415
     from trailhouse.queries.archive.target import open_target  # noqa: PLC0415
     from trailhouse.sinks.clickhouse import connect  # noqa: PLC0415
 
-    opened = open_target(target_settings(target, os.environ))
-    proof = prove(opened)
+    settings = target_settings(target, os.environ)
+    proof = prove(open_target(settings), signatures_of(settings))
     if ledger:
         with closing(connect(find_stack(data, os.environ).clickhouse("analyst"))) as client:
             proof.problems += differences(proof.sums, ledger_sums(client, proof.marks))
@@ -148,6 +154,7 @@ def described(proof: Proof) -> dict[str, Any]:
         "is_whole": proof.is_whole,
         "rounds": proof.rounds,
         "begun": proof.begun,
+        "signed": proof.signed,
         "first_day": proof.first_day,
         "last_day": proof.last_day,
         "entries": proof.events,
@@ -156,6 +163,7 @@ def described(proof: Proof) -> dict[str, Any]:
         "gone": proof.gone,
         "files": proof.files,
         "bytes": proof.size,
+        "last_manifest_sha256": proof.digest,
         "partitions": [
             {"epoch": epoch, "partition": partition, "archived_to": last}
             for (epoch, partition), last in sorted(proof.marks.items())
@@ -168,6 +176,7 @@ def print_proof(proof: Proof, *, is_compared: bool) -> None:
     """What was proven, then what is wrong."""
     counted = {
         "rounds": proof.rounds,
+        "of these signed": proof.signed,
         "entries of the audit log": proof.events,
         "copies of these": proof.copies,
         "rejected records": proof.rejected,
@@ -184,6 +193,8 @@ def print_proof(proof: Proof, *, is_compared: bool) -> None:
         compared = "and agrees with ClickHouse's ledger" if is_compared else "(not compared with ClickHouse)"
         days = f"{proof.first_day} to {proof.last_day}" if proof.rounds else "no round yet, it is empty"
         say(f"whole {compared}: {days}")
+        if proof.digest:
+            say(f"the last manifest, of round {proof.rounds}: SHA-256 {proof.digest}")
     else:
         say(f"NOT whole: {len(proof.problems)} problems")
 

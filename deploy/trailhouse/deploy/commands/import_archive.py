@@ -30,11 +30,13 @@ def archive(
     from trailhouse.deploy.commands.archive import target_settings  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.deploy.session import operator_session  # noqa: PLC0415
     from trailhouse.queries.archive.restore import restore  # noqa: PLC0415
+    from trailhouse.queries.archive.signature import signatures_of  # noqa: PLC0415
     from trailhouse.queries.archive.target import open_target  # noqa: PLC0415
 
-    opened = open_target(target_settings(target, os.environ))
+    settings = target_settings(target, os.environ)
+    opened, signatures = open_target(settings), signatures_of(settings)
     with operator_session(data) as session:
-        done = restore(opened, session.client, is_trial=dry_run, on_round=_told)
+        done = restore(opened, session.client, signatures, is_trial=dry_run, on_round=_told)
     if format_ is Format.JSON:
         print_json(
             {

@@ -21,6 +21,7 @@ _ENTRY: Final = msgspec.defstruct(
     omit_defaults=True,
     gc=False,
 )
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 def entry(record: Record) -> Any:
@@ -42,4 +43,4 @@ def entries_by_org(records: Iterable[Record]) -> dict[str, list[Any]]:
 
 def encode(entries: Iterable[Any]) -> bytes:
     """Newline-separated JSON objects."""
-    return msgspec.json.Encoder().encode_lines(list(entries))
+    return _ENCODER.encode_lines(list(entries))

@@ -23,6 +23,8 @@ from trailhouse.queries.archive.manifest import (
     plan_path,
     sha256,
 )
+from trailhouse.queries.archive.packed import DOCUMENT_MAX
+from trailhouse.queries.archive.signature import NO_SIGNATURES, Signatures
 from trailhouse.queries.archive.target import Target
 
 
@@ -61,7 +63,7 @@ def mark_as_ours(target: Target) -> bool:
 
 def check_ours(target: Target) -> None:
     """Raise `TargetRefused` unless the target is an archive that this version can read."""
-    found = target.read(MARKER)
+    found = target.read(MARKER, DOCUMENT_MAX)
     if found is None:
         raise TargetRefused(
             f"there is no archive at {target.name}", "name the folder in which `trailhouse-archive/` lies"
@@ -74,7 +76,7 @@ def check_ours(target: Target) -> None:
         raise TargetRefused(f"{MARKER} in {target.name} is not ours, or of a newer version", "")
 
 
-def standing(target: Target) -> Standing:
+def standing(target: Target, signatures: Signatures = NO_SIGNATURES) -> Standing:
     """How far the archive is, from the last folder of rounds; raises `ArchiveBroken`, `TargetUnavailable`."""
     for folder in reversed([int(name) for name in target.names(ROUNDS) if name.isdigit()]):
         listed = _list_folder(target, folder)
@@ -84,10 +86,10 @@ def standing(target: Target) -> Standing:
         if not listed.done | listed.planned:
             continue
         rounds = max(listed.done, default=0)
-        last, digest = read_manifest(target, rounds) if rounds else (None, "")
+        last, digest = read_manifest(target, rounds, signatures) if rounds else (None, "")
         begun = None
         if rounds + 1 in listed.planned:
-            begun = read_plan(target, rounds + 1)
+            begun = read_plan(target, rounds + 1, signatures)
         return Standing(rounds, last, digest, begun)
     return Standing()
 
@@ -104,25 +106,34 @@ def listing(target: Target) -> Listing:
     return Listing(frozenset(done), frozenset(planned))
 
 
-def manifests(target: Target, numbers: Iterator[int] | range) -> Iterator[tuple[Manifest, str]]:
+def manifests(
+    target: Target, numbers: Iterator[int] | range, signatures: Signatures = NO_SIGNATURES
+) -> Iterator[tuple[Manifest, str]]:
     """The manifests of those rounds, each with its SHA-256."""
     for number in numbers:
-        yield read_manifest(target, number)
+        yield read_manifest(target, number, signatures)
 
 
-def read_manifest(target: Target, number: int) -> tuple[Manifest, str]:
-    """A manifest and its SHA-256; raises `ArchiveBroken`."""
-    content = _read(target, manifest_path(number))
-    return decode_manifest(content, manifest_path(number)), sha256(content)
+def read_manifest(
+    target: Target, number: int, signatures: Signatures = NO_SIGNATURES
+) -> tuple[Manifest, str]:
+    """A manifest and its SHA-256; raises `ArchiveBroken`, also where it is not signed and must be."""
+    path = manifest_path(number)
+    content = _read(target, path)
+    signatures.check(content, path, number)
+    return decode_manifest(content, path), sha256(content)
 
 
-def read_plan(target: Target, number: int) -> Plan:
-    """Raises `ArchiveBroken`."""
-    return decode_plan(_read(target, plan_path(number)), plan_path(number))
+def read_plan(target: Target, number: int, signatures: Signatures = NO_SIGNATURES) -> Plan:
+    """Raises `ArchiveBroken`, also where it is not signed and must be."""
+    path = plan_path(number)
+    content = _read(target, path)
+    signatures.check(content, path, number)
+    return decode_plan(content, path)
 
 
 def _read(target: Target, path: str) -> bytes:
-    content = target.read(path)
+    content = target.read(path, DOCUMENT_MAX)
     if content is None:
         raise ArchiveBroken(f"{path} is missing")
     return content

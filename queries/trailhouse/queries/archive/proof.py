@@ -5,28 +5,35 @@ What is found wrong is said one by one, and nothing else is inferred from it: ve
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trailhouse.queries.archive import entry
+from trailhouse.queries.archive.coverage import covering
 from trailhouse.queries.archive.errors import ArchiveBroken
 from trailhouse.queries.archive.journal import Listing, check_ours, listing, read_manifest, read_plan
 from trailhouse.queries.archive.manifest import (
     ENTRIES,
     PARQUET,
     RECORDS,
+    File,
     Key,
     Manifest,
-    entries_path,
-    parquet_path,
     sha256,
 )
+from trailhouse.queries.archive.packed import pieces
 from trailhouse.queries.archive.parquet import count
-from trailhouse.queries.archive.record import COPY, EVENT, GONE, REJECTED, Record, decode
-from trailhouse.queries.archive.round import check_ranges, unpack
+from trailhouse.queries.archive.record import COPY, EVENT, GONE, REJECTED, Record, decode_file
+from trailhouse.queries.archive.signature import NO_SIGNATURES, Signatures
+from trailhouse.queries.archive.state import decode_state
 from trailhouse.queries.archive.sums import Sums
 from trailhouse.queries.archive.target import Target
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 PROBLEMS_MAX: Final = 1000
 
@@ -34,10 +41,12 @@ PROBLEMS_MAX: Final = 1000
 @dataclass(slots=True)
 class Proof:
     """What was proven. `marks` = last archived offset by partition; `sums` what the ledger must have up to there, by
-    partition; `problems` in words; `begun` = a round that has a plan and no manifest yet, which is no problem.
+    partition; `problems` in words; `begun` = a round that has a plan and no manifest yet, which is no problem; `signed`
+    = rounds whose signature was asked for and is right; `digest` = SHA-256 of the last manifest.
     """
 
     rounds: int = 0
+    signed: int = 0
     events: int = 0
     copies: int = 0
     rejected: int = 0
@@ -50,14 +59,19 @@ class Proof:
     marks: dict[Key, int] = field(default_factory=dict)
     sums: dict[Key, Sums] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    _digest: str = ""
+    digest: str = ""
 
     @property
     def is_whole(self) -> bool:
         return not self.problems
 
 
-def prove(target: Target, *, on_round: Callable[[int, int], None] = lambda _done, _all: None) -> Proof:
+def prove(
+    target: Target,
+    signatures: Signatures = NO_SIGNATURES,
+    *,
+    on_round: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Proof:
     """Read all of the archive and say what is wrong; `on_round` gets rounds read and their number.
 
     Raises `TargetRefused` when it is no archive, `TargetUnavailable`.
@@ -67,7 +81,7 @@ def prove(target: Target, *, on_round: Callable[[int, int], None] = lambda _done
     last = max(listed.done, default=0)
     known: set[str] = set()
     for number in range(1, last + 1):
-        known |= _prove_round(target, proof, listed, number)
+        known |= _prove_round(_Reading(target, signatures, listed), proof, number)
         on_round(number, last)
         if len(proof.problems) >= PROBLEMS_MAX:
             proof.problems.append("stopped here: too much is wrong")
@@ -76,26 +90,39 @@ def prove(target: Target, *, on_round: Callable[[int, int], None] = lambda _done
     return proof
 
 
-def _prove_round(target: Target, proof: Proof, listed: Listing, number: int) -> set[str]:
+class _Reading(NamedTuple):
+    """What is read, whose signatures it must have, and which rounds there are."""
+
+    target: Target
+    signatures: Signatures
+    listed: Listing
+
+
+def _prove_round(reading: _Reading, proof: Proof, number: int) -> set[str]:
     """Prove one round; the paths of its files."""
+    target, signatures, listed = reading
     proof.rounds += 1
     try:
         if number not in listed.done:
             raise ArchiveBroken("its manifest is missing")
-        manifest, digest = read_manifest(target, number)
-        expected, proof._digest = proof._digest, digest  # noqa: SLF001 - our own
+        manifest, digest = read_manifest(target, number, signatures)
+        expected, proof.digest = proof.digest, digest
         paths = {file.path for file in (*manifest.files, manifest.state)}
         if manifest.plan.number != number:
             raise ArchiveBroken(f"its manifest is of round {manifest.plan.number}")
     except ArchiveBroken as error:
         proof.problems.append(f"round {number}: {error}")
-        proof._digest = ""  # noqa: SLF001
+        proof.digest = ""
         return set()
     say = _Saying(proof, number)
     if manifest.plan.previous != expected and (expected or number == 1):
         say("the manifest before it is not the one it was written after")
-    if number not in listed.planned or read_plan(target, number) != manifest.plan:
-        say("its plan is missing, or not the one in its manifest")
+    proof.signed += signatures.is_asked and number >= signatures.signed_from
+    try:
+        if number not in listed.planned or read_plan(target, number, signatures) != manifest.plan:
+            say("its plan is missing, or not the one in its manifest")
+    except ArchiveBroken as error:
+        say(str(error))
     _prove_ranges(proof, manifest, say)
     for problem in _wrong_files(target, manifest, proof):
         say(problem)
@@ -129,65 +156,93 @@ def _prove_ranges(proof: Proof, manifest: Manifest, say: _Saying) -> None:
         proof.marks[each.key] = max(each.last, mark if mark is not None else -1)
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What the records of one file come to, counted as they are read: the file itself need not be in memory unpacked."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    entries: Counter[str] = field(default_factory=Counter)
+    lines: dict[str, _Hash] = field(default_factory=dict)
+    sums: dict[Key, Sums] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        self.kinds[record.kind] += 1
+        self.sums.setdefault((record.epoch, record.partition), Sums()).add(record)
+        if record.is_entry:
+            self.entries[record.org_id] += 1
+            lines = self.lines.setdefault(record.org_id, hashlib.sha256())
+            lines.update(entry.encode([entry.entry(record)]))
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Entries, copies of these, rejected records, expired ones."""
+        entries = self.entries.total()
+        events = self.kinds[EVENT] + self.kinds[COPY]
+        return entries, events - entries, self.kinds[REJECTED], self.kinds[GONE]
+
+
 def _wrong_files(target: Target, manifest: Manifest, proof: Proof) -> Iterator[str]:
-    contents: dict[str, bytes] = {}
-    for file in (*manifest.files, manifest.state):
-        content = target.read(file.path)
-        if content is None:
-            yield f"{file.path} is missing"
-        elif sha256(content) != file.sha256:
-            yield f"{file.path} was changed: its SHA-256 is not the manifest's"
-        else:
-            contents[file.path] = content
+    """Each file is read once; of all of them only the sums of the records are kept."""
+    tally = None
+    for file in (manifest.records, *manifest.entries, *manifest.parquet, manifest.state):
+        try:
+            content = target.read(file.path)
+            if content is None:
+                yield f"{file.path} is missing"
+                continue
+            if sha256(content) != file.sha256:
+                yield f"{file.path} was changed: its SHA-256 is not the manifest's"
+                continue
             proof.files += 1
             proof.size += len(content)
-    if (content := contents.get(manifest.records.path)) is None:
-        return
-    try:
-        records = decode(unpack(content, manifest.records.path))
-        check_ranges(records, manifest.plan.ranges, manifest.records.path)
-    except ArchiveBroken as error:
-        yield str(error)
-        return
-    yield from _wrong_counts(manifest, records, proof)
-    yield from _wrong_entries(manifest, records, contents)
+            if file is manifest.records:
+                tally = _tallied(content, manifest, target.file_max)
+                yield from _wrong_counts(manifest, tally, proof)
+            elif file is manifest.state:
+                decode_state(content, file.path, target.file_max)
+            elif tally:
+                yield from _wrong_entries(content, file, tally, target.file_max)
+        except ArchiveBroken as error:
+            yield str(error)
 
 
-def _wrong_counts(manifest: Manifest, records: list[Record], proof: Proof) -> Iterator[str]:
-    kinds = [record.kind for record in records]
-    events = sum(record.is_entry for record in records)
-    counts = (
-        events,
-        kinds.count(EVENT) + kinds.count(COPY) - events,
-        kinds.count(REJECTED),
-        kinds.count(GONE),
-    )
+def _tallied(content: bytes, manifest: Manifest, most: int) -> _Tally:
+    """Raises `ArchiveBroken` where the records are not those of the plan."""
+    tally, path = _Tally(), manifest.records.path
+    for record in covering(decode_file(content, path, most), manifest.plan.ranges, path):
+        tally.add(record)
+    return tally
+
+
+def _wrong_counts(manifest: Manifest, tally: _Tally, proof: Proof) -> Iterator[str]:
+    counts = tally.counts
     proof.events += counts[0]
     proof.copies += counts[1]
     proof.rejected += counts[2]
     proof.gone += counts[3]
     if counts != (manifest.events, manifest.copies, manifest.rejected, manifest.gone):
         yield "its manifest counts other records than it has"
-    for record in records:
-        proof.sums.setdefault((record.epoch, record.partition), Sums()).add(record)
+    for key, sums in tally.sums.items():
+        proof.sums.setdefault(key, Sums()).merge(sums)
+    organisations = set(tally.entries)
+    for kind, is_made, files in (
+        ("entries", manifest.plan.has_entries, manifest.entries),
+        ("Parquet files", manifest.plan.has_parquet, manifest.parquet),
+    ):
+        if {file.org for file in files} != (organisations if is_made else set()):
+            yield f"its {kind} are not those of its organisations"
 
 
-def _wrong_entries(manifest: Manifest, records: list[Record], contents: dict[str, bytes]) -> Iterator[str]:
-    organisations = entry.entries_by_org(records)
-    if manifest.plan.has_entries:
-        written = {file.org: file for file in manifest.entries}
-        if set(written) != set(organisations):
-            yield "its entries are not those of its organisations"
-        for org, rows in organisations.items():
-            path = entries_path(manifest.plan, org)
-            content = contents.get(path)
-            if content is not None and unpack(content, path) != entry.encode(rows):
-                yield f"{path} does not have the entries of its records"
-    if manifest.plan.has_parquet:
-        for org, rows in organisations.items():
-            path = parquet_path(manifest.plan, org)
-            if path in contents and count(contents[path]) != len(rows):
-                yield f"{path} does not have {len(rows)} rows"
+def _wrong_entries(content: bytes, file: File, tally: _Tally, most: int) -> Iterator[str]:
+    if file.path.startswith(f"{PARQUET}/"):
+        if count(content) != tally.entries[file.org]:
+            yield f"{file.path} does not have {tally.entries[file.org]} rows"
+        return
+    lines = hashlib.sha256()
+    for piece in pieces(content, file.path, most):
+        lines.update(piece)
+    if file.org not in tally.lines or lines.digest() != tally.lines[file.org].digest():
+        yield f"{file.path} does not have the entries of its records"
 
 
 def _prove_nothing_else(target: Target, proof: Proof, listed: Listing, known: set[str], last: int) -> None:

@@ -6,12 +6,13 @@ keyed hashes (`identity`, `pii`, `subject_refs`) is not there. Nothing that is e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from trailhouse.queries.archive.errors import ArchiveBroken
+from trailhouse.queries.archive.packed import pieces
 
 NO_ID: Final = "00000000-0000-0000-0000-000000000000"
 #: An event with its content; the same event at another place; a record that could not become one; an event that had
@@ -90,8 +91,17 @@ def encode(records: Iterable[Record]) -> bytes:
     return _ENCODER.encode_lines(list(records))
 
 
+def decode_file(content: bytes, path: str, most: int) -> Iterator[Record]:
+    """The records of a file of at most `most` bytes unpacked, one after the other; raises `ArchiveBroken`."""
+    for piece in pieces(content, path, most):
+        try:
+            yield from decode(piece)
+        except ArchiveBroken as error:
+            raise ArchiveBroken(f"{path}: {error}") from None
+
+
 def decode(lines: bytes) -> list[Record]:
-    """The records of a file; raises `ArchiveBroken`."""
+    """The records of some lines; raises `ArchiveBroken`."""
     try:
         return _DECODER.decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -121,22 +131,3 @@ def without_content(record: Record) -> Record:
         org_id=record.org_id,
         event_id=record.event_id,
     )
-
-
-def holes(records: Sequence[Record], first: int, last: int) -> list[tuple[int, int]]:
-    """Offsets of `first` to `last` that no record of one partition accounts for, as ranges; `records` in order.
-
-    Raises `ArchiveBroken` where an offset is accounted for twice.
-    """
-    found, at = [], first
-    for record in records:
-        if record.offset < at:
-            raise ArchiveBroken(f"offset {record.offset} of partition {record.partition} is there twice")
-        if record.from_offset > at:
-            found.append((at, record.from_offset - 1))
-        at = record.offset + 1
-    if at <= last:
-        found.append((at, last))
-    elif at > last + 1:
-        raise ArchiveBroken(f"offset {at - 1} lies beyond {last}, where the range ends")
-    return found

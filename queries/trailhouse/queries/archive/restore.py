@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from typing import Final
 
 import msgspec
 
+from trailhouse.queries.archive.coverage import covering
 from trailhouse.queries.archive.errors import ArchiveBroken
 from trailhouse.queries.archive.journal import check_ours, manifests, standing
 from trailhouse.queries.archive.manifest import Manifest, Range, sha256
-from trailhouse.queries.archive.record import COPY, EVENT, GONE, REJECTED, Record, decode, landing_line
-from trailhouse.queries.archive.round import check_ranges, unpack
+from trailhouse.queries.archive.record import COPY, EVENT, GONE, REJECTED, Record, decode_file, landing_line
+from trailhouse.queries.archive.signature import NO_SIGNATURES, Signatures
 from trailhouse.queries.archive.state import BY, decode_state, write_state
 from trailhouse.queries.archive.target import Target
 from trailhouse.sinks.batch import Batch
@@ -40,6 +42,7 @@ class Restored:
 def restore(
     target: Target,
     client: Client,
+    signatures: Signatures = NO_SIGNATURES,
     *,
     is_trial: bool = False,
     on_round: Callable[[int, int], None] = lambda _done, _all: None,
@@ -50,14 +53,18 @@ def restore(
     that is not what its manifest says is stored; the rounds before it are stored then.
     """
     check_ours(target)
-    done, last = Restored(), standing(target)
+    done, last = Restored(), standing(target, signatures)
     if last.last is None:
         return done
-    state = decode_state(_whole(target, last.last.state.path, last.last.state.sha256))
+    state = decode_state(
+        _whole(target, last.last.state.path, last.last.state.sha256),
+        last.last.state.path,
+        target.file_max,
+    )
     if not is_trial:
         # First of all who was erased: nothing that is stored from here on brings them back.
         done.decisions = write_state(client, state)
-    for manifest, _ in manifests(target, range(1, last.rounds + 1)):
+    for manifest, _ in manifests(target, range(1, last.rounds + 1), signatures):
         _restore_round(target, client, manifest, done, is_trial=is_trial)
         done.rounds += 1
         on_round(done.rounds, last.rounds)
@@ -71,25 +78,48 @@ def _restore_round(
 ) -> None:
     file = manifest.records
     content = _whole(target, file.path, file.sha256)
-    records = decode(unpack(content, file.path))
-    check_ranges(records, manifest.plan.ranges, file.path)
-    at = 0
-    for each in manifest.plan.ranges:
-        end = at
-        while end < len(records) and (records[end].epoch, records[end].partition) == each.key:
-            end += 1
-        stored = _stored(client, each)
+
+    def records() -> Iterator[Record]:
+        return covering(decode_file(content, file.path, target.file_max), manifest.plan.ranges, file.path)
+
+    # All of the file is right before anything of it is stored; read twice, it is never in memory as records.
+    for _ in records():
+        pass
+    ranges = {each.key: each for each in manifest.plan.ranges}
+    for key, some in groupby(records(), lambda record: (record.epoch, record.partition)):
+        taken = _restore_range(client, ranges[key], some, is_trial=is_trial)
+        done.stored += taken.stored
+        done.known += taken.known
+        if taken.stored and not is_trial:
+            _enter(client, ranges[key], taken, file.sha256)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What of a range was stored: how many records, how many of them rejected, when the last was received; and how many
+    were there already.
+    """
+
+    stored: int = 0
+    rejected: int = 0
+    received_at: str = ""
+    known: int = 0
+
+
+def _restore_range(client: Client, each: Range, records: Iterator[Record], *, is_trial: bool) -> _Taken:
+    stored, taken = _stored(client, each), _Taken()
+    while part := list(islice(records, INSERT_ROWS)):
         fresh = [
-            record
-            for record in records[at:end]
-            if not any(first <= record.offset <= last for first, last in stored)
+            record for record in part if not any(first <= record.offset <= last for first, last in stored)
         ]
-        done.known += end - at - len(fresh)
-        done.stored += len(fresh)
-        at = end
-        if fresh and not is_trial:
-            _store(client, fresh)
-            _enter(client, each, fresh, file.sha256)
+        taken.known += len(part) - len(fresh)
+        taken.stored += len(fresh)
+        taken.rejected += sum(record.kind == REJECTED for record in fresh)
+        if fresh:
+            taken.received_at = fresh[-1].received_at
+            if not is_trial:
+                _store(client, fresh)
+    return taken
 
 
 def _store(client: Client, records: Sequence[Record]) -> None:
@@ -191,21 +221,20 @@ def _stored(client: Client, each: Range) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in rows]
 
 
-def _enter(client: Client, each: Range, fresh: Sequence[Record], digest: str) -> None:
+def _enter(client: Client, each: Range, taken: _Taken, digest: str) -> None:
     """Into the ledger: from here on the range is known, to sinks, to the next archive and to the next restoring."""
-    rejected = sum(record.kind == REJECTED for record in fresh)
     row = Entry(
         *each.key,
         each.first,
         each.last,
         0,
         0,
-        len(fresh) - rejected,
-        rejected,
+        taken.stored - taken.rejected,
+        taken.rejected,
         0,
         0,
         digest,
-        fresh[-1].received_at,
+        taken.received_at,
         BY,
         0,
     )

@@ -12,10 +12,8 @@ Killed anywhere, it is taken up at the plan. Two archivers at once do the same w
 
 from __future__ import annotations
 
-import gzip
 import logging
 import time
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from trailhouse.queries.archive import entry, parquet
+from trailhouse.queries.archive.coverage import covering, unexplained
 from trailhouse.queries.archive.errors import ArchiveBroken
 from trailhouse.queries.archive.extract import Extract, slices
 from trailhouse.queries.archive.journal import Standing, read_manifest, read_plan, standing
@@ -46,15 +45,16 @@ from trailhouse.queries.archive.manifest import (
     sha256,
     state_path,
 )
-from trailhouse.queries.archive.record import COPY, EVENT, GONE, REJECTED, Record, decode, holes
+from trailhouse.queries.archive.packed import pack, unpack
+from trailhouse.queries.archive.record import COPY, EVENT, GONE, REJECTED, Record, decode_file
 from trailhouse.queries.archive.record import encode as encode_records
+from trailhouse.queries.archive.signature import NO_SIGNATURES, Signatures
 from trailhouse.queries.archive.state import read_state
 from trailhouse.queries.archive.target import Target
 from trailhouse.sinks.clickhouse import Client
 
 #: Seconds that rows which the ledger has and the tables do not show are waited for: a replica may be behind.
 PATIENCE_S: Final = 900.0
-_LEVEL: Final = 6
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class Archiver:
     rows_max: int = 200_000
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     patience_s: float = PATIENCE_S
+    signatures: Signatures = NO_SIGNATURES
     _missing_since: dict[tuple[str, int, int], float] = field(default_factory=dict)
     _known: Standing | None = None
 
@@ -85,7 +86,7 @@ class Archiver:
 
         Raises what ClickHouse raises, `TargetUnavailable`, `ArchiveBroken`. Whatever it raises, call it again.
         """
-        before = self._known or standing(self.target)
+        before = self._known or standing(self.target, self.signatures)
         self._known = None  # until this ends well, the target is asked
         plan, parts = before.begun, None
         if plan is None:
@@ -104,8 +105,9 @@ class Archiver:
                 self.choices.entries,
                 self.choices.parquet,
             )
-            if not self.target.create(plan_path(plan.number), encode(plan)):
-                mine, plan = plan, read_plan(self.target, plan.number)
+            path = plan_path(plan.number)
+            if not self.target.create(path, self.signatures.sign(encode(plan), path)):
+                mine, plan = plan, read_plan(self.target, plan.number, self.signatures)
                 parts = parts if plan == mine else None
         if plan.previous != before.digest:
             raise ArchiveBroken(f"round {plan.number} does not go on from round {before.rounds}")
@@ -121,7 +123,7 @@ class Archiver:
         read: list[Record] = []
         for each in ranges:
             records = _records_of(extract, each)
-            gaps = _unexplained(records, each)
+            gaps = unexplained(records, each)
             if gaps and self._may_come(each, gaps[0]):
                 last = gaps[0][0] - 1
                 shorter += [replace_last(each, last)] if last >= each.first else []
@@ -176,9 +178,9 @@ class Archiver:
             version("trailhouse"),
             _text(self.clock()),
         )
-        content = encode(manifest)
+        content = self.signatures.sign(encode(manifest), path)
         if not self.target.create(path, content):
-            return read_manifest(self.target, plan.number)  # another archiver was first
+            return read_manifest(self.target, plan.number, self.signatures)  # another archiver was first
         return manifest, sha256(content)
 
     def _write_records(self, plan: Plan, records: list[Record] | None) -> tuple[File, list[Record]]:
@@ -189,7 +191,7 @@ class Archiver:
             extract, records = Extract(self.client, _marks(plan), plan.marks_after), []
             for each in plan.ranges:
                 part = _records_of(extract, each)
-                if set(_unexplained(part, each)) - set(each.missing):
+                if set(unexplained(part, each)) - set(each.missing):
                     raise ArchiveBroken(
                         f"ClickHouse does not show all of round {plan.number} any more", "trailhouse balance"
                     )
@@ -204,8 +206,7 @@ class Archiver:
 
     def _adopt(self, plan: Plan, path: str, content: bytes) -> tuple[File, list[Record]]:
         """A file of records that somebody else, or we before we were killed, wrote for the same plan."""
-        records = decode(unpack(content, path))
-        check_ranges(records, plan.ranges, path)
+        records = list(covering(decode_file(content, path, self.target.file_max), plan.ranges, path))
         return File(path, len(records), len(content), sha256(content)), records
 
     def _write(self, path: str, lines: bytes, rows: int, org: str) -> File:
@@ -213,7 +214,7 @@ class Archiver:
         if not self.target.create(path, content):
             there = self.target.read(path) or b""
             # Another release of zlib may have packed the same lines otherwise.
-            if there != content and unpack(there, path) != lines:
+            if there != content and unpack(there, path, len(lines)) != lines:
                 raise ArchiveBroken(f"{path} is there and says something else than the records of its round")
             content = there
         return File(path, rows, len(content), sha256(content), org)
@@ -227,42 +228,10 @@ class Archiver:
         return File(path, len(rows), len(content), sha256(content), org)
 
 
-def check_ranges(records: Sequence[Record], ranges: Sequence[Range], path: str) -> None:
-    """Raise `ArchiveBroken` unless the records are those of the ranges: each offset once, in order, none else."""
-    at = 0
-    for each in ranges:
-        end = at
-        while end < len(records) and (records[end].epoch, records[end].partition) == each.key:
-            end += 1
-        try:
-            gaps = _unexplained(records[at:end], each)
-        except ArchiveBroken as error:
-            raise ArchiveBroken(f"{path}: {error}") from None
-        if set(gaps) - set(each.missing):
-            told = ", ".join(f"{first}..{last}" for first, last in gaps)
-            raise ArchiveBroken(f"{path}: partition {each.partition} of {each.epoch} lacks offsets {told}")
-        at = end
-    if at < len(records):
-        raise ArchiveBroken(f"{path} has {len(records) - at} records that its plan does not name")
-
-
 def replace_last(each: Range, last: int) -> Range:
     """The range up to `last`."""
     lost = tuple((start, min(end, last)) for start, end in each.lost if start <= last)
     return msgspec.structs.replace(each, last=last, lost=lost)
-
-
-def pack(lines: bytes) -> bytes:
-    """Gzip without a time in it: the same lines are the same bytes."""
-    return gzip.compress(lines, _LEVEL, mtime=0)
-
-
-def unpack(content: bytes, path: str) -> bytes:
-    """Raises `ArchiveBroken`."""
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ArchiveBroken(f"{path} cannot be unpacked: {type(error).__name__}") from None
 
 
 def _records_of(extract: Extract, each: Range) -> list[Record]:
@@ -271,21 +240,6 @@ def _records_of(extract: Extract, each: Range) -> list[Record]:
         for first, last in slices(extract.client, each)
         for record in extract.records(each, first, last)
     ]
-
-
-def _unexplained(records: Sequence[Record], each: Range) -> list[tuple[int, int]]:
-    """What of the range neither the records account for nor was accepted as lost."""
-    found = []
-    for first, last in holes(records, each.first, each.last):
-        at = first
-        for start, end in sorted(each.lost):
-            if start <= last and end >= at:
-                if start > at:
-                    found.append((at, start - 1))
-                at = end + 1
-        if at <= last:
-            found.append((at, last))
-    return found
 
 
 def _ends(marks: dict[Key, int], ranges: Iterable[Range]) -> dict[Key, int]:

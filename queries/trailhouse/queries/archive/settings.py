@@ -42,6 +42,13 @@ class TargetSettings(Settings):
         check=lambda s: 1 <= s <= 3600,
         wanted="1 to 3600",
     )
+    file_mb: int = setting(
+        "TRAILHOUSE_ARCHIVE_FILE_MB",
+        2048,
+        "Megabytes (2^20 bytes) that a file of the archive may have, unpacked, for verifying, restoring and going on after a crash to read it; of what was decided, a sixteenth. Beyond it the file counts as forged",
+        check=lambda mb: 16 <= mb <= 1 << 20,
+        wanted="16 to 1048576",
+    )
     lock_days: int = setting(
         "TRAILHOUSE_ARCHIVE_LOCK_DAYS",
         0,
@@ -56,6 +63,29 @@ class TargetSettings(Settings):
         check=lambda mode: mode in {"COMPLIANCE", "GOVERNANCE"},
         wanted="COMPLIANCE or GOVERNANCE",
     )
+
+    signing_key: Secret = setting(
+        "TRAILHOUSE_ARCHIVE_SIGNING_KEY",
+        Secret(),
+        "Ed25519 private key (PEM) with which the archive signs what it writes; none = not signed. The role `archive` alone needs it",
+    )
+    public_key: str = setting(
+        "TRAILHOUSE_ARCHIVE_PUBLIC_KEY",
+        "",
+        "PEM file with the public key: verifying and restoring then take nothing that is not signed with the private one; none = signatures are not looked at",
+    )
+    signed_from: int = setting(
+        "TRAILHOUSE_ARCHIVE_SIGNED_FROM",
+        1,
+        "The first round that must be signed, where signing began with an archive that was there",
+        check=lambda number: number >= 1,
+        wanted="1 or more",
+    )
+
+    @property
+    def file_max(self) -> int:
+        """`file_mb` in bytes."""
+        return self.file_mb << 20
 
     @property
     def storage_options(self) -> dict[str, Any]:

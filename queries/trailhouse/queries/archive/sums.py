@@ -30,6 +30,12 @@ class Sums:
         self.offsets = (self.offsets + record.offset) & _MASK
         self.ids = (self.ids + ((number >> 64) ^ (number & _MASK)) * (record.offset * _MIX | 1)) & _MASK
 
+    def merge(self, other: Sums) -> None:
+        """Those of other records of the partition, too."""
+        self.records += other.records
+        self.offsets = (self.offsets + other.offsets) & _MASK
+        self.ids = (self.ids + other.ids) & _MASK
+
 
 def ledger_sums(client: Client, marks: Mapping[Key, int]) -> dict[Key, Sums]:
     """The same of the ledger, up to the archived marks."""

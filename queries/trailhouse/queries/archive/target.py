@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-from trailhouse.queries.archive.errors import TargetRefused, TargetUnavailable
+from trailhouse.queries.archive.errors import ArchiveBroken, TargetRefused, TargetUnavailable
+from trailhouse.queries.archive.packed import FILE_MAX, too_large
 from trailhouse.queries.archive.settings import TargetSettings
 
 #: Unfinished files of a folder; outside of everything that is read.
@@ -33,16 +35,19 @@ _ONE_PUT: Final = 5 << 30
 
 
 class Target(Protocol):
-    """Where an archive lies; paths are relative, with `/`. Everything raises `TargetUnavailable`."""
+    """Where an archive lies; paths are relative, with `/`. Everything raises `TargetUnavailable`. `file_max` = bytes of the
+    largest file that is read, as it lies there and unpacked.
+    """
 
     name: str
+    file_max: int
 
     def create(self, path: str, content: bytes) -> bool:
         """Create a file with that content; False when there is one of that name. Durable when it returns."""
         ...
 
-    def read(self, path: str) -> bytes | None:
-        """A file's content, None when there is none."""
+    def read(self, path: str, most: int | None = None) -> bytes | None:
+        """A file's content, None when there is none; raises `ArchiveBroken` beyond `most` bytes, `file_max` without."""
         ...
 
     def names(self, folder: str) -> list[str]:
@@ -62,21 +67,23 @@ def open_target(settings: TargetSettings) -> Target:
         )
     scheme = urlsplit(settings.target).scheme
     if scheme in {"", "file", "local"}:
-        return FolderTarget(Path(settings.target.removeprefix(f"{scheme}://") if scheme else settings.target))
+        folder = Path(settings.target.removeprefix(f"{scheme}://") if scheme else settings.target)
+        return FolderTarget(folder, settings.file_max)
     options = settings.storage_options
     if scheme in _S3:
         options = _s3_options(options, settings.timeout_s)
     with target_errors(scheme):
         file_system = fsspec.filesystem(scheme, skip_instance_cache=True, use_listings_cache=False, **options)
-    return ObjectTarget(file_system, settings.target)
+    return ObjectTarget(file_system, settings.target, settings.file_max)
 
 
 class FolderTarget:
     """A local folder, or whatever is mounted there and knows hard links."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file_max: int = FILE_MAX) -> None:
         self._folder = folder.absolute()
         self.name = str(self._folder)
+        self.file_max = file_max
 
     def create(self, path: str, content: bytes) -> bool:
         with target_errors(self.name):
@@ -101,10 +108,17 @@ class FolderTarget:
                     break
             return True
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, most: int | None = None) -> bytes | None:
+        most = self.file_max if most is None else most
         with target_errors(self.name):
             try:
-                return (self._folder / path).read_bytes()
+                found = (self._folder / path).stat()
+                if not stat.S_ISREG(found.st_mode):
+                    raise ArchiveBroken(f"{path} is no file")  # a device has no end, a pipe waits for ever
+                if found.st_size > most:
+                    raise too_large(path, f"has {found.st_size:,} bytes", most)
+                with (self._folder / path).open("rb") as file:
+                    return file.read(found.st_size)
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
@@ -133,8 +147,9 @@ class FolderTarget:
 class ObjectTarget:
     """A bucket, or another file system of fsspec."""
 
-    def __init__(self, file_system: Any, url: str) -> None:
+    def __init__(self, file_system: Any, url: str, file_max: int = FILE_MAX) -> None:
         self.file_system = file_system
+        self.file_max = file_max
         # For logs and errors; some file systems take a password in the URL.
         self.name = _PASSWORD.sub(r"\1…@", url.rstrip("/"))
         self.root = str(file_system._strip_protocol(url.rstrip("/"))).rstrip("/")  # noqa: SLF001 - fsspec's way to a path
@@ -163,12 +178,30 @@ class ObjectTarget:
                 raise
             return True
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, most: int | None = None) -> bytes | None:
+        most = self.file_max if most is None else most
         with target_errors(self.name):
             try:
-                return bytes(self.file_system.cat_file(self._at(path)))
+                content = self._first_bytes(path, most + 1)
             except FileNotFoundError:
                 return None
+            if len(content) > most:
+                raise too_large(path, f"has {self._size(path):,} bytes", most)
+            return content
+
+    def _first_bytes(self, path: str, count: int) -> bytes:
+        """One request; stores refuse to give a part of a file that is empty."""
+        try:
+            return bytes(self.file_system.cat_file(self._at(path), start=0, end=count))
+        except FileNotFoundError:
+            raise
+        except Exception:
+            if self._size(path) == 0:
+                return b""
+            raise
+
+    def _size(self, path: str) -> int:
+        return int(self.file_system.info(self._at(path), refresh=True)["size"])
 
     def names(self, folder: str) -> list[str]:
         with target_errors(self.name):
@@ -196,7 +229,7 @@ def target_errors(name: str) -> Iterator[None]:
     """Whatever a file system raises, as `TargetUnavailable`; its text may quote keys of requests, so only its kind stays."""
     try:
         yield
-    except (TargetUnavailable, TargetRefused, ModuleNotFoundError, GeneratorExit):
+    except (TargetUnavailable, TargetRefused, ArchiveBroken, ModuleNotFoundError, GeneratorExit):
         raise
     except Exception as error:
         code = getattr(error, "response", {}) or getattr(error.__cause__, "response", {}) or {}

@@ -22,6 +22,7 @@ from trailhouse.queries.archive.metrics import ArchiveMetrics
 from trailhouse.queries.archive.object_lock import check_lock
 from trailhouse.queries.archive.round import Archiver, Choices
 from trailhouse.queries.archive.settings import ArchiveSettings
+from trailhouse.queries.archive.signature import signatures_of
 from trailhouse.queries.archive.target import FolderTarget, Target, open_target
 from trailhouse.sinks.clickhouse import Client, connect
 from trailhouse.stream.logs import log_to_stderr
@@ -98,6 +99,7 @@ class Keeper:
                 self._client,
                 Choices(self._settings.entries, self._settings.parquet),
                 self._settings.round_rows,
+                signatures=signatures_of(self._settings.target),
             )
         else:
             check_lock(self._archiver.target, self._settings.target)
