@@ -25,6 +25,10 @@ app.add_typer(channels, name="channels")
 Org = Annotated[str, typer.Option("--org", metavar="ORG", help="Organisation.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `trailhouse alerts list` shows it.")]
 TEST_WAIT_S = 20.0
+SHOWN = (
+    "id", "name", "says", "state", "stopped", "muted_until", "quiet_s", "rate", "with_pii", "created_at", "created_by",
+    "owner",
+)  # fmt: skip
 SECRET_VARIABLE = "TRAILHOUSE_SLACK_CLIENT_SECRET"  # noqa: S105 - the name of a variable
 
 
@@ -190,20 +194,7 @@ def show(alert_id: Id, *, org: Org, data: Data = None, format: FormatOption = Fo
     if format is Format.JSON:
         print_json(found)
         return
-    for field in (
-        "id",
-        "name",
-        "says",
-        "state",
-        "stopped",
-        "muted_until",
-        "quiet_s",
-        "rate",
-        "with_pii",
-        "created_at",
-        "created_by",
-        "owner",
-    ):
+    for field in SHOWN:
         if found[field] is not None:
             print(f"{field:<12}{found[field]}")
     print()
