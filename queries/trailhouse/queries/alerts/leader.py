@@ -87,10 +87,10 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python is
     def _turn(self) -> None:
         if self._consumer is None:
             self._join()
-        self._consumer.poll(0 if self.leads else POLL_MS)
-        mine = self._consumer.assignment()
-        if mine:
-            self._consumer.pause(*mine)
+        consumer: Any = self._consumer
+        consumer.poll(0 if self.leads else POLL_MS)
+        if mine := consumer.assignment():
+            consumer.pause(*mine)
         if self._place is None:
             self._ends = 0.0
             return
