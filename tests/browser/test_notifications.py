@@ -53,6 +53,42 @@ def test_an_alert_is_made_and_tested_by_hand(company: House, visiting: Any) -> N
         assert visit.complaints == []
 
 
+def test_an_alert_is_edited_by_hand(company: House, visiting: Any) -> None:
+    """From the row to the form and back; another bound, paused, resumed; the keyboard reaches what is hidden in it."""
+    with visiting(EVERYTHING) as visit:
+        page = visit.page
+        visit.go(f"notifications?org={ORG}")
+        if page.is_hidden("text=Add mail"):
+            page.click("text=New channel")
+        page.fill("input[placeholder='Security team']", "Ops")
+        page.fill("input[name=to]", "ops@example.org")
+        page.click("text=Add mail")
+        page.wait_for_selector("text=The channel is made")
+        if page.is_hidden("text=Make alert"):
+            page.click("text=New alert")
+        page.fill("#alerts input[name=name]", "Sign-ins")
+        page.select_option("#alerts select[name=kind]", "threshold")
+        page.fill("#alerts input[name=window]", "5m")
+        page.fill("#alerts input[name=above]", "20")
+        page.check("#alerts .asks label:has-text('Ops') input")
+        page.click("text=Make alert")
+        page.wait_for_selector("text=The alert is made")
+        page.click("[aria-label='Edit Sign-ins']")
+        assert page.input_value("#edit input[name=above]") == "20"
+        page.fill("#edit input[name=above]", "50")
+        page.click("#edit summary")
+        page.fill("#edit input[name=rate]", "6")
+        page.click("text=Save changes")
+        page.wait_for_selector("text=The alert is changed")
+        assert "any event above 50 within 5m" in page.inner_text("#alerts")
+        assert page.query_selector("#edit") is None
+        page.click("[aria-label='Pause Sign-ins']")
+        page.wait_for_selector("text=The alert is paused")
+        page.click("[aria-label='Resume Sign-ins']")
+        page.wait_for_selector("text=The alert speaks again")
+        assert visit.complaints == []
+
+
 def test_slack_is_connected_by_the_browser(company: House, visiting: Any) -> None:
     """The page sends the browser to Slack; coming back from another site it is let in, though its cookies stay at home."""
     with visiting(EVERYTHING) as visit:

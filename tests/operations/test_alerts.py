@@ -12,7 +12,9 @@ import yaml
 from tests.operations.prometheus import FOLDER, ROOT, tool
 
 from trailhouse.deploy.cli import COMMANDS, build
+from trailhouse.deploy.programs import ARCHIVE, WORKERS
 from trailhouse.deploy.reference.running import METRICS
+from trailhouse.deploy.state import OPTIONAL
 
 RULES = [
     rule
@@ -103,6 +105,30 @@ def test_rules_ask_for_metrics_that_exist() -> None:
     for rule in (*RULES, *RECORDED):
         named = set(re.findall(r"trailhouse[_:][a-z0-9_:]+", rule["expr"]))
         assert named - served - recorded == set(), rule["expr"]
+
+
+def test_every_role_that_serves_metrics_is_missed() -> None:
+    """From one list: roles every installation runs whenever no process of theirs answers, others once they did."""
+    assert {name for name in METRICS if " " not in name} == {*WORKERS, *OPTIONAL} == {*WORKERS, ARCHIVE}
+    missed = [
+        f'label_replace(absent(up{{job="trailhouse", role="{role}"}} == 1), "role", "{role}", "", "")'
+        for role in WORKERS
+    ]
+    some = f'{{job="trailhouse", role=~"{"|".join(OPTIONAL)}"}}'
+    missed.append(
+        f"(group by (role) (max_over_time(up{some}[1d]) == 1) unless on (role) group by (role) (up{some} == 1))"
+    )
+    (rule,) = [rule for rule in RULES if rule["alert"] == "TrailhouseRoleMissing"]
+    assert rule["expr"] == " or ".join(missed)
+    tests = yaml.safe_load((FOLDER / "tests" / "alerts.yml").read_text())["tests"]
+    fires = {
+        found["exp_labels"]["role"]
+        for test in tests
+        for each in test["alert_rule_test"]
+        if each["alertname"] == rule["alert"]
+        for found in each["exp_alerts"]
+    }
+    assert fires == {*WORKERS, *OPTIONAL}
 
 
 def test_every_recorded_figure_is_used() -> None:

@@ -162,6 +162,7 @@ OWN: Final[tuple[Action, ...]] = (
     Action("retention:update", "Retention is changed.", _U, Category.AUDIT, is_activity=False),
     Action("alert:read", "Alerts or their channels are read.", _R, Category.AUDIT, is_activity=False),
     Action("alert:create", "Alert is made.", _C, Category.AUDIT, is_activity=False),
+    Action("alert:update", "Alert is changed, paused or taken over.", _U, Category.AUDIT, is_activity=False),
     Action("alert:mute", "Alert is muted, or speaks again.", _U, Category.AUDIT, is_activity=False),
     Action("alert:test", "Test of an alert is sent.", _O, Category.AUDIT, is_activity=False),
     Action("alert:delete", "Alert is deleted.", _D, Category.AUDIT, is_activity=False),

@@ -28,6 +28,7 @@ BODY_BYTES_MAX: Final = 65_536
 _ORG: Final = "the organisation; may be left out where the key has only one, or a default"
 _NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _NUMBERS: Final = {"above", "below", "rate"}
+_FLAGS: Final = {"with_pii", "paused"}
 Work = Callable[[str, By, dict[str, Any]], Any]
 
 
@@ -48,7 +49,7 @@ class AlertRoutes:
         return await run_in_threadpool(self._work, request, key, params.get("org"), {}, work, 200)
 
     async def write(self, request: Request, work: Work, status: int) -> Response:
-        """Answer a POST: everything is in the body, `org_id` too. Raises `QueryError`."""
+        """Answer a POST or PATCH: everything is in the body, `org_id` too. Raises `QueryError`."""
         key = await self.access.key(request, Scope.ADMIN)
         for name in request.query_params:
             raise UnknownParameter("alerts", name, ())
@@ -120,6 +121,26 @@ def routes(alerts: AlertRoutes) -> APIRouter:
             return desk.alert(org, alert_id)
 
         return await alerts.read(request, work)
+
+    @router.patch(
+        ALERTS + "/{alert_id}",
+        summary="Change the fields of an alert that are named; null empties one",
+        **_said(_body(ALERT_FIELDS, is_patch=True), is_one=True),
+    )
+    async def edit_alert(request: Request, alert_id: str) -> Response:
+        return await alerts.write(request, lambda org, by, body: desk.edit(org, by, alert_id, body), 200)
+
+    @router.post(
+        ALERTS + "/{alert_id}/take_over",
+        summary="Answer for an alert from now on, as when its key was revoked",
+        **_said(_body({}), is_one=True),
+    )
+    async def take_alert(request: Request, alert_id: str) -> Response:
+        def work(org: str, by: By, body: dict[str, Any]) -> Any:
+            _only(body, ())
+            return desk.take_over(org, by, alert_id)
+
+        return await alerts.write(request, work, 200)
 
     @router.delete(
         ALERTS + "/{alert_id}", status_code=204, summary="Delete an alert", **_said(_read(), is_one=True)
@@ -202,16 +223,18 @@ def _read() -> dict[str, Any]:
     return {"parameters": in_query([("org", _ORG, {"type": "string"})])}
 
 
-def _body(fields: Mapping[str, str]) -> dict[str, Any]:
+def _body(fields: Mapping[str, str], *, is_patch: bool = False) -> dict[str, Any]:
     properties: dict[str, Any] = {"org_id": {"type": "string", "description": _ORG}}
     for name, text in fields.items():
         kind: dict[str, Any] = {"type": "string"}
         if name in _NUMBERS:
             kind = {"type": "number"}
-        if name == "with_pii":
+        if name in _FLAGS:
             kind = {"type": "boolean"}
         if name == "channels":
             kind = {"type": "array", "items": {"type": "string"}}
+        if is_patch:
+            kind["type"] = [kind["type"], "null"]
         properties[name] = kind | {"description": text}
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}

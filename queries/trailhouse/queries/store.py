@@ -56,6 +56,12 @@ def our_errors() -> Iterator[None]:
         ) from error
 
 
+def is_too_heavy(error: QueryError) -> bool:
+    """Whether ClickHouse answered, and gave the question up because it took too long or too much memory."""
+    cause = error.__cause__
+    return isinstance(cause, ClickHouseError) and error_code(cause) in _TOO_LONG | _TOO_LARGE
+
+
 @dataclass(frozen=True, slots=True)
 class ClickHouseStore:
     """What questions look up before they are complete (`question.Store`)."""

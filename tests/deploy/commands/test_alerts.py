@@ -7,16 +7,22 @@ import json
 import os
 import sys
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.deploy.commands.elsewhere import point_at
 from tests.queries.alerts.receivers import receiving
 from tests.queries.alerts.yard import KEY, Yard
+from tests.queries.keyring import give
 from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.deploy.commands import alerts as commands
+from trailhouse.queries.alerts.desk import By
+from trailhouse.queries.key import Scope
+from trailhouse.queries.key_table import revoke_keys
+from trailhouse.queries.self_audit import Who
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.settings import ClickHouseSettings
 
@@ -80,6 +86,22 @@ def test_an_alert_from_the_command_line(  # what a newcomer types, in order
             assert told("show", alert, *ORG)["state"] == "muted"
             assert "answered 503" in do("show", alert, *ORG)[0]
             assert "speaks again" in do("mute", alert, *ORG, "--for", "0")[1]
+            changed = do("edit", alert, *ORG, "--name", "Left", "--action", "", "--outcome", "failure")[1]
+            assert "Left (active) tells of: outcome=failure" in changed
+            edited = told("edit", alert, *ORG, "--kind", "threshold", "--window", "5m", "--above", "3")
+            assert edited["says"] == "outcome=failure above 3 within 5m"
+            assert "above" in do("edit", alert, *ORG, "--below", "1", status=2)[1]
+            assert "Left (paused)" in do("pause", alert, *ORG)[1]
+            assert "Left (active)" in do("resume", alert, *ORG)[1]
+            key, _ = give(database, ["acme"], [Scope.ADMIN])
+            yard.desk.edit(
+                "acme", By(Who.of_key(key), f"key:{key.key_id}", read_pii=True), alert, {"rate": 5}
+            )
+            revoke_keys(database, [key.key_id], datetime.now(UTC))
+            assert f"trailhouse alerts take-over {alert} --org acme" in do("list", *ORG)[1]
+            assert f"stopped     its key {key.key_id} was revoked on" in do("show", alert, *ORG)[0]
+            assert "operator:" in do("take-over", alert, *ORG)[1]
+            assert told("show", alert, *ORG)["stopped"] is None
             assert "no alert" in do("mute", "al_none", *ORG, status=2)[1]
             assert "--webhook" in do("channels", "add", *ORG, "--name", "x", status=2)[1]
             monkeypatch.setattr(sys, "stdin", io.StringIO("s3cretsecret\n"))
@@ -95,6 +117,7 @@ def test_an_alert_from_the_command_line(  # what a newcomer types, in order
         "alert:create",
         "alert:test",
         "alert:mute",
+        "alert:update",
         "alert:delete",
         "alert:read",
         "channel:create",

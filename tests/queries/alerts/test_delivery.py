@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from trailhouse.queries.alerts.desk import By
 from trailhouse.queries.alerts.webhook import is_signed
 from trailhouse.queries.errors import StorageUnavailable
 from trailhouse.queries.key import Scope
-from trailhouse.queries.key_table import revoke_keys
 from trailhouse.queries.self_audit import Who
 
 
@@ -41,17 +39,16 @@ def test_a_notification_arrives_signed_and_without_people(yard: Yard) -> None:
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])
-def test_people_are_named_only_if_the_alert_says_so_and_its_creator_may(yard: Yard, is_allowed: bool) -> None:
-    """A key that is revoked, or may not see people, names nobody any more."""
+def test_people_are_named_only_if_the_alert_says_so_and_its_owner_may(yard: Yard, is_allowed: bool) -> None:
+    """A person of whose rights nothing is known once they are gone names nobody."""
     key, _ = give(yard.client, [yard.org], [Scope.ADMIN])
-    yard.by = By(Who.of_key(key), f"key:{key.key_id}", read_pii=True)
+    name = key.key_id if is_allowed else "oidc:0123456789abcdef01234567"
+    yard.by = By(Who.of_key(key), f"key:{name}", read_pii=True)
     with receiving() as receiver:
         yard.webhook(receiver.url)
         yard.alert(with_pii=True)
         yard.land({"actor_ip": "192.0.2.7"})
         yard.watcher.look()
-        if not is_allowed:
-            revoke_keys(yard.client, [key.key_id], datetime.now(UTC))
         stored = str(yard.client.query("SELECT * FROM alert_notices").result_rows)
         yard.deliver(yard.dispatcher())
     (event,) = receiver.requests[0].json["data"]["events"]
@@ -98,6 +95,53 @@ def test_a_hanging_receiver_holds_up_no_other(yard: Yard) -> None:
         dispatcher.tick()
     found = {each["channel"]: each["status"] for each in yard.notices()}
     assert found == {"good": "delivered", "slow": "pending"}
+
+
+def test_one_organisations_hanging_receivers_hold_up_no_other_organisation(yard: Yard) -> None:
+    """However many: all of its share are busy, and the other's notice arrives while they are."""
+    other = f"{yard.org}-other"
+    with receiving("hang") as slow, receiving() as good:
+        for number in range(20):
+            yard.webhook(slow.url, f"slow {number}")
+        for start in (0, 10):
+            yard.alert(
+                channels=[f"slow {number}" for number in range(start, start + 10)], action="user:login"
+            )
+        yard.desk.add_channel(other, yard.by, {"name": "good", "url": good.url})
+        yard.desk.create(other, yard.by, {"name": "Theirs", "channels": ["good"]})
+        yard.land({}, {"org_id": other})
+        yard.watcher.look()
+        dispatcher = yard.dispatcher(timeout_s=60)
+        dispatcher.tick()
+        wait_for(lambda: good.requests)
+        assert {each["attempts"] for each in yard.notices()} == {0}
+        slow.ended.set()
+        wait_for(lambda: not dispatcher.is_busy)
+
+
+def test_who_delivers_no_more_sends_nothing_and_begins_again_from_what_is_kept(yard: Yard) -> None:
+    """Another process has delivered meanwhile: neither of its notices is sent twice, and none is lost."""
+    leads = True
+    with receiving() as receiver:
+        yard.webhook(receiver.url)
+        yard.alert(quiet="0")
+        yard.land({})
+        yard.watcher.look()
+        first, second = yard.dispatcher(may=lambda: leads), yard.dispatcher()
+        leads = False
+        yard.deliver(first)
+        assert receiver.requests == []
+        assert yard.notices()[0]["attempts"] == 0
+        yard.deliver(second)
+        leads = True
+        first.forget()
+        yard.deliver(first)
+        assert len(receiver.requests) == 1
+        yard.now += 1
+        yard.land({"action": "page:view"})
+        yard.watcher.look()
+        yard.deliver(first)
+    assert len(receiver.ids()) == len(set(receiver.ids())) == 2
 
 
 def test_private_addresses_are_refused_unless_allowed(yard: Yard) -> None:

@@ -25,6 +25,10 @@ def test_an_alerts_life_is_recorded_step_by_step(yard: Yard) -> None:
     yard.desk.mute(yard.org, yard.by, alert, 3600)
     assert [each["state"] for each in yard.desk.alerts(yard.org)] == ["muted"]
     yard.desk.mute(yard.org, yard.by, alert, 0)
+    yard.desk.edit(yard.org, yard.by, alert, {"name": "Secret name", "action": "user:login"})
+    yard.desk.edit(yard.org, yard.by, alert, {"name": "Secret name"})
+    yard.desk.edit(yard.org, yard.by, alert, {"paused": True})
+    yard.desk.take_over(yard.org, yard.by, alert)
     notice = yard.desk.test(yard.org, yard.by, alert)
     assert [each["kind"] for each in yard.desk.outcome(yard.org, alert, notice)] == ["test"]
     with pytest.raises(BadParameter, match="channel"):
@@ -35,9 +39,13 @@ def test_an_alerts_life_is_recorded_step_by_step(yard: Yard) -> None:
     events = yard.recorded.take()
     assert {each["org_id"] for each in events} == {yard.org}
     assert [each["action"] for each in events] == [
-        "channel:create", "alert:create", "alert:mute", "alert:mute", "alert:test", "alert:delete", "channel:delete",
+        "channel:create", "alert:create", "alert:mute", "alert:mute", "alert:update", "alert:update", "alert:update",
+        "alert:test", "alert:delete", "channel:delete",
     ]  # fmt: skip
+    changes = [each["attributes"]["changed"] for each in events if each["action"] == "alert:update"]
+    assert changes == ["name,action", "paused", "owner"]
     assert "t0ken" not in str(events)
+    assert "Secret name" not in str(events)
 
 
 def test_nobody_reaches_an_alert_of_another_organisation(yard: Yard) -> None:
@@ -49,6 +57,8 @@ def test_nobody_reaches_an_alert_of_another_organisation(yard: Yard) -> None:
         lambda: yard.desk.mute("other", yard.by, alert, 60),
         lambda: yard.desk.test("other", yard.by, alert),
         lambda: yard.desk.delete("other", yard.by, alert),
+        lambda: yard.desk.edit("other", yard.by, alert, {"name": "mine"}),
+        lambda: yard.desk.take_over("other", yard.by, alert),
     ):
         with pytest.raises(UnknownAlert):
             work()
@@ -76,6 +86,43 @@ def test_what_cannot_be_is_refused_when_it_is_made(yard: Yard, given: dict[str, 
     with pytest.raises(BadParameter) as caught:
         yard.alert(**given)
     assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"kind": "threshold", "report": "no_such", "figure": "x", "above": 1}, "report"),
+        ({"channels": ["nowhere"]}, "channels"),
+        ({"channels": 3}, "channels"),
+        ({"name": None}, "name"),
+        ({"with_pii": True}, "with_pii"),
+    ],
+)
+def test_a_change_that_cannot_be_changes_nothing(yard: Yard, given: dict[str, Any], name: str) -> None:
+    """It is refused as when the alert was made, and is not recorded."""
+    yard.webhook("https://hooks.example.org/")
+    alert = yard.alert(action="user:login")
+    yard.by = replace(yard.by, read_pii=False)
+    before = yard.desk.alerts(yard.org)
+    yard.recorded.take()
+    with pytest.raises(BadParameter) as caught:
+        yard.desk.edit(yard.org, yard.by, alert, given)
+    assert caught.value.name == name
+    assert yard.desk.alerts(yard.org) == before
+    assert yard.recorded.take() == []
+
+
+def test_a_change_reaches_the_next_notice(yard: Yard) -> None:
+    """Its name, its receivers by name or id, its condition; the rest stays as it was."""
+    yard.webhook("https://hooks.example.org/", "first")
+    yard.webhook("https://hooks.example.org/", "second")
+    alert = yard.alert(channels=["first"], action="user:login", quiet="5m", rate=7)
+    shown = yard.desk.edit(yard.org, yard.by, alert, {"channels": ["second"], "action": "page:*"})
+    assert [each["name"] for each in shown["channels"]] == ["second"]
+    assert (shown["says"], shown["quiet_s"], shown["rate"]) == ("action=page:*", 300, 7)
+    yard.land({}, {"action": "page:view"})
+    yard.watcher.look()
+    assert [(each["channel"], each["count"]) for each in yard.notices()] == [("second", 1)]
 
 
 def test_there_is_an_end_to_alerts_and_channels(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
+from tests.queries.alerts.test_figures import ENDLESS
 from tests.queries.alerts.yard import Yard
 
 from trailhouse.queries.alerts import watcher as module
 from trailhouse.queries.alerts.table import load_steps, save_sendings, save_step
+from trailhouse.queries.alerts.watcher import LostLead
+from trailhouse.queries.audit_page import read_page
 from trailhouse.queries.errors import StorageUnavailable
+from trailhouse.queries.store import our_errors
 
 
 def test_an_event_is_told_of_once_and_only_what_is_stored_for_good(yard: Yard) -> None:
@@ -127,3 +132,47 @@ def test_a_report_that_is_no_more_stops_nothing(yard: Yard) -> None:
     yard.land({})
     yard.watcher.look()
     assert [each["kind"] for each in yard.notices()] == ["event"]
+
+
+def test_an_alert_that_asks_too_much_rests_and_the_others_go_on(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine gives its question up; what came meanwhile is told when it has rested, and once."""
+    heavy = True
+
+    def reading(client: Any, cursor: Any, wanted: Any, **more: Any) -> Any:
+        if heavy and not wanted.is_open:
+            with our_errors():
+                client.query(ENDLESS, settings={"max_execution_time": 1})
+        return read_page(client, cursor, wanted, **more)
+
+    monkeypatch.setattr(module, "read_page", reading)
+    yard.webhook("https://hooks.example.org/x")
+    first = yard.alert(outcome="success", quiet="0")
+    second = yard.alert(quiet="0")
+    yard.land({"outcome": "success"})
+    yard.watcher.look()
+    assert [each["alert_id"] for each in yard.notices()] == [second]
+    heavy = False
+    yard.now += 1
+    yard.land({"outcome": "success"})
+    yard.watcher.look()
+    assert [each["alert_id"] for each in yard.notices()] == [second] * 2
+    yard.now += module.REST_S
+    yard.watcher.look()
+    told = [(each["alert_id"], each["count"]) for each in yard.notices()]
+    assert sorted(told) == sorted([(first, 2), (second, 1), (second, 1)])
+
+
+def test_who_leads_no_more_keeps_nothing_of_what_it_read(yard: Yard) -> None:
+    """Another process reads the same, and says it once."""
+    yard.webhook("https://hooks.example.org/x")
+    yard.alert(quiet="0")
+    yard.land({})
+    late = yard.new_watcher(may=lambda: False)
+    with pytest.raises(LostLead):
+        late.look()
+    assert load_steps(yard.client) == {}
+    assert yard.notices() == []
+    yard.watcher.look()
+    assert [each["count"] for each in yard.notices()] == [1]

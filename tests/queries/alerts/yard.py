@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from tests.sinks.lines import enriched
 from trailhouse.producers.settings import Secret
 from trailhouse.queries.alerts.delivery import Dispatcher, Senders
 from trailhouse.queries.alerts.desk import By, Desk
+from trailhouse.queries.alerts.figures import Figures
 from trailhouse.queries.alerts.mail import Mailer
 from trailhouse.queries.alerts.metrics import AlertsMetrics
 from trailhouse.queries.alerts.outgoing import Outgoing
@@ -32,13 +34,22 @@ KEY = Secret("k" * 40)
 TABLES = ("alerts", "alert_channels", "slack_apps", "alert_steps", "alert_notices", "batches")
 
 
+class AtOnce:
+    """In place of threads: what is submitted is done before `submit` returns."""
+
+    def submit(self, org: str, work: Callable[[], list[float] | None]) -> Future[list[float] | None]:
+        future: Future[list[float] | None] = Future()
+        future.set_result(work())
+        return future
+
+
 class Yard:
     """`now` (Unix seconds) is the watcher's and the dispatcher's clock."""
 
     def __init__(self, settings: ClickHouseSettings, org: str) -> None:
         self.settings, self.org, self.epoch = settings, org, f"epoch-{uuid.uuid4().hex[:8]}"
         self.client = connect(settings)
-        self.pool = Pool(settings, size=12)
+        self.pool = Pool(settings, size=20)
         self.recorded, self.metrics = Recorded(), AlertsMetrics()
         self.reports = load()
         self.desk = Desk(self.pool, Seal(KEY), self.recorded.audit, self.reports, now=self._datetime)
@@ -61,15 +72,16 @@ class Yard:
         self.pool.close()
         self.client.close()
 
-    def new_watcher(self) -> Watcher:
-        return Watcher(self.client, self.metrics, self.reports, reports_every_s=60, clock=lambda: self.now)
+    def new_watcher(self, may: Callable[[], bool] = lambda: True) -> Watcher:
+        figures = Figures(self.pool, AtOnce(), self.reports, every_s=60)
+        return Watcher(self.client, self.metrics, figures, clock=lambda: self.now, may=may)
 
-    def dispatcher(self, **changes: Any) -> Dispatcher:
+    def dispatcher(self, *, may: Callable[[], bool] = lambda: True, **changes: Any) -> Dispatcher:
         settings = replace(self.alerts_settings, **changes)
         senders = Senders(
             Outgoing(settings.allow, settings.timeout_s), Mailer(settings.mail, settings.timeout_s), Seal(KEY)
         )
-        made = Dispatcher(settings, self.pool, self.metrics, senders, clock=lambda: self.now)
+        made = Dispatcher(settings, self.pool, self.metrics, senders, clock=lambda: self.now, may=may)
         self.dispatchers.append(made)
         return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,9 +14,12 @@ import pytest
 from tests.databases import Databases
 from tests.house import EVERYTHING, MASKED, ORG, OTHER, ROOT, House, house, sign_in, token_of
 from tests.queries.alerts.receivers import Receiver, slack
+from tests.queries.keyring import give
 
 from trailhouse.producers.settings import Secret
 from trailhouse.queries.alerts.settings import NotificationSettings
+from trailhouse.queries.key import Scope
+from trailhouse.queries.key_table import revoke_keys
 
 PAGE = "notifications"
 
@@ -106,6 +110,59 @@ def test_channels_and_alerts_are_made_tested_muted_and_deleted(office: House) ->
             .text.partition('id="channels"')[2]
             .partition("New channel")[0]
         )
+
+
+def test_an_alert_is_changed_paused_and_taken_over_by_forms(office: House) -> None:
+    """The form holds what is there; only what differs is changed; a new kind needs no field emptied by hand."""
+    with office.visitor() as client:
+        send(client, "channel", kind="email", name="One", to="sec@example.org")
+        send(client, "channel", kind="email", name="Two", to="ops@example.org")
+        one, two = (id_of(client, name, "delete_channel") for name in ("One", "Two"))
+        form = {"kind": "threshold", "action": "user:*", "window": "5m", "above": "3", "quiet": "10m"}
+        send(client, "alert", name="Old name", **form, **{f"channel:{one}": "on"})
+        alert = id_of(client, "Old name", "test")
+        page = client.get(PAGE, params={"org": ORG, "edit": alert}).text
+        edit = page.partition('id="edit"')[2].partition("</article>")[0]
+        for name, value in {"name": "Old name", "action": "user:*", "window": "5m", "above": "3"}.items():
+            assert re.search(rf'name="{name}" maxlength="\d+" value="{re.escape(value)}"', edit), name
+        assert re.search(rf'name="channel:{one}" checked', edit)
+        assert not re.search(rf'name="channel:{two}" checked', edit)
+        change = {**form, "name": "New name", "kind": "event", "actor": "", "rate": "5"}
+        answer = send(client, "edit", id=alert, **change, **{f"channel:{two}": "on"})
+        page = follow(client, answer).text
+        assert "The alert is changed" in page
+        row = page.partition(">New name</td>")[2].partition("</tr>")[0]
+        assert "<td>action=user:*</td><td>Two</td>" in row
+        assert send(client, "edit", id=alert, **change | {"name": ""}).status_code == 400
+        assert send(client, "edit", id="al_none", **change).status_code == 404
+        assert ">Resume<" in follow(client, send(client, "pause", id=alert)).text
+        assert ">Resume<" not in follow(client, send(client, "resume", id=alert)).text
+        assert "your key is good" in follow(client, send(client, "take_over", id=alert)).text
+        for do, which in (("delete", alert), ("delete_channel", one), ("delete_channel", two)):
+            send(client, do, id=which)
+
+
+def test_an_alert_whose_key_is_gone_says_so_and_is_taken_over(office: House) -> None:
+    """The page says which key, and since when; a button mends it. Administrators of others cannot."""
+    key, text = give(office.database, [ORG], [Scope.ADMIN])
+    with httpx.Client(base_url=office.url + ROOT, timeout=120) as client:
+        assert sign_in(client, text).status_code == 303
+        send(client, "channel", kind="email", name="Gone", to="sec@example.org")
+        channel = id_of(client, "Gone", "delete_channel")
+        send(client, "alert", name="Of a key", **{f"channel:{channel}": "on"})
+    revoke_keys(office.database, [key.key_id], datetime.now(UTC))
+    with office.visitor() as client:
+        page = client.get(PAGE, params={"org": ORG}).text
+        assert f"its key {key.key_id} was revoked on {datetime.now(UTC).date()}" in page
+        alert = id_of(client, "Of a key", "take_over")
+        token = token_of(page)
+        elsewhere = {"token": token, "org": OTHER, "do": "take_over", "id": alert}
+        assert client.post(PAGE, data=elsewhere).status_code == 403
+        assert client.post(PAGE, data=elsewhere | {"org": ORG, "token": "0" * 80}).status_code == 400
+        page = follow(client, send(client, "take_over", id=alert)).text
+        assert "was revoked on" not in page
+        for do, which in (("delete", alert), ("delete_channel", channel)):
+            send(client, do, id=which)
 
 
 def test_a_figure_of_a_report_is_chosen_by_its_name(office: House) -> None:

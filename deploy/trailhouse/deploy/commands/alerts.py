@@ -25,6 +25,10 @@ app.add_typer(channels, name="channels")
 Org = Annotated[str, typer.Option("--org", metavar="ORG", help="Organisation.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `trailhouse alerts list` shows it.")]
 TEST_WAIT_S = 20.0
+SHOWN = (
+    "id", "name", "says", "state", "stopped", "muted_until", "quiet_s", "rate", "with_pii", "created_at", "created_by",
+    "owner",
+)  # fmt: skip
 SECRET_VARIABLE = "TRAILHOUSE_SLACK_CLIENT_SECRET"  # noqa: S105 - the name of a variable
 
 
@@ -99,6 +103,69 @@ def create(  # noqa: PLR0913 - each argument is an option
         say(f"tells of: {made['says']}; try it: trailhouse alerts test {made['id']} --org {org}")
 
 
+@app.command()
+def edit(  # noqa: PLR0913 - each argument is an option
+    alert_id: Id,
+    *,
+    org: Org,
+    name: Annotated[str | None, typer.Option(help="What it is called in messages.")] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Where it goes, a channel's name or id, in place of those it went to; may be repeated.",
+        ),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="event, threshold or absence.")] = None,
+    action: Annotated[str | None, typer.Option(help="Of events: one action, or all of a noun.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Of events: who acted.")] = None,
+    target: Annotated[str | None, typer.Option(help="Of events: who was acted upon.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Of events: success, failure or denied.")] = None,
+    q: Annotated[str | None, typer.Option(help="Of events: a text in any value.")] = None,
+    group_by: Annotated[str | None, typer.Option(metavar="FIELD", help="Tell apart by.")] = None,
+    window: Annotated[str | None, typer.Option(metavar="5m", help="Within how long.")] = None,
+    above: Annotated[str | None, typer.Option(metavar="N", help="Threshold: more than this.")] = None,
+    below: Annotated[str | None, typer.Option(metavar="N", help="Threshold: less than this.")] = None,
+    report: Annotated[str | None, typer.Option(help="Threshold: of a report's figure.")] = None,
+    figure: Annotated[str | None, typer.Option(metavar="COLUMN", help="Which column of it.")] = None,
+    last: Annotated[str | None, typer.Option(metavar="7d", help="The report's period.")] = None,
+    quiet: Annotated[str | None, typer.Option(metavar="10m", help="Nothing twice within it.")] = None,
+    rate: Annotated[str | None, typer.Option(metavar="30", help="Notifications an hour at most.")] = None,
+    with_pii: Annotated[
+        bool | None, typer.Option("--with-pii/--without-pii", help="Whether messages name people.")
+    ] = None,
+    data: Data = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002 - the option's name
+) -> None:
+    """Change an alert: what is named becomes so, "" empties it. A changed condition begins to count anew."""
+    asked = {
+        "name": name, "kind": kind, "action": action, "actor": actor, "target": target, "outcome": outcome, "q": q,
+        "group_by": group_by, "window": window, "above": above, "below": below, "report": report,
+        "figure": figure, "last": last, "quiet": quiet, "rate": rate, "channels": channel, "with_pii": with_pii,
+    }  # fmt: skip
+    _edit(alert_id, org, {each: value for each, value in asked.items() if value is not None}, data, format)
+
+
+@app.command()
+def pause(alert_id: Id, *, org: Org, data: Data = None) -> None:
+    """Let an alert say nothing until it is resumed; what comes meanwhile is not told later."""
+    _edit(alert_id, org, {"paused": True}, data, Format.TABLE)
+
+
+@app.command()
+def resume(alert_id: Id, *, org: Org, data: Data = None) -> None:
+    """Let an alert that is paused speak again."""
+    _edit(alert_id, org, {"paused": False}, data, Format.TABLE)
+
+
+@app.command("take-over")
+def take_over(alert_id: Id, *, org: Org, data: Data = None) -> None:
+    """Answer for an alert from now on: one whose key was revoked or expired speaks again."""
+    with _sitting(data) as sitting:
+        found = sitting.desk.take_over(org, sitting.by, alert_id)
+    say(f"{found['name']} ({found['state']}): {found['owner']} answers for it")
+
+
 @app.command("list")
 def list_alerts(*, org: Org, data: Data = None, format: FormatOption = Format.TABLE) -> None:  # noqa: A002
     """List the alerts of an organisation: what each tells of, and how its notifications fare."""
@@ -110,6 +177,12 @@ def list_alerts(*, org: Org, data: Data = None, format: FormatOption = Format.TA
     _print(rows, shown, columns, format, f"{org} has no alerts: trailhouse alerts create --help")
     if dead := sum(each["dead"] for each in rows):
         say(f"note: {dead} notifications were given up: trailhouse alerts show ID --org {org} says why")
+    for each in rows:
+        if each["stopped"]:
+            say(
+                f"note: {each['name']} says nothing, {each['stopped']}: "
+                f"trailhouse alerts take-over {each['id']} --org {org}"
+            )
 
 
 @app.command()
@@ -121,18 +194,7 @@ def show(alert_id: Id, *, org: Org, data: Data = None, format: FormatOption = Fo
     if format is Format.JSON:
         print_json(found)
         return
-    for field in (
-        "id",
-        "name",
-        "says",
-        "state",
-        "muted_until",
-        "quiet_s",
-        "rate",
-        "with_pii",
-        "created_at",
-        "created_by",
-    ):
+    for field in SHOWN:
         if found[field] is not None:
             print(f"{field:<12}{found[field]}")
     print()
@@ -217,7 +279,7 @@ def slack(
 
 @app.command()
 def run() -> None:
-    """Run the role: read what is stored, and deliver. One process of it for an installation."""
+    """Run the role: read what is stored, and deliver. Of several processes one works, the others wait to take over."""
     from trailhouse.deploy.commands.roles import begin  # noqa: PLC0415 - each role loads what it needs
 
     environ = begin()
@@ -308,6 +370,15 @@ def _sitting(data: Path | None) -> Iterator[Sitting]:
             )
         finally:
             pool.close()
+
+
+def _edit(alert_id: str, org: str, given: dict[str, Any], data: Path | None, form: Format) -> None:
+    with _sitting(data) as sitting:
+        found = sitting.desk.edit(org, sitting.by, alert_id, given)
+    if form is Format.JSON:
+        print_json(found)
+    else:
+        say(f"{found['name']} ({found['state']}) tells of: {found['says']}")
 
 
 def _print(

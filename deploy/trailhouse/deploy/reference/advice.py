@@ -109,7 +109,15 @@ ADVICE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "trailhouse_alerts_looked_timestamp_seconds": (
         "Unix seconds",
-        "`time() -` it grows: the role is down or ClickHouse is away; nobody is alerted of events meanwhile, nothing is skipped",
+        "`time() - max()` of it grows: the role is down or ClickHouse is away; nobody is alerted of events meanwhile, nothing is skipped",
+    ),
+    "trailhouse_alerts_leading": (
+        "1 or 0",
+        "`sum()` is not 1 for more than a minute: Kafka is away, or the group may not be joined; the role's log says why",
+    ),
+    "trailhouse_alerts_stopped_alerts": (
+        "alerts",
+        "not 0: `trailhouse alerts list` says whose key is gone; [take them over](alerts.md#who-answers-for-it)",
     ),
     "trailhouse_alerts_look_failures_total": ("looks", "rises: the role's log says why; it looks again"),
     "trailhouse_alerts_matches_total": (

@@ -62,6 +62,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "rate": "notifications an hour at most; the others come together as one (default 30)",
     "channels": "ids of the channels it goes to",
     "with_pii": "whether messages name people and addresses",
+    "paused": "whether it says nothing until it is resumed; what comes meanwhile is not told later",
 }
 
 
@@ -69,7 +70,8 @@ FIELDS: Final[Mapping[str, str]] = {
 class Alert:
     """An alert as it is kept. `start` is the cursor from which it reads; `created_by` is `key:ID` or `operator:NAME`.
 
-    Seconds: `window_s`, `quiet_s`. `above` and `below` are None where they say nothing.
+    Seconds: `window_s`, `quiet_s`. `above` and `below` are None where they say nothing. `changed_by`: who changed it last
+    or took it over, '' = nobody. `turned_ms`: when its condition was changed last, Unix ms; 0 = never.
     """
 
     org: str
@@ -88,7 +90,10 @@ class Alert:
     quiet_s: int = 600
     rate: int = 30
     with_pii: bool = False
+    is_paused: bool = False
     start: str = ""
+    changed_by: str = ""
+    turned_ms: int = 0
     created_by: str = ""
     created_at: datetime = LONG_AGO
     muted_until: datetime | None = None
@@ -104,8 +109,13 @@ class Alert:
         """Whether time alone makes it speak: fewer events than there should be."""
         return self.kind == "absence" or (self.below is not None and not self.report)
 
+    @property
+    def owner(self) -> str:
+        """Who answers for it."""
+        return self.changed_by or self.created_by
+
     def is_muted(self, now: datetime) -> bool:
-        return self.muted_until is not None and now < self.muted_until
+        return self.is_paused or (self.muted_until is not None and now < self.muted_until)
 
     @property
     def says(self) -> str:
@@ -138,6 +148,7 @@ class Alert:
 
 _KEPT: Final = (
     "kind", "group_by", "window_s", "above", "below", "report", "figure", "last", "quiet_s", "rate", "with_pii", "start",
+    "is_paused", "changed_by", "turned_ms",
 )  # fmt: skip
 
 
@@ -173,7 +184,7 @@ def read_alert(given: Mapping[str, Any], **more: Any) -> Alert:
     return Alert(
         name=name,
         kind=kind,
-        channels=_channels(given),
+        channels=read_channels(given),
         filters=filters,
         group_by=_choice(given, "group_by", ("", *GROUPS), ""),
         window_s=read_span("window", window, *WINDOW_S) if window else 0,
@@ -185,6 +196,7 @@ def read_alert(given: Mapping[str, Any], **more: Any) -> Alert:
         quiet_s=read_span("quiet", _text(given, "quiet") or "10m", *QUIET_S),
         rate=_rate(given),
         with_pii=_flag(given, "with_pii"),
+        is_paused=_flag(given, "paused"),
         **more,
     )
 
@@ -253,7 +265,8 @@ def _flag(given: Mapping[str, Any], name: str) -> bool:
     return value in {"true", "on"}
 
 
-def _channels(given: Mapping[str, Any]) -> tuple[str, ...]:
+def read_channels(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The channels a caller's fields name, each once; raises `BadParameter`."""
     value = given.get("channels", ())
     named = value.split(",") if isinstance(value, str) else value
     if not isinstance(named, list | tuple) or not all(isinstance(each, str) for each in named):

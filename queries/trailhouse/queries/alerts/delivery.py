@@ -1,7 +1,8 @@
 """Delivers notices: each to its channel until it is taken, with growing pauses, or given up and shown as dead.
 
 At least once: a notice counts as delivered when the receiver has said so and that is stored; who is killed in between
-sends it again under the same id. One channel gets one notice at a time, and a slow one holds up no other.
+sends it again under the same id. One channel gets one notice at a time, and a slow one holds up no other, nor do many
+slow ones of an organisation hold up another's.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -21,10 +23,12 @@ from trailhouse.queries.alerts import webhook
 from trailhouse.queries.alerts.alert import Alert
 from trailhouse.queries.alerts.channel import Channel
 from trailhouse.queries.alerts.evaluation import Notice
+from trailhouse.queries.alerts.fair import FairPool
 from trailhouse.queries.alerts.mail import Mailer
 from trailhouse.queries.alerts.message import Message, message_of, personal
 from trailhouse.queries.alerts.metrics import AlertsMetrics
 from trailhouse.queries.alerts.outgoing import Outgoing, Undelivered
+from trailhouse.queries.alerts.owner import keys_of, may_see_people, stop_of
 from trailhouse.queries.alerts.seal import Seal, SealBroken
 from trailhouse.queries.alerts.settings import AlertsSettings
 from trailhouse.queries.alerts.slack import blocks_of
@@ -33,12 +37,12 @@ from trailhouse.queries.audit_columns import EVENT
 from trailhouse.queries.audit_lines import json_line
 from trailhouse.queries.audit_read import source
 from trailhouse.queries.errors import QueryError
-from trailhouse.queries.key import Scope
-from trailhouse.queries.key_table import load_keys
 from trailhouse.queries.store import Pool, our_errors
 from trailhouse.sinks.clickhouse import Client
 
-AT_ONCE: Final = 8
+#: Deliveries at once, and of them how many of one organisation: they mostly wait.
+AT_ONCE: Final = 16
+SHARE: Final = 8
 PAUSE_MAX_S: Final = 3_600.0
 #: What others put into the table (tests from the dashboard) is looked for this far back.
 LOOK_BACK_MS: Final = 86_400_000
@@ -75,19 +79,25 @@ class Senders:
 
 
 class Dispatcher:
-    """Sends what is due, in threads; `tick` is called again and again from one thread. `clock` gives Unix seconds."""
+    """Sends what is due, in threads; `tick` is called again and again from one thread. `clock` gives Unix seconds.
 
-    def __init__(
+    `may`: whether this process is still the one that delivers; asked before each sending.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is something it works with
         self,
         settings: AlertsSettings,
         pool: Pool,
         metrics: AlertsMetrics,
         senders: Senders,
         clock: Callable[[], float] = time.time,
+        *,
+        may: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._may, self._is_stale = may, False
         self._settings, self._pool, self._metrics, self._senders = settings, pool, metrics, senders
         self._clock = clock
-        self._threads = ThreadPoolExecutor(AT_ONCE, "deliver")
+        self._threads = FairPool(AT_ONCE, SHARE, "deliver")
         self._waiting: dict[Place, Sending] = {}
         self._busy: dict[tuple[str, str], Future[Sending]] = {}
         self._since = 0
@@ -95,6 +105,8 @@ class Dispatcher:
     def tick(self) -> int:
         """Begin what is due; returns how many notices are still to be delivered. Raises `QueryError`."""
         now = int(self._clock() * 1000)
+        if self._is_stale and not self._begin_again():
+            return len(self._waiting)
         self._collect()
         with self._pool.client() as client:
             found = pending(client, self._since)
@@ -113,13 +125,31 @@ class Dispatcher:
             where = (sending.org, sending.channel_id)
             if sending.next_at <= now and where not in self._busy:
                 alert, channel = alerts.get((sending.org, sending.alert_id)), channels.get(where)
-                self._busy[where] = self._threads.submit(self._attempt, sending, alert, channel)
+                work = partial(self._attempt, sending, alert, channel)
+                self._busy[where] = self._threads.submit(sending.org, work)
         self._metrics.pending.set(len(self._waiting))
         return len(self._waiting)
 
     def close(self) -> None:
         """Begin nothing more; what is under way ends by itself or with the process."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
+
+    def forget(self) -> None:
+        """Begin again from what is kept, once all that is under way has ended: another process may deliver meanwhile."""
+        self._is_stale = True
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way."""
+        return any(not each.done() for each in self._busy.values())
+
+    def _begin_again(self) -> bool:
+        if self.is_busy:
+            return False
+        self._busy.clear()
+        self._waiting.clear()
+        self._since, self._is_stale = 0, False
+        return True
 
     def _collect(self) -> None:
         for where, future in list(self._busy.items()):
@@ -142,12 +172,20 @@ class Dispatcher:
     def _attempt(self, sending: Sending, alert: Alert | None, channel: Channel | None) -> Sending:
         """Send once and store how it went; raises `QueryError` where that cannot be stored."""
         after = replace(sending, attempts=sending.attempts + 1, status="delivered", error="")
+        is_over = channel is None or alert is None
         try:
             if channel is None or alert is None:
                 raise Undelivered("its alert or its channel is deleted")
             with self._pool.client() as client:
+                # Asked when it is sent: what waits for a second attempt must not go out for a key that is gone.
+                stop = stop_of(alert, keys_of(client, [alert]), datetime.now(UTC))
+                if stop is not None:
+                    is_over = stop.is_final
+                    raise Undelivered(stop.reason)
                 people = read_people(client, alert, sending.notice)
             message = message_of(alert, sending.notice, self._settings.notifications.url, people)
+            if not self._may():
+                return sending
             self._senders.send(channel, message)
         except QueryError:
             raise
@@ -159,7 +197,7 @@ class Dispatcher:
                 if isinstance(raised, Undelivered)
                 else Undelivered(f"a defect of trailhouse: {type(raised).__name__}")
             )
-            is_dead = after.attempts >= self._settings.attempts or channel is None or alert is None
+            is_dead = is_over or after.attempts >= self._settings.attempts
             pause = max(min(PAUSE_MAX_S, self._settings.backoff_s * 2**sending.attempts), error.wait_s)
             after = replace(
                 after,
@@ -177,11 +215,13 @@ class Dispatcher:
 
 
 def read_people(client: Client, alert: Alert, notice: Notice) -> dict[str, dict[str, Any]]:
-    """What is personal of a notice's events, by event id; nothing unless the alert allows it and its creator may see it.
+    """What is personal of a notice's events, by event id; nothing unless the alert allows it and its owner may see it.
 
     It is read when it is sent: of somebody who was erased meanwhile there is nothing. Raises `QueryError`.
     """
-    if not alert.with_pii or not notice.events or not may_see_people(client, alert):
+    if not alert.with_pii or not notice.events:
+        return {}
+    if not may_see_people(alert, keys_of(client, [alert]), datetime.now(UTC)):
         return {}
     rows = (
         "org_id = {org:String} AND event_id IN {ids:Array(UUID)} "
@@ -197,20 +237,6 @@ def read_people(client: Client, alert: Alert, notice: Notice) -> dict[str, dict[
         found = [orjson.loads(str(row[0])) for row in client.query(sql, parameters=bound).result_rows]
     places = {each.get("place") for each in notice.events}
     return personal([each for each in found if each.get("place") in places])
-
-
-def may_see_people(client: Client, alert: Alert) -> bool:
-    """Whether who made the alert may see people of its organisation now; a key must still be good."""
-    kind, _, name = alert.created_by.partition(":")
-    if kind != "key":
-        return kind == "operator"
-    key = load_keys(client).get(name)
-    return (
-        key is not None
-        and key.status(datetime.now(UTC)) == "active"
-        and key.allows(Scope.AUDIT_READ_PII)
-        and (key.orgs is None or alert.org in key.orgs)
-    )
 
 
 def summary(counts: Mapping[tuple[str, str], int], alert_id: str) -> dict[str, int]:

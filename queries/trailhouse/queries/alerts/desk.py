@@ -18,11 +18,13 @@ import orjson
 
 from trailhouse.producers.event import Scalar
 from trailhouse.producers.settings import Secret
-from trailhouse.queries.alerts.alert import Alert, read_alert
+from trailhouse.queries.alerts.alert import Alert, read_alert, read_channels
+from trailhouse.queries.alerts.change import changed
 from trailhouse.queries.alerts.channel import Channel, read_channel
-from trailhouse.queries.alerts.delivery import summary
 from trailhouse.queries.alerts.evaluation import Notice
+from trailhouse.queries.alerts.owner import keys_of
 from trailhouse.queries.alerts.seal import Seal
+from trailhouse.queries.alerts.shown import Surroundings, shown_alert, shown_channel, shown_sending
 from trailhouse.queries.alerts.slack import Installation, SlackApp, read_app
 from trailhouse.queries.alerts.table import (
     Sending,
@@ -88,18 +90,17 @@ class Desk:
     def alerts(self, org: str) -> list[dict[str, Any]]:
         """Every alert of an organisation as it is shown."""
         with self.clients.client() as client:
-            counts = standing(client, org)
-            names = {each.channel_id: each.name for each in load_channels(client, org)}
-            return [self._shown(each, counts, names) for each in load_alerts(client, org)]
+            found = load_alerts(client, org)
+            around = self._around(client, org, found)
+            return [shown_alert(each, around) for each in found]
 
     def alert(self, org: str, alert_id: str) -> dict[str, Any]:
         """One alert with its latest notifications."""
         with self.clients.client() as client:
             alert = _find(load_alerts(client, org), alert_id)
-            names = {each.channel_id: each.name for each in load_channels(client, org)}
-            shown = self._shown(alert, standing(client, org), names)
-            return shown | {
-                "notifications": [shown_sending(each, names) for each in recent(client, org, alert_id)]
+            around = self._around(client, org, [alert])
+            return shown_alert(alert, around) | {
+                "notifications": [shown_sending(each, around.names) for each in recent(client, org, alert_id)]
             }
 
     def notifications(self, org: str) -> list[dict[str, Any]]:
@@ -114,22 +115,41 @@ class Desk:
         alert = read_alert(
             given, org=org, alert_id=f"al_{secrets.token_hex(6)}", created_by=by.name, created_at=now
         )
-        self._check_report(alert)
-        if alert.with_pii and not by.read_pii:
-            raise BadParameter("with_pii", "true", "false: you may not see people yourself")
+        self._check(alert, by)
         with self.clients.client() as client:
             if len(load_alerts(client, org)) >= ALERTS_MAX:
                 raise BadParameter("name", alert.name, f"at most {ALERTS_MAX} alerts; delete one first")
-            known = load_channels(client, org)
-            chosen = tuple(dict.fromkeys(_channel(known, each).channel_id for each in alert.channels))
             start = Cursor(org, read_marks(client)).to_text()
-            alert = replace(alert, channels=chosen, start=start)
+            alert = replace(alert, channels=_chosen(load_channels(client, org), alert.channels), start=start)
             self._record(
                 "alert:create", org, by, alert=alert.alert_id, kind=alert.kind, with_pii=alert.with_pii
             )
             save_alert(client, alert)
-            names = {each.channel_id: each.name for each in known}
-            return self._shown(alert, {}, names)
+            return shown_alert(alert, self._around(client, org, [alert]))
+
+    def edit(self, org: str, by: By, alert_id: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Change the fields that are given (`alert.FIELDS`), and answer for it from now on, unless it is only paused."""
+        with self.clients.client() as client:
+            alert = _find(load_alerts(client, org), alert_id)
+            if "channels" in given:
+                # Named by id or name, kept by id.
+                wanted = read_channels(given)
+                given = {**given, "channels": list(_chosen(load_channels(client, org), wanted))}
+            after, names = changed(alert, given, by.name, self._clock())
+            self._check(after, by)
+            if names:
+                self._record("alert:update", org, by, alert=alert_id, changed=",".join(names))
+                save_alert(client, after)
+            return shown_alert(after, self._around(client, org, [after]))
+
+    def take_over(self, org: str, by: By, alert_id: str) -> dict[str, Any]:
+        """Answer for an alert from now on, as when its key was revoked; what it told nobody meanwhile is not told later."""
+        with self.clients.client() as client:
+            alert = replace(_find(load_alerts(client, org), alert_id), changed_by=by.name)
+            self._check(alert, by)
+            self._record("alert:update", org, by, alert=alert_id, changed="owner")
+            save_alert(client, alert)
+            return shown_alert(alert, self._around(client, org, [alert]))
 
     def mute(self, org: str, by: By, alert_id: str, seconds: int) -> dict[str, Any]:
         """Say nothing for so many seconds; 0 = speak again. What comes meanwhile is not told later."""
@@ -141,8 +161,7 @@ class Desk:
             self._record("alert:mute", org, by, alert=alert_id, seconds=seconds)
             alert = replace(alert, muted_until=until)
             save_alert(client, alert)
-            names = {each.channel_id: each.name for each in load_channels(client, org)}
-            return self._shown(alert, standing(client, org), names)
+            return shown_alert(alert, self._around(client, org, [alert]))
 
     def delete(self, org: str, by: By, alert_id: str) -> None:
         """Delete an alert; its notifications that wait are given up."""
@@ -257,7 +276,13 @@ class Desk:
             save_channel(client, channel)
         return channel
 
-    def _check_report(self, alert: Alert) -> None:
+    def _around(self, client: Client, org: str, alerts: Sequence[Alert]) -> Surroundings:
+        names = {each.channel_id: each.name for each in load_channels(client, org)}
+        return Surroundings(standing(client, org), names, keys_of(client, alerts), self._clock())
+
+    def _check(self, alert: Alert, by: By) -> None:
+        if alert.with_pii and not by.read_pii:
+            raise BadParameter("with_pii", "true", "false: you may not see people yourself")
         if not alert.report:
             return
         report = self.reports.get(alert.report)
@@ -274,59 +299,6 @@ class Desk:
         moment: datetime = self.now()
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
-    def _shown(
-        self, alert: Alert, counts: Mapping[tuple[str, str], int], names: Mapping[str, str]
-    ) -> dict[str, Any]:
-        now = self._clock()
-        found = summary(counts, alert.alert_id)
-        is_failing = counts.get((alert.alert_id, "dead"), 0) > 0
-        state = "muted" if alert.is_muted(now) else "failing" if is_failing else "active"
-        return {
-            "id": alert.alert_id,
-            "org_id": alert.org,
-            "name": alert.name,
-            "kind": alert.kind,
-            "says": alert.says,
-            "channels": [{"id": each, "name": names.get(each, "deleted")} for each in alert.channels],
-            "quiet_s": alert.quiet_s,
-            "rate": alert.rate,
-            "with_pii": alert.with_pii,
-            "state": state,
-            "muted_until": _text(alert.muted_until) if alert.is_muted(now) else None,
-            "created_at": _text(alert.created_at),
-            "created_by": alert.created_by,
-            **found,
-        }
-
-
-def shown_channel(channel: Channel) -> dict[str, Any]:
-    """A channel as it may be shown."""
-    return {
-        "id": channel.channel_id,
-        "org_id": channel.org,
-        "name": channel.name,
-        "kind": channel.kind,
-        "address": channel.shown,
-        "created_at": _text(channel.created_at),
-        "created_by": channel.created_by,
-    }
-
-
-def shown_sending(sending: Sending, names: Mapping[str, str]) -> dict[str, Any]:
-    """A notification to one channel as it may be shown."""
-    return {
-        "id": sending.notice.notice_id,
-        "alert_id": sending.alert_id,
-        "kind": sending.notice.kind,
-        "group": sending.notice.group,
-        "count": sending.notice.count,
-        "channel": names.get(sending.channel_id, "deleted"),
-        "status": sending.status,
-        "attempts": sending.attempts,
-        "error": sending.error,
-        "created_at": _text(datetime.fromtimestamp(sending.created_at / 1000, UTC)),
-    }
-
 
 def _find(alerts: Sequence[Alert], alert_id: str) -> Alert:
     for each in alerts:
@@ -335,12 +307,12 @@ def _find(alerts: Sequence[Alert], alert_id: str) -> Alert:
     raise UnknownAlert(f"there is no alert {alert_id[:64]!r}", "`trailhouse alerts list` shows their ids")
 
 
+def _chosen(channels: Sequence[Channel], named: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_channel(channels, each).channel_id for each in named))
+
+
 def _channel(channels: Sequence[Channel], named: str) -> Channel:
     for each in channels:
         if named in {each.channel_id, each.name}:
             return each
     raise BadParameter("channels", named, "the id or name of a channel of this organisation")
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -49,7 +50,10 @@ class Group:
 
 @dataclass(slots=True)
 class State:
-    """How far an alert is: its cursor, its groups, this hour's notices, and what did not fit in it."""
+    """How far an alert is: its cursor, its groups, this hour's notices, and what did not fit in it.
+
+    `turned_ms`: the condition of which turn its groups speak (`Alert.turned_ms`).
+    """
 
     cursor: str = ""
     groups: dict[str, Group] = field(default_factory=dict)
@@ -57,6 +61,7 @@ class State:
     sent: int = 0
     over: dict[str, int] = field(default_factory=dict)
     checked: int = 0
+    turned_ms: int = 0
 
     @property
     def is_idle(self) -> bool:
@@ -65,6 +70,12 @@ class State:
 
     def to_text(self) -> str:
         return orjson.dumps(asdict(self)).decode()
+
+    def turn(self, turned_ms: int) -> None:
+        """Begin anew for a condition that was changed; what the old one held back goes into the digest."""
+        if held := sum(group.held for group in self.groups.values()):
+            self.over[""] = self.over.get("", 0) + held
+        self.groups, self.checked, self.turned_ms = {}, 0, turned_ms
 
     @classmethod
     def from_text(cls, text: str) -> State:
@@ -109,7 +120,9 @@ class Evaluation:
     def __init__(self, alert: Alert, state: State, number: int, now: int) -> None:
         self.notices: list[Notice] = []
         self._alert, self._state, self._number, self._now = alert, state, number, now
-        self._is_muted = alert.muted_until is not None and now < alert.muted_until.timestamp() * 1000
+        self._is_muted = alert.is_muted(datetime.fromtimestamp(now / 1000, UTC))
+        if state.turned_ms != alert.turned_ms:
+            state.turn(alert.turned_ms)
 
     def run(
         self, matches: Sequence[Match], *, is_current: bool, values: Iterable[float] | None = None
@@ -149,7 +162,7 @@ class Evaluation:
     def _wait(self) -> None:
         """Speak of silence: too few events in the window that ends now."""
         window = self._alert.window_s * 1000
-        begun = int(self._alert.created_at.timestamp() * 1000)
+        begun = max(int(self._alert.created_at.timestamp() * 1000), self._alert.turned_ms)
         if not self._alert.group_by:
             self._state.groups.setdefault("", Group(seen=begun if self._alert.kind == "absence" else 0))
         if self._now - begun < window:

@@ -11,6 +11,8 @@ MATCHES: Final = "trailhouse_alerts_matches"  # Counter: events that passed an a
 NOTICES: Final = "trailhouse_alerts_notices"  # Counter: notices decided on
 DELIVERIES: Final = "trailhouse_alerts_deliveries"  # Counter: attempts, by outcome (delivered, failed, dead)
 PENDING: Final = "trailhouse_alerts_pending_records"  # Gauge: notices still to be delivered
+STOPPED: Final = "trailhouse_alerts_stopped_alerts"  # Gauge: alerts whose key is no longer good
+LEADING: Final = "trailhouse_alerts_leading"  # Gauge: 1 = this process looks and delivers
 FAILURES: Final = "trailhouse_alerts_look_failures"  # Counter: looks that failed as a whole
 LOOKED: Final = "trailhouse_alerts_looked_timestamp_seconds"  # Gauge: when everything stored was last judged
 
@@ -24,6 +26,8 @@ class AlertsMetrics:
     notices: Counter = field(init=False)
     deliveries: Counter = field(init=False)
     pending: Gauge = field(init=False)
+    stopped: Gauge = field(init=False)
+    leading: Gauge = field(init=False)
     failures: Counter = field(init=False)
     looked: Gauge = field(init=False)
 
@@ -44,6 +48,14 @@ class AlertsMetrics:
             ),
         )
         put("pending", Gauge(PENDING, "Notifications still to be delivered", registry=own))
+        put(
+            "stopped",
+            Gauge(STOPPED, "Alerts that say nothing because their key is no longer good", registry=own),
+        )
+        put(
+            "leading",
+            Gauge(LEADING, "1 = this process looks and delivers, 0 = another one does", registry=own),
+        )
         put("failures", Counter(FAILURES, "Looks at the store that failed", registry=own))
         put(
             "looked",

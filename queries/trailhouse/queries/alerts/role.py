@@ -1,4 +1,4 @@
-"""The role `alerts` as a process: look, send, again, until told to stop. One process of it at a time."""
+"""The role `alerts` as a process: look, send, again, until told to stop. Of several processes one does it (`leader`)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from types import FrameType
 from typing import Final
 
 from trailhouse.queries.alerts.delivery import Dispatcher, Senders
+from trailhouse.queries.alerts.fair import FairPool
+from trailhouse.queries.alerts.figures import AT_ONCE, SHARE, Figures
+from trailhouse.queries.alerts.leader import MARGIN_S, Leader
 from trailhouse.queries.alerts.mail import Mailer
 from trailhouse.queries.alerts.metrics import AlertsMetrics
 from trailhouse.queries.alerts.outgoing import Outgoing
@@ -24,8 +27,13 @@ from trailhouse.sinks.worker import EXIT_INFRASTRUCTURE, exit_now
 from trailhouse.stream.logs import log_to_stderr
 from trailhouse.stream.metrics import serve_metrics
 
-POOL: Final = 10
+POOL: Final = 20
 SILENT_AFTER_S: Final = 60.0
+#: What reading one page of events for an alert may take, so that the others' come.
+LOOK_MAX_S: Final = 30
+#: How much later than its limit ClickHouse may say that a question took too long.
+ANSWER_S: Final = 10.0
+STOP_WAIT_S: Final = 0.05
 log = logging.getLogger(__name__)
 
 
@@ -49,16 +57,29 @@ def run(settings: AlertsSettings) -> None:
         Mailer(settings.mail, settings.timeout_s),
         Seal(settings.notifications.key),
     )
-    dispatcher = Dispatcher(settings, pool, metrics, senders)
-    reports = load()
+    leader = Leader(settings)
+    dispatcher = Dispatcher(settings, pool, metrics, senders, may=lambda: leader.leads)
+    asking = Pool(store, size=AT_ONCE, timeout_s=settings.report_timeout_s + ANSWER_S)
+    threads = FairPool(AT_ONCE, SHARE, "ask")
+    figures = Figures(
+        asking, threads, load(), every_s=settings.reports_every_s, limit_s=settings.report_timeout_s
+    )
     watcher: Watcher | None = None
     status = 0
     try:
         with pool.client() as client:
-            watcher = Watcher(client, metrics, reports, reports_every_s=settings.reports_every_s)
-            log.info("watching")
+            client.set_client_setting("max_execution_time", LOOK_MAX_S)
+            watcher = Watcher(client, metrics, figures, may=lambda: leader.leads)
+            led = False
             while not stopped.is_set():
-                has_more = _turn(watcher, dispatcher, metrics)
+                leads = leader.turn()
+                if leads is not led:
+                    log.info("watching" if leads else "another process watches")
+                    watcher.forget()
+                    dispatcher.forget()
+                metrics.leading.set(leads)
+                led = leads
+                has_more = leads and _turn(watcher, dispatcher, metrics)
                 last_look = time.monotonic()
                 if not has_more:
                     stopped.wait(settings.every_s)
@@ -66,6 +87,12 @@ def run(settings: AlertsSettings) -> None:
         log.critical("stopping: %s: %s", type(error).__name__, error)
         status = EXIT_INFRASTRUCTURE
     dispatcher.close()
+    deadline = time.monotonic() + settings.timeout_s + MARGIN_S
+    while not status and dispatcher.is_busy and leader.leads and time.monotonic() < deadline:
+        leader.turn()
+        time.sleep(STOP_WAIT_S)
+    if not status and not dispatcher.is_busy:
+        leader.leave()
     exit_now(status)
 
 

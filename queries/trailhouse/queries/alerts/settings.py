@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from trailhouse.producers.settings import Secret, Settings, setting
+from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
 from trailhouse.sinks.settings import ClickHouseSettings
 from trailhouse.stream.settings import MetricsSettings
 
@@ -108,10 +108,25 @@ class MailSettings(Settings):
 class AlertsSettings(Settings):
     """The role `alerts`: how often it looks, and how it delivers."""
 
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
     mail: MailSettings = field(default_factory=MailSettings)
+    group: str = setting(
+        "TRAILHOUSE_ALERTS_GROUP",
+        "trailhouse-alerts",
+        "Kafka consumer group of the alerts processes, of which one at a time looks and delivers",
+        check=bool,
+        wanted="a group name",
+    )
+    session_timeout_s: float = setting(
+        "TRAILHOUSE_ALERTS_SESSION_TIMEOUT_S",
+        10.0,
+        "Seconds without a sign of life until another alerts process takes over",
+        check=lambda seconds: 6 <= seconds <= 300,
+        wanted="6 to 300",
+    )
     every_s: float = setting(
         "TRAILHOUSE_ALERTS_EVERY_S",
         1.0,
@@ -125,6 +140,13 @@ class AlertsSettings(Settings):
         "Seconds between two looks at a report's figure",
         check=lambda seconds: 0.01 <= seconds <= 86_400,
         wanted="0.01 to 86400",
+    )
+    report_timeout_s: float = setting(
+        "TRAILHOUSE_ALERTS_REPORT_TIMEOUT_S",
+        30.0,
+        "Seconds a report's figure may take; then it is given up until the next look at it",
+        check=lambda seconds: 1 <= seconds <= 600,
+        wanted="1 to 600",
     )
     timeout_s: float = setting(
         "TRAILHOUSE_ALERTS_TIMEOUT_S",

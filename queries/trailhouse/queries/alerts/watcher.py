@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,38 +18,48 @@ import orjson
 
 from trailhouse.queries.alerts.alert import Alert
 from trailhouse.queries.alerts.evaluation import Evaluation, Match, State, match_of
+from trailhouse.queries.alerts.figures import Figures
 from trailhouse.queries.alerts.metrics import AlertsMetrics
+from trailhouse.queries.alerts.owner import keys_of, stop_of
 from trailhouse.queries.alerts.table import Sending, Step, load_alerts, load_steps, save_sendings, save_step
 from trailhouse.queries.audit_cursor import Cursor
 from trailhouse.queries.audit_page import read_marks, read_page
-from trailhouse.queries.caller import Caller
-from trailhouse.queries.errors import QueryError, StorageUnavailable
-from trailhouse.queries.report import Report
-from trailhouse.queries.runner import run
+from trailhouse.queries.errors import QueryError
+from trailhouse.queries.store import is_too_heavy
 from trailhouse.sinks.clickhouse import Client
 
 PAGE: Final = 2_000
 #: A cursor that moved over nothing of interest need not be kept at once: read again, it is the same nothing.
 KEEP_MS: Final = 60_000
+#: For so long an alert whose events could not be read in time is not judged; nothing of it is lost meanwhile.
+REST_S: Final = 600.0
 log = logging.getLogger(__name__)
 
 
+class LostLead(QueryError):
+    """Another process looks now: what was read is not kept."""
+
+
 class Watcher:
-    """Looks for one installation, which one process does at a time. `clock` gives Unix seconds."""
+    """Looks for one installation, which one process does at a time. `clock` gives Unix seconds.
+
+    `may`: whether it is still this process; asked before what was read is kept.
+    """
 
     def __init__(
         self,
         client: Client,
         metrics: AlertsMetrics,
-        reports: Mapping[str, Report],
+        figures: Figures,
         *,
-        reports_every_s: float = 300.0,
         clock: Callable[[], float] = time.time,
+        may: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._client, self._metrics, self._reports = client, metrics, reports
-        self._every_ms, self._clock = int(reports_every_s * 1000), clock
+        self._may = may
+        self._client, self._metrics, self._figures, self._clock = client, metrics, figures, clock
         self._steps: dict[tuple[str, str], Step] | None = None
         self._kept: dict[tuple[str, str], int] = {}
+        self._rests: dict[tuple[str, str], float] = {}
 
     def look(self) -> bool:
         """Judge what was stored since the last look; returns whether there is more to read. Raises `QueryError`.
@@ -62,16 +72,43 @@ class Watcher:
             self._steps = None
             raise
 
+    def forget(self) -> None:
+        """Begin again from what is kept: another process may have looked meanwhile."""
+        self._steps = None
+
     def _look(self) -> bool:
         alerts = load_alerts(self._client, None)
         if self._steps is None:
             self._steps = self._recover({(each.org, each.alert_id): each for each in alerts})
-        marks, has_more = read_marks(self._client), False
-        for alert in alerts:
-            has_more |= self._judge(alert, marks, self._steps)
-        if not has_more:
+        marks, has_more, is_whole = read_marks(self._client), False, True
+        now = self._clock()
+        for alert in self._speaking(alerts):
+            key = alert.org, alert.alert_id
+            if now < self._rests.get(key, 0.0):
+                continue
+            try:
+                has_more |= self._judge(alert, marks, self._steps)
+            except QueryError as error:
+                if not is_too_heavy(error):
+                    raise
+                # Its question is at fault, not the store: the others go on, and it is asked again later.
+                self._rests[key], is_whole = self._clock() + REST_S, False
+                self._metrics.failures.inc()
+                log.warning("alert %s rests for %g s: %s", alert.alert_id, REST_S, error)
+        if not has_more and is_whole:
             self._metrics.looked.set(self._clock())
         return has_more
+
+    def _speaking(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """The alerts to judge: one whose owner may no more reads on and says nothing, as if it were paused."""
+        keys, now = keys_of(self._client, alerts), datetime.fromtimestamp(self._clock(), UTC)
+        found = [(alert, stop_of(alert, keys, now)) for alert in alerts]
+        self._metrics.stopped.set(sum(stop is not None for _, stop in found))
+        return [
+            alert if stop is None else replace(alert, is_paused=True)
+            for alert, stop in found
+            if stop is None or stop.is_final
+        ]
 
     def _recover(self, alerts: Mapping[tuple[str, str], Alert]) -> dict[tuple[str, str], Step]:
         """Where every alert is; the notices of each last step are copied, in case nobody came to it."""
@@ -89,15 +126,16 @@ class Watcher:
         matches: list[Match] = []
         cursor, has_more = Cursor.from_text(last.state.cursor), False
         is_new = not alert.report and bool(cursor.left(marks))
-        is_due = self._is_due(alert, last.state, now)
-        if not is_new and not is_due and not alert.waits and last.state.is_idle:
+        values = self._figures.answer(alert, last.state.checked, now) if alert.report else None
+        if not is_new and values is None and not alert.waits and last.state.is_idle:
             return False
         if is_new:
             page = read_page(self._client, cursor, alert.wanted, limit=PAGE, read_pii=False)
             entries = [orjson.loads(line) for line in page.lines]
             matches = [match_of(alert, each, _received(each)) for each in entries]
             cursor, has_more = page.cursor, page.has_more
-        values = self._figures(alert, now) if is_due else None
+        if values is not None:  # it reads no events, but may be changed into one that does
+            cursor = Cursor(alert.org, marks)
         state = State.from_text(last.state.to_text())
         state.cursor = cursor.to_text()
         step = Step(last.number + 1, state)
@@ -105,6 +143,8 @@ class Watcher:
         judged.run(matches, is_current=not has_more, values=values)
         step = replace(step, notices=tuple(judged.notices))
         if matches or step.notices or now - self._kept.get(key, 0) >= KEEP_MS:
+            if not self._may():
+                raise LostLead("another alerts process leads")
             save_step(self._client, alert, step)
             self._kept[key] = now
             self._copy(alert, step)
@@ -124,32 +164,6 @@ class Watcher:
                 for channel in alert.channels
             ],
         )
-
-    def _is_due(self, alert: Alert, state: State, now: int) -> bool:
-        return bool(alert.report) and now - state.checked >= self._every_ms
-
-    def _figures(self, alert: Alert, now: int) -> list[float]:
-        """The figures of the alert's report now, read as someone of that organisation who may not see people."""
-        report = self._reports.get(alert.report)
-        if report is None:
-            log.warning("alert %s asks for a report that is no more", alert.alert_id)
-            return _nothing(alert)
-        params = {"org": alert.org} | ({"last": alert.last} if alert.last else {})
-        caller = Caller(orgs=frozenset({alert.org}))
-        try:
-            answer = run(self._client, report, caller, params, now=datetime.fromtimestamp(now / 1000, UTC))
-        except StorageUnavailable:
-            raise
-        except QueryError as error:
-            log.warning("alert %s: its report cannot be asked: %s", alert.alert_id, type(error).__name__)
-            return _nothing(alert)
-        found: list[Any] = [answer.values(number).get(alert.figure) for number in range(len(answer.rows))]
-        return [float(each) for each in found if isinstance(each, int | float)]
-
-
-def _nothing(alert: Alert) -> list[float]:
-    """A figure that is beyond no bound."""
-    return [alert.above if alert.above is not None else alert.below or 0.0]
 
 
 def _received(entry: Mapping[str, Any]) -> int:

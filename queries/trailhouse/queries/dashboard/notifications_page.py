@@ -30,6 +30,10 @@ PAGE: Final = "notifications"
 DONE: Final[Mapping[str, str]] = {
     "alert": "The alert is made. Send a test to see that it arrives.",
     "channel": "The channel is made.",
+    "edit": "The alert is changed.",
+    "take_over": "The alert is taken over: it speaks as long as your key is good.",
+    "pause": "The alert is paused. What comes meanwhile is not told later.",
+    "resume": "The alert speaks again.",
     "mute": "The alert is muted.",
     "unmute": "The alert speaks again.",
     "delete": "The alert is deleted.",
@@ -38,7 +42,9 @@ DONE: Final[Mapping[str, str]] = {
     "slack_app": "The Slack app is saved.",
     "slack": "Slack is connected. Make an alert that goes there, and send a test.",
 }
-_ALERT_FIELDS: Final = tuple(name for name in FIELDS if name != "channels")
+_ALERT_FIELDS: Final = tuple(name for name in FIELDS if name not in {"channels", "paused"})
+#: What the form of a new alert holds.
+_FRESH: Final = {**dict.fromkeys(FIELDS, ""), "quiet": "10m", "rate": "30", "channels": (), "with_pii": False}
 
 
 def routes(site: Site) -> APIRouter:
@@ -115,10 +121,13 @@ def build(site: Site, visit: Visit, secret: Mapping[str, Any] | None = None) -> 
     """The alerts, channels, Slack app and latest notifications of one organisation."""
     desk, by = site.desk, _by(visit.visitor)
     desk.record_reading(visit.org, by, "alerts")
-    app = desk.app(visit.org)
+    app, alerts = desk.app(visit.org), desk.alerts(visit.org)
+    chosen = next((each for each in alerts if each["id"] == visit.params.get("edit")), None)
     numeric = {"integer", "number"}
     return "notifications.html", {
-        "alerts": desk.alerts(visit.org),
+        "alerts": alerts,
+        "edited": chosen and chosen | {"form": form_of(chosen["definition"])},
+        "fresh": _FRESH,
         "channels": desk.channels(visit.org),
         "sent": desk.notifications(visit.org)[:30],
         "app": app,
@@ -145,6 +154,12 @@ def _change(site: Site, visitor: Visitor, form: Mapping[str, str]) -> Response |
     which = form.get("id", "")
     if do == "alert":
         desk.create(org, by, _alert_of(form))
+    elif do == "edit":
+        desk.edit(org, by, which, _changes_of(form, desk.alert(org, which)["definition"]))
+    elif do in {"pause", "resume"}:
+        desk.edit(org, by, which, {"paused": do == "pause"})
+    elif do == "take_over":
+        desk.take_over(org, by, which)
     elif do == "channel":
         given = {name: form[name] for name in ("name", "kind", "url", "to") if form.get(name)}
         made = desk.add_channel(org, by, given)
@@ -180,6 +195,30 @@ def _alert_of(form: Mapping[str, str]) -> dict[str, Any]:
         given["report"], _, given["figure"] = given["figure"].partition(".")
     given["channels"] = [name.partition(":")[2] for name in form if name.startswith("channel:")]
     return given
+
+
+def form_of(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """An alert's fields (`change.fields_of`) as its form holds them: texts, and a figure that names its report."""
+    texts = {name: _text(definition[name]) for name in _ALERT_FIELDS}
+    if definition["report"]:
+        texts["figure"] = f"{definition['report']}.{definition['figure']}"
+    return texts | {"channels": tuple(definition["channels"]), "with_pii": definition["with_pii"]}
+
+
+def _changes_of(form: Mapping[str, str], definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a form that differ from the alert's: what is left as it was is not said, an emptied one is ''."""
+    given: dict[str, Any] = {name: form[name].strip() for name in _ALERT_FIELDS if name in form}
+    if "figure" in given:
+        given["report"], _, given["figure"] = given["figure"].rpartition(".")
+    given["with_pii"] = form.get("with_pii") == "on"
+    given["channels"] = [name.partition(":")[2] for name in form if name.startswith("channel:")]
+    return {name: value for name, value in given.items() if _text(value) != _text(definition[name])}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _by(visitor: Visitor) -> By:

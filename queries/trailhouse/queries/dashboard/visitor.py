@@ -24,6 +24,7 @@ from trailhouse.stream.host_guard import host_name, is_loopback
 SESSION_COOKIE: Final = "trailhouse_session"
 #: Of somebody who is about to sign in: binds the form to the browser it was given to.
 FORM_COOKIE: Final = "trailhouse_form"
+FIELDS_MAX: Final = 40
 BODY_BYTES_MAX: Final = 8_192
 #: In place of organisations in an address: all that the visitor may choose from.
 ALL_ORGS: Final = "*"
@@ -196,7 +197,9 @@ async def read_form(request: Request) -> dict[str, str]:
         if len(body) > BODY_BYTES_MAX:
             raise BodyTooLarge("the form is too long")
     try:
-        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
+        fields = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
+        )
     except (UnicodeDecodeError, ValueError):
         raise BadBody("the form cannot be read") from None
     return dict(fields)
