@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from bench import duck
 from bench.database import fresh_database, kept_database
 from bench.stage import RunFailed, Stage
 from trailhouse.queries.caller import Caller
@@ -53,17 +54,22 @@ SIZES: Final = """
 def compare(
     stage: Stage, count: int, runs: int, say: Callable[[str], None], *, is_kept: bool = False
 ) -> list[dict[str, Any]]:
-    """Loads `count` events, then asks every report `5 x runs` times about the last 90 days of the largest organisation.
+    """Loads `count` events, then asks every report `5 x runs` times about the last 90 days of the largest organisation;
+    beside three of them plain SQL over the events, ClickHouse's estimate, and DuckDB over the same rows in Parquet.
 
     With `is_kept` the database stays, and one that has the events already is asked without loading: that takes a second
     of each report rather than half an hour, so a change of a report's SQL can be measured at 100 million events at once.
     """
     with (kept_database if is_kept else fresh_database)(stage.server, "reports") as database:
         trial = _Trial(database.client, count, runs, say)
-        rows = [] if trial.is_filled() else [fill(database.client, count, say), trial.seal()]
+        if trial.is_filled():
+            rows: list[dict[str, Any]] = [{"contender": "load", "events": count}]
+        else:
+            rows = [fill(database.client, count, say), trial.seal()]
         known = {name: each for name, each in load().items() if name not in APART}
         rows += [trial.measure(each) for each in known.values()]
         rows += [row for name in PLAIN for row in trial.plainly(known[name])]
+        rows += trial.in_duckdb(known)
         for days in (30, 365):
             row = trial.measure(known["active_users"], days)
             rows.append({**row, "contender": f"active_users, {days} days"})
@@ -104,7 +110,9 @@ class _Trial:
         """Whether an earlier run left its events. Raises `RunFailed` at another number of them."""
         found = int(self.client.query("SELECT count() FROM events").result_rows[0][0])
         if found not in {0, self.count}:
-            raise RunFailed(f"the kept database has {found:,} events, not {self.count:,}: keep this run in another folder")
+            raise RunFailed(
+                f"the kept database has {found:,} events, not {self.count:,}: keep this run in another folder"
+            )
         return found > 0
 
     def seal(self) -> dict[str, Any]:
@@ -152,6 +160,18 @@ class _Trial:
                 "p50_ms": statistics.median(took),
                 "p95_ms": max(took),
             }
+
+    def in_duckdb(self, known: Mapping[str, Report]) -> list[dict[str, Any]]:
+        """The same plain questions of DuckDB over the same rows in Parquet."""
+        period = _ask(self.client, known["active_users"], WINDOW_DAYS, "UTC").period
+        scope = f"org_id = '{LARGEST}' AND toDate(occurred_at) BETWEEN '{period.first}' AND '{period.last}'"
+        count, final = PLAINLY["plain SQL"]
+        answers = {
+            name: self.client.query(text.format(count=count, final=final, scope=scope)).result_rows
+            for name, text in PLAIN.items()
+        }
+        days = str(period.first), str(period.last)
+        return duck.compare(self.client, LARGEST, days, answers, self.runs, self.say)
 
     def sizes(self) -> list[dict[str, Any]]:
         """Bytes on disk of each table, per event."""

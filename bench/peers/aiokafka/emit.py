@@ -1,0 +1,45 @@
+"""aiokafka's `send` of ready bytes in an event loop of its own thread-less process: idempotent, lz4, a linger.
+
+A call of it is a coroutine, so what is timed is its way to the buffer, waiting for room included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from bench.job import Call, read_job, report
+
+YIELD_EVERY = 500
+
+if __name__ == "__main__":
+    job = read_job()
+    loop = asyncio.new_event_loop()
+    pending: list[asyncio.Future[object]] = []
+
+    async def begin() -> AIOKafkaProducer:
+        made = AIOKafkaProducer(
+            bootstrap_servers=job.bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            linger_ms=50,
+            max_batch_size=256 * 1024,
+        )
+        await made.start()
+        return made
+
+    async def send(value: bytes) -> None:
+        pending.append(await producer.send(job.topic, value=value))
+        if len(pending) % YIELD_EVERY == 0:
+            await asyncio.sleep(0)
+
+    async def end() -> None:
+        await asyncio.gather(*pending)
+        await producer.stop()
+
+    def emit(call: Call) -> None:
+        loop.run_until_complete(send(call.value.encode()))
+
+    producer = loop.run_until_complete(begin())
+    report(job, emit, lambda: loop.run_until_complete(end()))
