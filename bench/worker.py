@@ -35,10 +35,10 @@ PATHWAY = "Pathway 0.33"
 CONTENDERS = (
     Contender(OURS, "bench/contenders/stream_worker.py", lambda: sys.executable),
     Contender(QUIX, "bench/peers/quix/agent.py", lambda: python_of("quix")),
-    Contender(FASTSTREAM, "bench/peers/faststream/agent.py", lambda: python_of("faststream")),
-    Contender(ARROYO, "bench/peers/arroyo/agent.py", lambda: python_of("arroyo")),
-    Contender(BYTEWAX, "bench/peers/bytewax/agent.py", lambda: python_of("bytewax")),
-    Contender(PATHWAY, "bench/peers/pathway/agent.py", lambda: python_of("pathway")),
+    Contender(FASTSTREAM, "bench/peers/faststream/agent.py", lambda: python_of("faststream"), share=0.4),
+    Contender(ARROYO, "bench/peers/arroyo/agent.py", lambda: python_of("arroyo"), share=0.4),
+    Contender(BYTEWAX, "bench/peers/bytewax/agent.py", lambda: python_of("bytewax"), share=0.4),
+    Contender(PATHWAY, "bench/peers/pathway/agent.py", lambda: python_of("pathway"), share=0.4),
     Contender(CLASSIC, "bench/peers/faust_classic/agent.py", lambda: python_of("faust_classic"), share=0.05),
     Contender(
         TUNED,

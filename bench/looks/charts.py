@@ -59,7 +59,8 @@ def _rates(rows: Rows, title: str) -> str:
     found = sorted(((name, each.median) for name, each in rates if each.runs), key=lambda each: -each[1])
     if len(found) < 2:
         return ""
-    names, values = zip(*found, strict=True)
+    values = [value for _, value in found]
+    names = ["Trailhouse" if name == PATH else name for name, _ in found]
     return listed(title, "median of the runs", names, [round(each) for each in values], unit="events/s")
 
 
