@@ -22,7 +22,7 @@ from bench import endpoint
 from bench.events import REJECT_EVERY, events
 from bench.job import Call, Job, percentiles, write_calls
 from bench.peers import PeerMissing, python_of
-from bench.process import ROOT, environment
+from bench.process import ROOT, cpu_seconds_of, environment
 from bench.stage import Stage
 from bench.topics import emitted
 from trailhouse.producers import AuditProducer, KafkaSettings, SpoolSettings
@@ -128,7 +128,11 @@ def _measure(stage: Stage, contender: Contender, python: str, calls: Sequence[Ca
                 told = _run(contender, python, replace(job, endpoint=address))
                 told |= endpoint.found(address)
         else:
+            broker = stage.kafka.pid or 0 if contender.to == "kafka" else 0
+            before = cpu_seconds_of(broker) if broker else 0.0
             told = _run(contender, python, job)
+            if broker:
+                told["broker_cpu_s"] = cpu_seconds_of(broker) - before
         if "void" not in told and contender.to == "kafka":
             arrived, persons = emitted(stage.bootstrap, topic, len(calls))
             told |= {"found": arrived, "persons": persons}
@@ -148,6 +152,9 @@ def judged(told: dict[str, Any], count: int, persons: int) -> dict[str, Any]:
         "rate": count / told["seconds"],
         "call_rate": count / told["called_s"],
         "cpu_s_per_million": told["cpu_s"] / count * 1e6,
+        **(
+            {"broker_cpu_s_per_million": told["broker_cpu_s"] / count * 1e6} if "broker_cpu_s" in told else {}
+        ),
         **{key: told[key] for key in ("rss_peak_mb", "p50_us", "p99_us", "p99.9_us")},
     }
 

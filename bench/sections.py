@@ -149,6 +149,7 @@ def emitter(rows: Rows, drawn: Mapping[str, str]) -> str:
         "a call, p50 µs",
         "p99 µs",
         "CPU s per million",
+        "broker's",
         "peak MB",
     ]
 
@@ -161,6 +162,7 @@ def emitter(rows: Rows, drawn: Mapping[str, str]) -> str:
                 _number(figure(rows, name, "p50_us"), ".1f"),
                 _number(figure(rows, name, "p99_us"), ".1f"),
                 _number(figure(rows, name, "cpu_s_per_million")),
+                _number(figure(rows, name, "broker_cpu_s_per_million")),
                 _number(figure(rows, name, "rss_peak_mb"), ".0f"),
             ]
             for name in names

@@ -26,10 +26,20 @@ def python_of(peer: str, home: Path = HERE) -> str:
     folder = VENVS / f"{peer}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
     python = folder / "bin" / "python"
     if not (folder / ".ready").exists():
-        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-        _run([str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(lock)])
+        _run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)])
+        _install(str(python), "--quiet", "--require-hashes", "--requirement", str(lock))
         (folder / ".ready").touch()
     return str(python)
+
+
+def _install(python: str, *arguments: str) -> None:
+    """With uv, as the project itself; with pip where only pip knows the way to the packages."""
+    uv = Path(sys.executable).with_name("uv")
+    try:
+        _run([str(uv), "pip", "install", "--python", python, *arguments])
+    except (PeerMissing, FileNotFoundError):
+        _run([python, "-m", "ensurepip", "--default-pip"])
+        _run([python, "-m", "pip", "install", *arguments])
 
 
 def _run(argv: list[str]) -> None:

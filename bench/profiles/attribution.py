@@ -25,6 +25,11 @@ class Frame:
     function: str
     file: str
 
+    @property
+    def name(self) -> str:
+        """Without the class or the function it is defined in."""
+        return self.function.rpartition(".")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -45,8 +50,9 @@ class Rule:
     functions: tuple[str, ...] = ()
 
     def holds(self, frame: Frame) -> bool:
-        is_there = self.file in frame.file if self.file.endswith("/") else frame.file.endswith(self.file)
-        return is_there and (not self.functions or frame.function in self.functions)
+        ours, theirs = f"/{self.file}", f"/{frame.file}"
+        is_there = ours in theirs if self.file.endswith("/") else theirs.endswith(ours)
+        return is_there and (not self.functions or frame.name in self.functions)
 
 
 #: In the order they are asked. Exactness is whatever is there so that an event counts once: positions, chains of fetches,
@@ -67,8 +73,8 @@ WORKER: Final = (
     Rule("produce", "stream/app.py", ("_batches", "_write", "write", "_send_dead_letter")),
     Rule("produce", "stream/letter.py"),
     Rule("metrics", "stream/app.py", ("_count",)),
-    Rule("enrich", "trailhouse/stream/"),
-    Rule("enrich", "trailhouse/producers/"),
+    Rule("enrich", "stream/"),
+    Rule("enrich", "producers/"),
     Rule("produce", "aiokafka/producer/"),
     Rule("produce", "aiokafka/record/default_records.py", ("build", "append", "_maybe_compress")),
     Rule("fetch", "aiokafka/consumer/"),
@@ -103,7 +109,7 @@ SINK: Final = (
     Rule(WAIT, "threading.py", ("wait",)),
     Rule(WAIT, "concurrent/futures/thread.py", ("_worker",)),
     Rule("fetch", "kafka/"),
-    *(Rule("other of ours", f"trailhouse/{stage}/") for stage in ("sinks", "stream", "producers")),
+    *(Rule("other of ours", f"{stage}/") for stage in ("sinks", "stream", "producers")),
 )
 
 

@@ -121,7 +121,12 @@ def _sampler(pid: int, file: Path) -> Iterator[None]:
     argv = [str(spy), "record", "--pid", str(pid), "--format", "raw", "--rate", str(RATE_HZ)]
     with file.with_suffix(".log").open("w+") as log:
         sampler = subprocess.Popen(
-            [*argv, "--output", str(file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [*argv, "--output", str(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # What a shell starts in the background ignores the interrupt, and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - takes no lock
         )
         try:
             yield
