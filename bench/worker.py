@@ -95,4 +95,5 @@ def measure(
     found = (output.records, output.rejected, output.users)
     if found != wanted:
         return {"void": f"wrote (records, rejected, users) {found}, wanted {wanted}"}
-    return {"events": raw.count, "users": output.users, "rate": output.rate, **asdict(usage)}
+    rate = raw.count / usage.elapsed_s if usage.is_whole else output.rate
+    return {"events": raw.count, "users": output.users, "rate": rate, **asdict(usage)}

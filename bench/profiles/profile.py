@@ -128,6 +128,11 @@ def _sampler(pid: int, file: Path) -> Iterator[None]:
             # What a shell starts in the background ignores the interrupt, and hands that on.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - takes no lock
         )
+        until = time.monotonic() + END_TIMEOUT_S
+        while "Sampling" not in Path(log.name).read_text() and sampler.poll() is None:
+            if time.monotonic() > until:
+                break
+            time.sleep(POLL_S / 10)
         try:
             yield
             sampler.send_signal(signal.SIGINT)  # it writes what it has
