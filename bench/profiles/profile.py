@@ -75,7 +75,7 @@ def write(stage: Stage, role: str, count: int, folder: Path, say: Callable[[str]
 def _summary(samples: Sequence[Sample], rules: Sequence[Rule]) -> tuple[dict[str, Any], list[str]]:
     found = shares(samples, rules)
     if not found:
-        raise RunFailed("no samples: may this user look at processes (ptrace)?")
+        raise RunFailed("no samples: more --events, or a user who may look at processes (ptrace)")
     working = sum(each.count for each in samples if purpose(each.frames, rules) != WAIT)
     lines = [f"{share:6.1%}  {name}" for name, share in found.items()]
     lines += ["", f"{'share':>6}  {'for':14} function, innermost"]
