@@ -27,7 +27,7 @@ QUESTIONS: Final[Mapping[str, str]] = {
         WHERE {scope} AND is_activity AND user_ref != 0 AND actor_type = 'user'
     """,
     "weekly_active_users": """
-        SELECT date_trunc('week', day) AS week, count(DISTINCT user_ref) FROM events
+        SELECT CAST(date_trunc('week', day) AS DATE) AS week, count(DISTINCT user_ref) FROM events
         WHERE {scope} AND is_activity AND user_ref != 0 AND actor_type = 'user' GROUP BY week ORDER BY week
     """,
     "events_by_action": "SELECT action, count(DISTINCT event_id) AS n FROM events WHERE {scope} GROUP BY action ORDER BY n DESC, action",
