@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo demo-clean up down test faults soak fuzz check check-format check-lint check-mypy check-pyright check-imports bench screenshots docs dashboards format lock hooks clean
+.PHONY: help demo demo-clean up down test faults soak fuzz check check-format check-lint check-mypy check-pyright check-imports bench bench-full bench-guard screenshots docs dashboards format lock lock-peers hooks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,13 @@ format: $(READY) ## format the code and mend what ruff can mend
 bench: $(READY) ## measure, side by side with the peers of each part
 	@$(BIN)/python -m bench $(ARGS)
 
+bench-full: $(READY) ## measure everything with five runs each, profiles and curves included; takes hours on a machine of its own
+	@$(BIN)/python -m bench --profile worker,sink,clickhouse --events 1000000
+	@$(BIN)/python -m bench --full $(ARGS)
+
+bench-guard: $(READY) ## a short run; fails when a ratio is more than 15 % worse than the committed one
+	@$(BIN)/python -m bench --guard $(ARGS)
+
 screenshots: $(READY) ## take the pictures of README and docs anew, of a simulated company (needs Chromium)
 	@$(BIN)/python -m bench.looks.pictures
 
@@ -85,6 +92,12 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock (ARGS=--u
 	  --extra stream --extra sinks --extra queries --extra outbox --extra s3 --constraint requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --output-file deploy/requirements.lock $(ARGS)
+
+lock-peers: $(READY) ## resolve the dependencies of the benchmark's peers anew, each into a lock of its own (ARGS as for lock)
+	@for each in $(or $(PEER),$(wildcard bench/peers/*/requirements.in) bench/profiles/requirements.in); do \
+	  $(BIN)/uv pip compile $$each --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links --output-file $${each%.in}.lock $(ARGS) || exit 1; \
+	done
 
 hooks: $(READY) ## run the checks before every commit and push
 	$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push

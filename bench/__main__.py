@@ -1,6 +1,8 @@
 """`make bench` (= `python -m bench`): everything side by side on this machine, results and page written.
 
-The short form takes under ten minutes. `--only` takes some parts; the others keep the results they had.
+The short form takes under ten minutes; `make bench-full` (`--full`) has five runs of everything and takes hours. `--only`
+takes some parts; the others keep the results they had. `make bench-guard` (`--guard`) is a short run that is compared with
+the committed results and kept nowhere. `--profile` writes where a role's time goes.
 """
 
 from __future__ import annotations
@@ -10,30 +12,39 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from bench import archive, audit, emitter, freshness, path, reports, sink, soak, stack, worker
-from bench.looks import bars
+from bench import archive, audit, emitter, freshness, guard, path, reports, scale, sink, soak, stack, worker
+from bench.looks import bars, charts
 from bench.machine import describe
 from bench.page import render
 from bench.process import ROOT
+from bench.profiles import profile
 from bench.stage import Stage
 from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.deploy.kafka import LocalKafka
 
-RESULTS = ROOT / "bench/results"
-PAGE = ROOT / "docs/performance.md"
+RESULTS: Final = ROOT / "bench/results"
+PROFILES: Final = ROOT / "bench/profiles"
+PAGE: Final = ROOT / "docs/performance.md"
+PICTURES: Final = ROOT / "docs/pictures"
+SHORT: Final = ("worker", "sink", "path", "emitter", "stack")
+FULL: Final = (*SHORT, "scale", "audit", "archive", "reports", "dashboard", "soak")
+Parts = dict[str, Callable[[], list[dict[str, Any]]]]
 
 
 def main() -> int:
     arguments = _parser().parse_args()
-    wanted = arguments.only.split(",") if arguments.only else ["worker", "sink", "path", "emitter", "stack"]
+    if arguments.full:
+        arguments.events, arguments.runs = max(arguments.events, 1_000_000), max(arguments.runs, 5)
+    wanted = arguments.only.split(",") if arguments.only else list(FULL if arguments.full else SHORT)
     if arguments.soak_memory:
         wanted = [*wanted, "soak"] if arguments.only else ["soak"]
-    RESULTS.mkdir(exist_ok=True)
+    if arguments.guard:
+        wanted = [each for each in guard.PARTS if each in wanted or not arguments.only]
     with tempfile.TemporaryDirectory(prefix="trailhouse-bench-") as folder, ExitStack() as opened:
         stages: list[Stage] = []
 
@@ -46,56 +57,110 @@ def main() -> int:
                 stages.append(Stage(kafka, server, Path(folder)))
             return stages[0]
 
-        parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
-            "stack": lambda: stack.newcomer(Path(folder), arguments.commits, min(arguments.runs, 3), _say),
-            "worker": lambda: worker.compare(
-                stage(), arguments.events, arguments.runs, _say, arguments.contender
-            ),
-            "sink": lambda: sink.compare(stage(), arguments.events // 2, arguments.runs, _say),
-            "path": lambda: [
-                *path.drain(stage(), arguments.events // 2, min(arguments.runs, 3), _say),
-                path.latency(stage(), _say),
-                freshness.measure(stage(), _say),
-            ],
-            "emitter": lambda: [
-                *emitter.compare(stage(), arguments.events // 8, arguments.runs, _say),
-                *emitter.latency(stage(), arguments.events // 8, _say),
-            ],
-            "audit": lambda: audit.compare(stage(), arguments.audit_rows, arguments.runs, _say),
-            "archive": lambda: archive.compare(stage(), arguments.archive_events, arguments.runs, _say),
-            "reports": lambda: reports.compare(
-                stage(),
-                arguments.report_events,
-                arguments.runs,
-                _say,
-                is_kept=arguments.keep is not None,
-                before=_before("reports"),
-            ),
-            "dashboard": lambda: bars.compare(
-                stage(),
-                arguments.dashboard_events,
-                arguments.runs,
-                arguments.dashboard_seconds,
-                arguments.dashboard_readers,
-                _say,
-                is_kept=arguments.keep is not None,
-            ),
-            "soak": lambda: [soak.soak(stage(), arguments.soak_events, _say)],
-        }
-        for name, measure in parts.items():
-            if name in wanted:
-                _say(f"{name}:")
-                started, machine = time.monotonic(), describe()
-                rows = measure()
-                result = {"machine": machine, "seconds": round(time.monotonic() - started, 1), "runs": rows}
-                (RESULTS / f"{name}.json").write_text(json.dumps(_rounded(result), indent=1) + "\n")
-    results = {each.stem: json.loads(each.read_text()) for each in sorted(RESULTS.glob("*.json"))}
-    PAGE.write_text(render(results))
-    _say(f"{PAGE.relative_to(ROOT)} written")
+        if arguments.profile:
+            for role in arguments.profile.split(","):
+                profile.write(stage(), role, arguments.events, arguments.profiles, _say)
+            wanted = []
+        if arguments.page:
+            wanted = []
+        measured = {}
+        for name, result in _measured(_parts(arguments, stage, Path(folder)), wanted):
+            measured[name] = result
+            if not arguments.guard:
+                # At once: what hours have found must not go with what fails after it.
+                arguments.results.mkdir(parents=True, exist_ok=True)
+                (arguments.results / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    if arguments.guard:
+        return _guard(measured)
+    _write_page(arguments.results, arguments.profiles)
+    return _said_void(measured)
+
+
+def _parts(arguments: argparse.Namespace, stage: Callable[[], Stage], folder: Path) -> Parts:
+    """What can be measured, by name."""
+    events, runs = arguments.events, arguments.runs
+    return {
+        "stack": lambda: stack.newcomer(folder, arguments.commits, min(runs, 3), _say),
+        "worker": lambda: worker.compare(stage(), events, runs, _say, arguments.contender),
+        "sink": lambda: sink.compare(stage(), events // 2, runs, _say),
+        "path": lambda: [
+            *path.drain(stage(), events // 2, runs, _say, arguments.contender),
+            path.latency(stage(), _say),
+            freshness.measure(stage(), _say),
+        ],
+        "emitter": lambda: [
+            *emitter.compare(stage(), events // 8, runs, _say, arguments.contender),
+            *emitter.latency(stage(), events // 8, _say),
+        ],
+        "scale": lambda: scale.curves(
+            stage(), scale.LONG if arguments.full or arguments.long else scale.SHORT, runs, _say
+        ),
+        "audit": lambda: audit.compare(stage(), arguments.audit_rows, runs, _say),
+        "archive": lambda: archive.compare(stage(), arguments.archive_events, runs, _say),
+        "reports": lambda: reports.compare(
+            stage(),
+            arguments.report_events,
+            runs,
+            _say,
+            is_kept=arguments.keep is not None,
+            before=_read(arguments.results).get("reports", {}).get("runs", ()),
+        ),
+        "dashboard": lambda: bars.compare(
+            stage(),
+            arguments.dashboard_events,
+            runs,
+            arguments.dashboard_seconds,
+            arguments.dashboard_readers,
+            _say,
+            is_kept=arguments.keep is not None,
+        ),
+        "soak": lambda: [soak.soak(stage(), arguments.soak_events, _say)],
+    }
+
+
+def _measured(parts: Parts, wanted: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The results of the wanted parts, one after the other."""
+    for name, measure in parts.items():
+        if name in wanted:
+            _say(f"{name}:")
+            started, machine = time.monotonic(), describe()
+            rows = measure()
+            seconds = round(time.monotonic() - started, 1)
+            yield name, _rounded({"machine": machine, "seconds": seconds, "runs": rows})
+
+
+def _write_page(results: Path, profiles: Path) -> None:
+    """The page and its pictures, beside the results when these are not the committed ones."""
+    page, pictures = (
+        (PAGE, PICTURES) if results == RESULTS else (results / PAGE.name, results / PICTURES.name)
+    )
+    known = _read(results)
+    drawn = charts.draw({name: result["runs"] for name, result in known.items()})
+    pictures.mkdir(exist_ok=True)
+    for old in pictures.glob("performance-*.svg"):
+        old.unlink()
+    for name, text in drawn.items():
+        (pictures / name).write_text(text)
+    page.write_text(render(known, drawn, _read(profiles)))
+    _say(f"{page} written")
+
+
+def _guard(measured: dict[str, dict[str, Any]]) -> int:
+    committed = {name: result["runs"] for name, result in _read(RESULTS).items()}
+    verdict = guard.judge(committed, {name: result["runs"] for name, result in measured.items()})
+    for line in verdict.lines:
+        _say(line)
+    for line in verdict.losses:
+        _say(f"LOSS {line}")
+    return 1 if verdict.losses else 0
+
+
+def _said_void(measured: dict[str, dict[str, Any]]) -> int:
+    """1 when a run found something else than it had to."""
     void = [
         f"{name}: {row['contender']}: {row['void']}"
-        for name in wanted
-        for row in results[name]["runs"]
+        for name, result in measured.items()
+        for row in result["runs"]
         if "void" in row
     ]
     for line in void:
@@ -103,17 +168,38 @@ def main() -> int:
     return 1 if void else 0
 
 
+def _read(results: Path) -> dict[str, dict[str, Any]]:
+    return {each.stem: json.loads(each.read_text()) for each in sorted(results.glob("*.json"))}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--short", action="store_true", help="the default form, by its name")
     parser.add_argument(
-        "--only",
-        metavar="PART,…",
-        help="worker, sink, path, emitter, stack, audit, archive, reports, dashboard, soak",
+        "--full", action="store_true", help="every part, five runs, a million events at least"
     )
-    parser.add_argument("--contender", action="append", default=[], help="part of a name; only these workers")
-    parser.add_argument("--events", type=int, default=600_000, help="events of a worker's run")
+    parser.add_argument(
+        "--guard", action="store_true", help="compare ratios of a short run with the committed ones"
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="ROLE,…",
+        help=f"{', '.join(profile.ROLES)}: write where a role's time goes, measure nothing else",
+    )
+    parser.add_argument(
+        "--profiles", type=Path, default=PROFILES, metavar="FOLDER", help="profiles elsewhere"
+    )
+    parser.add_argument("--page", action="store_true", help="write page and pictures anew, measure nothing")
+    parser.add_argument("--only", metavar="PART,…", help=", ".join(FULL))
+    parser.add_argument(
+        "--contender", action="append", default=[], help="part of a name; only these contenders"
+    )
+    parser.add_argument("--events", type=int, default=240_000, help="events of a worker's run")
     parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each contender")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="FOLDER", help="results, page and pictures elsewhere"
+    )
+    parser.add_argument("--long", action="store_true", help="with --only scale: the long form of the curves")
     parser.add_argument("--commits", type=int, default=100_000, help="size of the git repository; 0 = none")
     parser.add_argument("--audit-rows", type=int, default=1_000_000, help="entries; only with --only audit")
     parser.add_argument("--archive-events", type=int, default=500_000, help="with --only archive")
@@ -132,12 +218,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--soak-memory", action="store_true", help="memory of each role over --soak-events")
     parser.add_argument("--soak-events", type=int, default=5_000_000)
     return parser
-
-
-def _before(part: str) -> list[dict[str, Any]]:
-    """What the last run of that part found; nothing where there was none."""
-    path = RESULTS / f"{part}.json"
-    return list(json.loads(path.read_text())["runs"]) if path.exists() else []
 
 
 def _rounded(value: Any) -> Any:

@@ -26,6 +26,17 @@ class Database:
     def users(self) -> int:
         return self._one("SELECT uniqExact(org_id, user_ref) FROM events FINAL WHERE user_ref != 0")
 
+    def active_users(self, org: str) -> int:
+        """People of an organisation on any day, as the reports read them: from `user_days`, not from events."""
+        return self._one(f"SELECT uniqExact(user_ref) FROM user_days WHERE org_id = '{org}'")
+
+    def passed(self) -> tuple[int, int]:
+        """(events, people) in the plain table of the pass-through."""
+        ((events, users),) = self.client.query(
+            "SELECT count(), uniqExactIf((org_id, actor_user_id), actor_user_id != '') FROM passed"
+        ).result_rows
+        return int(events), int(users)
+
     def _one(self, sql: str) -> int:
         return int(self.client.query(sql).result_rows[0][0])
 

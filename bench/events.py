@@ -93,6 +93,29 @@ def events(count: int, *, seed: int = 1, end: datetime | None = None, days: int 
         yield "".join(parts).encode()
 
 
+def spread_events(count: int, *, orgs: int, users: int) -> Iterator[bytes]:
+    """`count` plain events, none to be rejected, spread evenly over so many users, and these over so many organisations."""
+    random = Random(1)
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    step = timedelta(days=DAYS) / max(1, count)
+    start = end - step * count
+    for number in range(count):
+        moment, user = start + step * number, number * 7919 % users
+        event_id = uuid.UUID(int=random.getrandbits(128), version=4)
+        yield (
+            f'{{"event_id":"{event_id}","occurred_at":"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"'
+            f',"org_id":"org-{user % orgs:05d}","action":"{random.choice(_ACTIONS)}","actor_user_id":"u-{user:08d}"'
+            f',"actor_email":"u.{user}@org-{user % orgs}.example","actor_ip":"203.0.{user % 114}.{user % 250}"'
+            f',"user_agent":"{_AGENTS[user % len(_AGENTS)]}","source":"web","entity_asset":"team-{user % 40}"'
+            f',"response_code":200,"attributes":{{"page":"{random.choice(_PAGES)}","ms":{random.getrandbits(11)}}}}}'
+        ).encode()
+
+
+def broken(count: int) -> int:
+    """How many of `count` events are no JSON at all; the other rejects are objects."""
+    return -(-(count // REJECT_EVERY) // len(_REJECTS))
+
+
 def _person(org: str, user: int, place: int) -> str:
     return (
         f',"actor_user_id":"u-{user:05d}","actor_email":"{_email(org, user)}"'

@@ -24,10 +24,19 @@ class Figure:
 
 def figure(rows: Sequence[Mapping[str, Any]], contender: str, key: str) -> Figure:
     """`key` may be a path such as `cpu_s_per_million.sink`."""
-    values = [_value(row, key) for row in rows if row["contender"] == contender and "void" not in row]
+    values = [
+        value
+        for row in rows
+        if row["contender"] == contender and is_valid(row) and (value := _value(row, key)) is not None
+    ]
     if not values:
         return Figure(0.0, 0.0, 0.0, 0)
     return Figure(statistics.median(values), min(values), max(values), len(values))
+
+
+def is_valid(row: Mapping[str, Any]) -> bool:
+    """Whether the run found what it had to, and its contender could be installed at all."""
+    return "void" not in row and "missing" not in row
 
 
 def ratio(rows: Sequence[Mapping[str, Any]], ours: str, other: str, key: str = "rate") -> float | None:
@@ -41,8 +50,11 @@ def contenders(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(str(row["contender"]) for row in rows))
 
 
-def _value(row: Mapping[str, Any], key: str) -> float:
+def _value(row: Mapping[str, Any], key: str) -> float | None:
+    """None where the row has no such figure, as rows of an older form of the benchmark."""
     value: Any = row
     for part in key.split("."):
+        if part not in value:
+            return None
         value = value[part]
     return float(value)

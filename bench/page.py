@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import archive, audit, freshness, reports
-from bench.emitter import EMITTER, IN_MEMORY, PLAIN
+from bench import archive, audit, freshness, reports, sections
+from bench.duck import DUCKDB
+from bench.emitter import EMITTER, POSTHOG, QUEUE_SAFE, SPOOL_SAFE
 from bench.figures import contenders, figure, ratio
-from bench.path import ROLES
+from bench.looks.charts import RATIOS
+from bench.path import PASS_THROUGH, PATH, QUIX_PATH, ROLES
+from bench.sections import table
 from bench.sink import INFILE, SINK
-from bench.worker import CLASSIC, OURS, QUIX
+from bench.worker import CLASSIC, OURS, QUIX, TUNED
 
 #: What the dashboard's bars are set for.
 DASHBOARD_EVENTS = 20_000_000
@@ -19,16 +22,19 @@ Rows = Sequence[Mapping[str, Any]]
 
 HEAD = """# Performance
 
-This page is written by `make bench` (the short form, under ten minutes) and `python -m bench --soak-memory` (memory over five million events) from [bench/results](../bench/results). Absolute figures belong to the machine named below; the ratios are what to compare: all contenders of a table ran in turns, in the same minutes, on the same broker and engine.
+This page and its pictures are written by `make bench` (the short form, under ten minutes), `make bench-full` (five runs of everything, on a machine that does nothing else) and `python -m bench --soak-memory` (memory over five million events) from [bench/results](../bench/results) and [bench/profiles](../bench/profiles). Absolute figures belong to the machine named below; the ratios are what to compare: all contenders of a table ran in turns, in the same minutes, on the same broker and engine. `make bench-guard` runs the short form again and fails when a ratio is more than 15 % worse than here.
 """
 
 METHOD = """## How it is measured
 
 - **Events**: 435 bytes on average, three organisations, 12 000 people with a power law of activity, machines, some texts that hold personal data, late events, one record in 200 that must be rejected ([bench/events.py](../bench/events.py)). Four partitions, a real Kafka broker, the real ClickHouse engine; broker, engine and contenders share the cores.
-- **Worker**: one record in, one record out. Every contender reads a full topic from its start in a group of its own and writes to a topic of its own. The rate is the records over the broker's time from the first output to the last: interpreter start-up and joining the group are not in it; fetching, decoding, enriching, encoding, compressing and confirmed writing are. All of them call the same functions (`decode`, `STEPS`, `encode`); a peer calls them record by record, as its interface asks. The slow peer gets a shorter topic of the same events. A run counts only if the contender wrote exactly one record for each input, the same number of rejected ones, and the same distinct users as the others.
-- **Peers** are at their own defaults, but for what makes them faster on this task: lz4 for the output of quixstreams; the classic agent runs twice, as its tutorial writes it and with its producer tuned (lz4, batches of a megabyte, 10 ms of patience). Each has an environment of its own, locked by hashes ([bench/peers](../bench/peers)). Neither peer writes dead letters or keeps exact offsets; Trailhouse does both here.
+- **Worker**: one record in, one record out. Every contender reads a full topic from its start in a group of its own and writes to a topic of its own. The rate is the records over the broker's time from the first output to the last: interpreter start-up and joining the group are not in it; fetching, decoding, enriching, encoding, compressing and confirmed writing are. (Where a fifth of the output or more comes at once, as of an engine that works in few large steps, the rate is counted from the start of the process.) All of them call the same functions (`decode`, `STEPS`, `encode`); a peer calls them record by record, as its interface asks. The slow peer gets a shorter topic of the same events. A run counts only if the contender wrote exactly one record for each input, the same number of rejected ones, and the same distinct users as the others.
+- **Peers** are set up as their own documentation says for throughput: lz4 for what they write, batches where they have them, one process, at least once where they can. The classic agent runs twice, as its tutorial writes it and with its producer tuned (lz4, batches of a megabyte, 10 ms of patience). Each has an environment of its own, locked by hashes, and says at its top how it was set up ([bench/peers](../bench/peers)). None of them writes dead letters or keeps exact offsets; Trailhouse does both here. One that cannot be installed is listed with what its installer said.
 - **Sink**: the enriched topic is full; the rate is what the group commits (a commit follows its insert) from the first commit to the last. `INSERT … FROM INFILE` gets the same rows in files of as many rows as a batch may hold, the same tables, views and settings, without Kafka, HTTP or bookkeeping; its first insert is left out too.
-- **Whole path**: worker and sink run together on a full raw topic. **CPU** is user and system time of each process per million events, over the same span as the rate.
+- **Whole path**: worker and sink run together on a full raw topic. quixstreams with clickhouse-connect enriches the same and inserts the same rows into the same tables; the pass-through puts raw records into one plain table. The rate is what the group commits, as of the sink; a run counts only if the tables hold every record and the same distinct users.
+- **Emitter**: each contender makes the same calls in a process of its own; the rate goes to the last confirmation, the time of a call is what its caller waits. Clients are given ready bytes. SDKs upload to a server on loopback that counts; the span goes to an exporter in memory. Slow ones make fewer calls. A run counts only if every event of everybody arrived.
+- **DuckDB** answers over all stored events in Parquet, a file for each month, sorted as the table is; a question counts only if its answer is that of plain SQL.
+- **CPU** is user and system time of each process per million events, over the same span as the rate; the broker's is told apart.
 """
 
 
@@ -51,15 +57,25 @@ class Target:
         return f"| {self.text} | **{self.value:.3g}{self.unit}** | {sign} {self.wanted:g}{self.unit} | {'met' if met else 'not met'} |"
 
 
-def render(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """The page; parts without results are left out."""
+def render(
+    results: Mapping[str, Mapping[str, Any]],
+    drawn: Mapping[str, str],
+    profiles: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """The page; parts without results are left out. `drawn` are the pictures there are, by file name."""
     rows = {name: result["runs"] for name, result in results.items()}
-    parts = [HEAD, _summary(rows)]
-    tables = {
-        "worker": _worker,
+    parts = [HEAD, _summary(rows, profiles)]
+    if RATIOS in drawn:
+        parts.append(
+            sections.picture(RATIOS, "Trailhouse's rate over each peer's", drawn).rstrip("\n") + "\n"
+        )
+    tables: dict[str, Callable[[Rows], str]] = {
+        "worker": lambda found: sections.worker(found, drawn),
         "sink": _sink,
-        "path": _path,
-        "emitter": _emitter,
+        "path": lambda found: sections.path(found, drawn),
+        "profiles": lambda found: sections.attribution(profiles, found),
+        "emitter": lambda found: sections.emitter(found, drawn),
+        "scale": lambda found: sections.scale(found, drawn),
         "stack": _stack,
         "audit": _audit,
         "archive": _archive,
@@ -67,87 +83,70 @@ def render(results: Mapping[str, Mapping[str, Any]]) -> str:
         "dashboard": _dashboard,
         "soak": _soak,
     }
-    parts += [table(rows[name]) for name, table in tables.items() if name in rows]
+    given = {**rows, **({"profiles": rows.get("path", [])} if profiles else {})}
+    parts += [section(given[name]) for name, section in tables.items() if name in given]
     parts += [METHOD, _machines(results)]
     return "\n".join(parts)
 
 
-def _summary(rows: Mapping[str, Rows]) -> str:
+def _summary(rows: Mapping[str, Rows], profiles: Mapping[str, Mapping[str, Any]]) -> str:
     pages = [row for row in rows.get("dashboard", []) if row["contender"].startswith("page ")]
     if not any(row.get("events", 0) >= DASHBOARD_EVENTS for row in rows.get("dashboard", [])):
         pages = []
-    worker, sink, stack = rows.get("worker", []), rows.get("sink", []), rows.get("stack", [])
-    targets = (
-        Target(
-            "Stream worker against the classic Faust agent",
-            ratio(worker, OURS, CLASSIC),
-            " x",
-            20,
-            is_least=True,
-        ),
-        Target(
-            "Stream worker against quixstreams, same enrichment",
-            ratio(worker, OURS, QUIX),
-            " x",
-            1.5,
-            is_least=True,
-        ),
-        Target(
-            "Sink against `INSERT … FROM INFILE` of the same rows",
-            ratio(sink, SINK, INFILE),
-            " x",
-            0.5,
-            is_least=True,
-        ),
-        Target(
-            "Audit log over HTTP against the same SELECT by the driver",
-            ratio(rows.get("audit", []), audit.OURS, audit.DRIVER),
-            " x",
-            0.5,
-            is_least=True,
-        ),
-        Target(
-            "Memory of the API while it streams the audit log",
-            _peak(rows.get("audit", [])),
-            " MB",
-            200,
-            is_least=False,
-        ),
-        Target(
-            f"From `emit` to a report at {freshness.EVENTS_PER_S:,} events/s, p95",
-            figure(rows.get("path", []), "emit to report", "p95_s").median or None,
-            " s",
-            2,
-            is_least=False,
-        ),
-        Target(
-            "First paint of the slowest dashboard page, p95",
-            max((row["p95_ms"] for row in pages), default=None),
-            " ms",
-            300,
-            is_least=False,
-        ),
-        Target(
-            "Weight of the heaviest page on a first visit",
-            max((row["bytes"] / 1000 for row in pages), default=None),
-            " kB",
-            60,
-            is_least=False,
-        ),
-        Target("`emit` at level fast, median", _call(rows, "p50_us"), " µs", 10, is_least=False),
-        Target("`emit` at level fast, 99th percentile", _call(rows, "p99_us"), " µs", 40, is_least=False),
-        Target("`trailhouse up` until everything answers", _seconds(stack, "up"), " s", 15, is_least=False),
-        Target(
-            "`trailhouse import git --wait`, 100 000 commits",
-            _seconds(stack, "import git"),
-            " s",
-            30,
-            is_least=False,
-        ),
+    worker, sink, path = rows.get("worker", []), rows.get("sink", []), rows.get("path", [])
+    emitter, log, stack = rows.get("emitter", []), rows.get("audit", []), rows.get("stack", [])
+    exact = sections.cost_of_exactness(profiles, path)
+    posthog, spool = (
+        ratio(emitter, POSTHOG, EMITTER, "p50_us"),
+        ratio(emitter, SPOOL_SAFE, QUEUE_SAFE, "call_rate"),
     )
+    least: tuple[tuple[str, float | None, str, float], ...] = (
+        ("Stream worker against the classic Faust agent", ratio(worker, OURS, CLASSIC), " x", 40),
+        ("Stream worker against quixstreams, same enrichment", ratio(worker, OURS, QUIX), " x", 2.5),
+        ("Stream worker against the fastest other peer, same enrichment", _fastest(worker), " x", 1),
+        ("Sink against `INSERT … FROM INFILE` of the same rows", ratio(sink, SINK, INFILE), " x", 0.7),
+        ("Whole path against quixstreams and clickhouse-connect", ratio(path, PATH, QUIX_PATH), " x", 2),
+        ("Whole path against a pass-through that enriches and checks nothing", ratio(path, PATH, PASS_THROUGH), " x", 0.5),
+        ("A call of PostHog's SDK against one of `emit`, median", posthog, " x", 6),
+        ("Spool that survives the machine against persist-queue", spool, " x", 10),
+        ("Audit log over HTTP against the same SELECT by the driver", ratio(log, audit.OURS, audit.DRIVER), " x", 0.5),
+        ("The same question over raw rows against a report, least", _raw_against_report(rows.get("reports", [])), " x", 50),
+    )  # fmt: skip
+    most: tuple[tuple[str, float | None, str, float], ...] = (
+        ("Cost of exactness, of the whole path's CPU", None if exact is None else exact * 100, " %", 15),
+        ("Memory of the API while it streams the audit log", _peak(log), " MB", 200),
+        (f"From `emit` to a report at {freshness.EVENTS_PER_S:,} events/s, p95", figure(path, "emit to report", "p95_s").median or None, " s", 2),
+        ("First paint of the slowest dashboard page, p95", max((row["p95_ms"] for row in pages), default=None), " ms", 300),
+        ("Weight of the heaviest page on a first visit", max((row["bytes"] / 1000 for row in pages), default=None), " kB", 60),
+        ("`emit` at level fast, median", _call(rows, "p50_us"), " µs", 10),
+        ("`emit` at level fast, 99th percentile", _call(rows, "p99_us"), " µs", 40),
+        ("`trailhouse up` until everything answers", _seconds(stack, "up"), " s", 15),
+        ("`trailhouse import git --wait`, 100 000 commits", _seconds(stack, "import git"), " s", 30),
+    )  # fmt: skip
+    targets = [Target(*each, is_least=True) for each in least] + [
+        Target(*each, is_least=False) for each in most
+    ]
     return "| | measured | target | |\n| --- | --- | --- | --- |\n" + "".join(
         f"{each.line}\n" for each in targets
     )
+
+
+def _fastest(worker: Rows) -> float | None:
+    """The smallest ratio to a peer that is neither quixstreams nor Faust."""
+    others = [name for name in contenders(worker) if name not in {OURS, QUIX, CLASSIC, TUNED}]
+    return min((found for name in others if (found := ratio(worker, OURS, name)) is not None), default=None)
+
+
+def _raw_against_report(rows: Rows) -> float | None:
+    """How many times as long plain SQL over events takes as the report, for the question where it is least."""
+    by_name = {row["contender"]: row for row in rows}
+    plain = next(iter(reports.PLAINLY))
+    found = [
+        by_name[f"{name}: {plain}"]["p50_ms"] / by_name[name]["p50_ms"]
+        for name in reports.PLAIN
+        if name in by_name and f"{name}: {plain}" in by_name
+    ]
+    return min(found, default=None)
 
 
 def _call(rows: Mapping[str, Rows], key: str) -> float | None:
@@ -160,23 +159,6 @@ def _seconds(rows: Rows, contender: str) -> float | None:
     return found.median if found.runs else None
 
 
-def _worker(rows: Rows) -> str:
-    lines = []
-    for name in contenders(rows):
-        rate = figure(rows, name, "rate")
-        if not rate.runs:
-            lines.append([name, "void", "", "", "", ""])
-            continue
-        against = ratio(rows, OURS, name)
-        cpu, rss = figure(rows, name, "cpu_s_per_million"), figure(rows, name, "rss_peak_mb")
-        times = "" if name == OURS or against is None else f"{against:.3g} x"
-        lines.append(
-            [name, times, f"{rate.median:,.0f}", rate.spread, f"{cpu.median:.3g}", f"{rss.median:.0f}"]
-        )
-    head = ["contender", "Trailhouse is", "events/s, median", "spread", "CPU s per million", "peak MB"]
-    return f"## Stream worker\n\n{_table(head, lines)}"
-
-
 def _sink(rows: Rows) -> str:
     lines = []
     for name in (SINK, INFILE):
@@ -186,69 +168,7 @@ def _sink(rows: Rows) -> str:
     share = ratio(rows, SINK, INFILE)
     said = "" if share is None else f"The sink reaches **{share:.2f}** of ClickHouse's own rate.\n\n"
     head = ["contender", "rows/s, median", "spread", "CPU s per million: sink", "ClickHouse"]
-    return f"## Sink, into all tables and views\n\n{said}{_table(head, lines)}"
-
-
-def _path(rows: Rows) -> str:
-    name = "whole path"
-    rate = figure(rows, name, "rate")
-    cpu = {role: figure(rows, name, f"cpu_s_per_million.{role}").median for role in ROLES}
-    total = sum(cpu.values()) or 1.0
-    lines = [[role, f"{seconds:.3g}", f"{seconds / total:.0%}"] for role, seconds in cpu.items()]
-    alone = next((row for row in rows if row["contender"] == "one event"), None)
-    fresh = (
-        f" One event on an idle path can be queried after {alone['median_s']:.2f} s (at most {alone['max_s']:.2f} s)."
-        if alone
-        else ""
-    )
-    flowing = next((row for row in rows if row["contender"] == "emit to report"), None)
-    if flowing:
-        fresh += (
-            f" While {flowing['events_per_s']:,.0f} others a second come in, an event is counted by a report {flowing['p50_s']:.2f} s after"
-            f" the call of `emit` (p95 {flowing['p95_s']:.2f} s, p99 {flowing['p99_s']:.2f} s)."
-        )
-    return (
-        f"## Whole path, raw topic to queryable\n\n{rate.median:,.0f} events/s ({rate.spread}), all four processes on the same"
-        f" cores.{fresh} Where the time goes:\n\n{_table(['process', 'CPU s per million', 'share'], lines)}"
-    )
-
-
-def _emitter(rows: Rows) -> str:
-    lines = []
-    for name in (EMITTER, IN_MEMORY, PLAIN):
-        if name not in contenders(rows):
-            continue
-        rate, cpu = figure(rows, name, "rate"), figure(rows, name, "cpu_s_per_million")
-        lines.append(
-            [
-                name if name == PLAIN else f"`{name}`",
-                f"{rate.median:,.0f}",
-                rate.spread,
-                f"{cpu.median:.3g}",
-            ]
-        )
-    share = ratio(rows, EMITTER, PLAIN)
-    said = (
-        ""
-        if share is None
-        else f"Checking, minting ids, encoding, writing to the spool and reading back leave **{share:.2f}** of the driver's own rate.\n\n"
-    )
-    head = ["contender", "events/s, median", "spread", "CPU s per million"]
-    calls = [
-        [
-            row["contender"].removeprefix("emit: "),
-            *(f"{row[key]:.1f}" for key in ("p50_us", "p99_us", "p99.9_us")),
-        ]
-        for row in rows
-        if "p50_us" in row
-    ]
-    parts = [f"## Emitter, from the call to Kafka's confirmation\n\n{said}{_table(head, lines)}"]
-    if calls:
-        parts.append(
-            "What a call costs its caller, in microseconds, encoding and the write to the spool included:\n\n"
-            + _table(["level, pace", "p50", "p99", "p99.9"], calls)
-        )
-    return "\n".join(parts)
+    return f"## Sink, into all tables and views\n\n{said}{table(head, lines)}"
 
 
 def _stack(rows: Rows) -> str:
@@ -278,7 +198,7 @@ def _audit(rows: Rows) -> str:
     head = ["contender", "entries/s, median", "spread", "of the driver's rate", "API, peak MB"]
     return (
         f"## Audit log\n\nAll {count} entries of one organisation, four weeks, in order of time. The driver gives Python"
-        f" values, the API bytes.\n\n{_table(head, lines)}"
+        f" values, the API bytes.\n\n{table(head, lines)}"
     )
 
 
@@ -297,7 +217,7 @@ def _archive(rows: Rows) -> str:
     head = ["", "events/s, median", "spread", "CPU s per million: archive", "ClickHouse"]
     return (
         f"## The archive\n\n{count} events from ClickHouse into a folder, proven, and back into an empty database. A million of"
-        f" them are {sizes['records']:.0f} MB of records and {sizes['entries']:.0f} MB of audit log entries.\n\n{_table(head, lines)}"
+        f" them are {sizes['records']:.0f} MB of records and {sizes['entries']:.0f} MB of audit log entries.\n\n{table(head, lines)}"
     )
 
 
@@ -307,13 +227,14 @@ def _reports(rows: Rows) -> str:
         row["contender"]: row for row in rows if row not in asked or row["days"] == reports.WINDOW_DAYS
     }
     load = by_name["load"]
+    loaded = f"; loaded at {load['rate']:,.0f} events/s into all tables" if "rate" in load else ""
     lines = [
         [
             f"`{name}`",
             f"{row['p50_ms']:.0f}",
             f"{row['p95_ms']:.0f}",
             f"{row['events_read_share']:.2%}",
-            *(_times(by_name.get(f"{name}: {what}"), row) for what in reports.PLAINLY),
+            *(_times(by_name.get(f"{name}: {what}"), row) for what in (*reports.PLAINLY, DUCKDB)),
         ]
         for name, row in by_name.items()
         if "events_read_share" in row
@@ -323,18 +244,17 @@ def _reports(rows: Rows) -> str:
         "p50, ms",
         "p95, ms",
         "reads of `events`",
-        *(f"{what} takes" for what in reports.PLAINLY),
+        *(f"{what} takes" for what in (*reports.PLAINLY, DUCKDB)),
     ]
     tables = [
         [f"`{name.removeprefix('table ')}`", f"{row['rows']:,}", f"{row['bytes_per_event']:.1f}"]
         for name, row in by_name.items()
         if name.startswith("table ")
     ]
-    loaded = f"; loaded at {load['rate']:,.0f} events/s into all tables" if "rate" in load else ""
     return (
         f"## Reports over {load['events']:,} events\n\n20 organisations, 15 months, asked about {reports.WINDOW_DAYS} days of the"
-        f" largest, which has three tenths of the events{loaded}.\n\n{_table(head, lines)}\n"
-        f"{_windows(asked)}{_growth(asked)}On disk:\n\n{_table(['table', 'rows', 'bytes per event'], tables)}"
+        f" largest, which has three tenths of the events{loaded}.\n\n{sections.lacking(rows)}{table(head, lines)}\n"
+        f"{_windows(asked)}{_growth(asked)}On disk:\n\n{table(['table', 'rows', 'bytes per event'], tables)}"
     )
 
 
@@ -347,7 +267,7 @@ def _windows(asked: Rows) -> str:
         [f"`{name}`", *(f"{found[name, days]:.0f}" if (name, days) in found else "" for days in spans)]
         for name in reports.PLAIN
     ]
-    return f"It grows with the period, in milliseconds (p50):\n\n{_table(['report', *(f'{days} days' for days in spans)], lines)}\n"
+    return f"It grows with the period, in milliseconds (p50):\n\n{table(['report', *(f'{days} days' for days in spans)], lines)}\n"
 
 
 def _growth(asked: Rows) -> str:
@@ -364,7 +284,7 @@ def _growth(asked: Rows) -> str:
     head = ["report", *(f"of {size:,} events" for size in sizes)]
     return (
         "And not with what was stored before it: the last 30 days there were when a part of the history was loaded, in milliseconds"
-        f" (p50). The installation grows, too: its last day has twice the events of its first.\n\n{_table(head, lines)}\n"
+        f" (p50). The installation grows, too: its last day has twice the events of its first.\n\n{table(head, lines)}\n"
     )
 
 
@@ -393,7 +313,7 @@ def _dashboard(rows: Rows) -> str:
     return (
         f"## Dashboard over {size} events\n\n20 organisations, 15 months; the largest one's pages in Chromium, the server warm, the"
         f" engine under it on the same cores.{small} First paint is asked to be under 300 ms (p95), a first visit at most 60 kB as it"
-        f" travels, nothing refused.\n\n{_table(head, lines)}\n"
+        f" travels, nothing refused.\n\n{table(head, lines)}\n"
         f"{crowd['readers']} people who open a page every ten seconds, for {crowd['seconds']:.0f} s, while {crowd['events_per_s']:,.0f} events"
         f" a second come in: {crowd['answers']} answers, **{crowd['errors']} errors**, p50 {crowd['p50_ms']:.0f} ms, p95 {crowd['p95_ms']:.0f} ms."
         f" The newest stored event was {before['p50']:.1f} s old (p95 {before['p95']:.1f} s) without them and {during['p50']:.1f} s"
@@ -402,7 +322,9 @@ def _dashboard(rows: Rows) -> str:
 
 
 def _times(row: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> str:
-    return f"{row['p50_ms'] / ours['p50_ms']:.1f} x" if row else ""
+    if row is None:
+        return ""
+    return f"{row['p50_ms'] / ours['p50_ms']:.1f} x" if "p50_ms" in row else "not measured"
 
 
 def _soak(rows: Rows) -> str:
@@ -413,7 +335,7 @@ def _soak(rows: Rows) -> str:
     ]
     growth = ", ".join(f"{role} {value:.2f}" for role, value in row["growth"].items())
     head = ["events", *(f"{role}, MB" for role in ROLES)]
-    return f"## Memory over time\n\nLast value over the value at the half: {growth}.\n\n{_table(head, lines)}"
+    return f"## Memory over time\n\nLast value over the value at the half: {growth}.\n\n{table(head, lines)}"
 
 
 def _machines(results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -428,9 +350,4 @@ def _machines(results: Mapping[str, Mapping[str, Any]]) -> str:
         if machine
         else ""
     )
-    return f"## The machine\n\n{said}\n\n{_table(['part', 'measured', 'load before', 'took'], lines)}"
-
-
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [head, ["---"] * len(head), *lines]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return f"## The machine\n\n{said}\n\n{table(['part', 'measured', 'load before', 'took'], lines)}"

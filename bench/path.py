@@ -1,4 +1,4 @@
-"""The whole path: a backlog on the raw topic until it can be queried, and one event on an idle path."""
+"""The whole path beside peers: a backlog on the raw topic until it can be queried; and one event on an idle path."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from kafka import KafkaProducer
 
 from bench.database import Database, fresh_database
+from bench.events import broken
 from bench.groups import Committed, follow_commits
+from bench.peers import PeerMissing, python_of
 from bench.process import ROOT, Measured, cpu_seconds_of, running
 from bench.stage import Raw, RunFailed, Stage
 from bench.topics import PARTITIONS
@@ -23,6 +25,9 @@ from bench.wiring import Wiring
 
 ROLES = ("stream", "sink", "clickhouse", "kafka")
 LATENCY_EVENTS = 20
+PATH: Final = "whole path"
+QUIX_PATH: Final = "quixstreams + clickhouse-connect"
+PASS_THROUGH: Final = "pass-through: raw records into one plain table"
 
 
 @contextlib.contextmanager
@@ -43,46 +48,108 @@ def roles(stage: Stage, wiring: Wiring) -> Iterator[tuple[Measured, Measured]]:
         yield stream, sink
 
 
-def drain(stage: Stage, count: int, runs: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Runs over a backlog of `count` events: rate, and CPU seconds per million events of each role."""
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Who takes a raw topic into tables: the roles as shipped, or one process of a peer."""
+
+    name: str
+    script: str = ""
+    peer: str = ""
+
+
+CONTENDERS: Final = (
+    Contender(PATH),
+    Contender(QUIX_PATH, "bench/peers/quix_clickhouse/path.py", "quix_clickhouse"),
+    Contender(PASS_THROUGH, "bench/peers/pass_through/path.py", "pass_through"),
+)
+PASSED: Final = """
+    CREATE TABLE passed (
+      event_id String, occurred_at String, org_id LowCardinality(String), action LowCardinality(String), actor_user_id String,
+      actor_email String, actor_ip String, user_agent String, source LowCardinality(String), entity_asset String, response_code UInt16
+    ) ENGINE = MergeTree ORDER BY (org_id, occurred_at)
+"""
+
+
+def drain(
+    stage: Stage, count: int, runs: int, say: Callable[[str], None], names: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Interleaved runs over a backlog of `count` events: rate, and CPU seconds per million events of each process."""
     raw = stage.fill(count)
-    rows = []
+    chosen = [each for each in CONTENDERS if not names or any(name in each.name for name in names)]
+    pythons: dict[str, str] = {}
+    rows: list[dict[str, Any]] = []
+    for each in chosen:
+        try:
+            pythons[each.name] = python_of(each.peer) if each.peer else sys.executable
+        except PeerMissing as error:
+            rows.append({"contender": each.name, "missing": str(error)})
+    chosen = [each for each in chosen if each.name in pythons]
+    users: dict[str, int] = {}
     for run in range(runs):
-        with fresh_database(stage.server, f"path_{run}") as database:
-            row = _drain(stage, replace(stage.wire(raw), clickhouse=database.dsn), raw, database)
-        rows.append({"contender": "whole path", "run": run + 1, **row})
-        say(f"  {'raw topic to queryable':40} {row.get('rate', 0):10,.0f} events/s")
+        turn = run % max(1, len(chosen))
+        for each in (*chosen[turn:], *chosen[:turn]):
+            with fresh_database(stage.server, f"path_{run}") as database:
+                wiring = replace(stage.wire(raw), clickhouse=database.dsn)
+                row = drain_once(stage, wiring, raw, database, each, pythons[each.name])
+            if "void" not in row and each.name != PASS_THROUGH:
+                wanted = users.setdefault("all", row["users"])
+                if row["users"] != wanted:
+                    row = {"void": f"{row['users']} distinct users, the others found {wanted}"}
+            rows.append({"contender": each.name, "run": run + 1, **row})
+            say(f"  {each.name:40} {row.get('rate', 0):10,.0f} events/s")
     return rows
 
 
-def _drain(stage: Stage, wiring: Wiring, raw: Raw, database: Database) -> dict[str, Any]:
+@contextlib.contextmanager
+def _running(
+    stage: Stage, wiring: Wiring, contender: Contender, python: str
+) -> Iterator[dict[str, Measured]]:
+    """The contender's processes by role, and in `wiring.clickhouse` what they write to."""
+    if not contender.peer:
+        with roles(stage, wiring) as (stream, sink):
+            yield {"stream": stream, "sink": sink}
+        return
+    argv = [python, str(ROOT / contender.script), wiring.to_argument()]
+    with running(argv, stage.folder / f"{wiring.group}.log") as process:
+        yield {"one process": process}
+
+
+def drain_once(  # noqa: PLR0913, PLR0917 - what a run of it is
+    stage: Stage, wiring: Wiring, raw: Raw, database: Database, contender: Contender, python: str
+) -> dict[str, Any]:
     engine, broker = stage.server.pid or 0, stage.kafka.pid or 0
+    is_passing = contender.name == PASS_THROUGH
+    if is_passing:
+        database.client.command(PASSED)
+    group = wiring.group if contender.peer else f"{wiring.group}-sink"
     try:
         with (
-            roles(stage, wiring) as (stream, sink),
-            Committed(stage.bootstrap, f"{wiring.group}-sink") as stored,
+            _running(stage, wiring, contender, python) as processes,
+            Committed(stage.bootstrap, group) as stored,
         ):
             rate, cpu = follow_commits(
                 stored,
                 raw.count,
-                [stream, sink],
+                list(processes.values()),
                 lambda: [
-                    stream.cpu_seconds(),
-                    sink.cpu_seconds(),
+                    *(each.cpu_seconds() for each in processes.values()),
                     cpu_seconds_of(engine),
                     cpu_seconds_of(broker),
                 ],
             )
-            rss = {"stream": stream.rss_peak / 1e6, "sink": sink.rss_peak / 1e6}
+            rss = {role: each.rss_peak / 1e6 for role, each in processes.items()}
     except RunFailed as error:
         return {"void": str(error)}
-    landed = database.landed()
-    if landed != raw.count:
-        return {"void": f"{landed} raw offsets accounted for, wanted {raw.count}"}
+    landed, users = database.passed() if is_passing else (database.landed(), database.users())
+    # Who checks nothing loses what cannot be parsed, and the record behind it with an open string.
+    lost = 2 * broken(raw.count) if is_passing else 0
+    if not raw.count - lost <= landed <= raw.count:
+        return {"void": f"{landed} raw offsets accounted for, wanted {raw.count} and at most {lost} fewer"}
     return {
         "events": raw.count,
+        "users": users,
         "rate": rate,
-        "cpu_s_per_million": dict(zip(ROLES, cpu, strict=True)),
+        "cpu_s_per_million": dict(zip((*processes, "clickhouse", "kafka"), cpu, strict=True)),
         "rss_peak_mb": rss,
     }
 

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from bench import duck
 from bench.database import fresh_database, kept_database
 from bench.stage import RunFailed, Stage
 from trailhouse.queries.caller import Caller
@@ -65,7 +66,8 @@ def compare(  # noqa: PLR0913 - what a run of it is
     is_kept: bool = False,
     before: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """Loads `count` events, then asks every report `5 x runs` times about the last 90 days of the largest organisation.
+    """Loads `count` events, then asks every report `5 x runs` times about the last 90 days of the largest organisation;
+    beside three of them plain SQL over the events, ClickHouse's estimate, and DuckDB over the same rows in Parquet.
 
     With `is_kept` the database stays, and one that has the events already is asked without loading: that takes a second
     of each report rather than half an hour, so a change of a report's SQL can be measured at 100 million events at once.
@@ -83,6 +85,7 @@ def compare(  # noqa: PLR0913 - what a run of it is
         rows += [trial.measure(each) for each in known.values()]
         rows += [row for name in PLAIN for row in trial.plainly(known[name])]
         rows += [trial.measure(known[name], days) for name in PLAIN for days in (MONTH_DAYS, YEAR_DAYS)]
+        rows += trial.in_duckdb(known)
         return rows + trial.sizes()
 
 
@@ -202,6 +205,18 @@ class _Trial:
                 "p50_ms": statistics.median(took),
                 "p95_ms": max(took),
             }
+
+    def in_duckdb(self, known: Mapping[str, Report]) -> list[dict[str, Any]]:
+        """The same plain questions of DuckDB over the same rows in Parquet."""
+        period = _ask(self.client, known["active_users"], WINDOW_DAYS, "UTC", LAST).period
+        scope = f"org_id = '{LARGEST}' AND toDate(occurred_at) BETWEEN '{period.first}' AND '{period.last}'"
+        count, final = PLAINLY["plain SQL"]
+        answers = {
+            name: self.client.query(text.format(count=count, final=final, scope=scope)).result_rows
+            for name, text in PLAIN.items()
+        }
+        days = str(period.first), str(period.last)
+        return duck.compare(self.client, LARGEST, days, answers, self.runs, self.say)
 
     def sizes(self) -> list[dict[str, Any]]:
         """Bytes on disk of each table, per event."""

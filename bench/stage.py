@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.events import REJECT_EVERY, events
-from bench.process import Measured
-from bench.topics import Watch, fill, make_topics
+from bench.process import Measured, cpu_seconds_of
+from bench.topics import PARTITIONS, Watch, fill, make_topics
 from bench.wiring import Wiring
 from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.deploy.kafka import LocalKafka
@@ -17,6 +17,8 @@ from trailhouse.producers.settings import KafkaSettings
 
 POLL_S = 0.05
 START_TIMEOUT_S = 60.0
+#: Of the records, in the first look at a contender's output: more, and what it did before cannot be left out.
+AT_ONCE_MAX = 0.2
 STALL_TIMEOUT_S = 60.0
 
 
@@ -31,6 +33,7 @@ class Raw:
     topic: str
     epoch: str
     count: int
+    partitions: int = PARTITIONS
 
     @property
     def rejects(self) -> int:
@@ -50,11 +53,21 @@ class Stage:
     def bootstrap(self) -> str:
         return self.kafka.bootstrap
 
-    def fill(self, count: int, *, seed: int = 1, values: Iterable[bytes] | None = None) -> Raw:
-        """A new raw topic of `count` events."""
+    def fill(
+        self,
+        count: int,
+        *,
+        seed: int = 1,
+        values: Iterable[bytes] | None = None,
+        partitions: int = PARTITIONS,
+    ) -> Raw:
+        """A new raw topic of `count` events, or of these values."""
         wiring = self.wire()
-        epoch = make_topics(_settings(wiring))
-        return Raw(wiring.raw, epoch, fill(self.bootstrap, wiring.raw, values or events(count, seed=seed)))
+        epoch = make_topics(_settings(wiring), partitions)
+        filled = fill(
+            self.bootstrap, wiring.raw, events(count, seed=seed) if values is None else values, partitions
+        )
+        return Raw(wiring.raw, epoch, filled, partitions)
 
     def wire(self, raw: Raw | None = None) -> Wiring:
         """Names of one run; with `raw`, its output topics exist."""
@@ -72,24 +85,31 @@ class Stage:
         if raw is None:
             return wiring
         wiring = replace(wiring, raw=raw.topic, epoch=raw.epoch)
-        make_topics(_settings(wiring))
+        make_topics(_settings(wiring), raw.partitions)
         Path(wiring.folder).mkdir(parents=True, exist_ok=True)
         return wiring
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU of a process per million events and its largest memory, interpreter start-up left out of the CPU."""
+    """CPU of a process per million events, the broker's for it, and its largest memory; start-up is not in the CPU.
+
+    `is_whole` = so many records came out at once that start-up has to be in it; `elapsed_s` from the process's start to the last record.
+    """
 
     cpu_s_per_million: float
+    broker_cpu_s_per_million: float
     rss_peak_mb: float
     ready_s: float
+    is_whole: bool
+    elapsed_s: float
 
 
-def follow(process: Measured, bootstrap: str, topic: str, count: int) -> Usage:
-    """Wait until `topic` holds `count` records; what the process used from its first record to its last."""
-    watch, started = Watch(bootstrap, topic), time.monotonic()
+def follow(process: Measured, stage: Stage, topic: str, count: int) -> Usage:
+    """Wait until `topic` holds `count` records; what process and broker used from its first record to its last."""
+    watch, started, broker = Watch(stage.bootstrap, topic), time.monotonic(), stage.kafka.pid or 0
     first = first_cpu = 0.0
+    first_broker = broker_then = cpu_seconds_of(broker)
     seen = at_first = 0
     moved = started
     try:
@@ -101,12 +121,27 @@ def follow(process: Measured, bootstrap: str, topic: str, count: int) -> Usage:
                 moved = now
                 if not before:
                     first, first_cpu, at_first = now, cpu, seen
+                    first_broker = cpu_seconds_of(broker)
             if not process.is_alive or now - moved > (STALL_TIMEOUT_S if seen else START_TIMEOUT_S):
                 raise RunFailed(f"{seen} of {count} records, then nothing\n{process.end_of_log()}")
-        spent = process.cpu_seconds() - first_cpu
+        spent, of_broker = process.cpu_seconds() - first_cpu, cpu_seconds_of(broker) - first_broker
     finally:
         watch.close()
-    return Usage(spent / max(1, count - at_first) * 1e6, process.rss_peak / 1e6, round(first - started, 2))
+    if at_first > count * AT_ONCE_MAX:
+        # What was done before the first record came out is most of it: then all of the process's life counts.
+        spent, of_broker, at_first = spent + first_cpu, of_broker + first_broker - broker_then, 0
+        is_whole = True
+    else:
+        is_whole = False
+    rest = max(1, count - at_first) / 1e6
+    return Usage(
+        spent / rest,
+        of_broker / rest,
+        process.rss_peak / 1e6,
+        round(first - started, 2),
+        is_whole,
+        moved - started,
+    )
 
 
 def _settings(wiring: Wiring) -> KafkaSettings:

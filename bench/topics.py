@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,11 @@ class _Line(msgspec.Struct, gc=False):
     user_ref: int = 0
     reason: str = ""
     org_id: str = ""
+
+
+class _Raw(msgspec.Struct, gc=False):
+    org_id: str = ""
+    actor_user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,9 @@ class Output:
         return (self.records - self.at_first) / max(0.001, (self.last_ms - self.first_ms) / 1000)
 
 
-def make_topics(settings: KafkaSettings) -> str:
+def make_topics(settings: KafkaSettings, partitions: int = PARTITIONS) -> str:
     """Create the three topics as the product does; returns the raw topic's id."""
-    create_topics(settings, PARTITIONS)
+    create_topics(settings, partitions)
     for _ in range(100):  # a broker under load answers before it knows its new topic
         try:
             check_topics(settings)
@@ -57,12 +62,12 @@ def make_topics(settings: KafkaSettings) -> str:
     return TopicIds(settings).read(settings.raw_topic)
 
 
-def fill(bootstrap: str, topic: str, values: Iterable[bytes]) -> int:
+def fill(bootstrap: str, topic: str, values: Iterable[bytes], partitions: int = PARTITIONS) -> int:
     """Write the values in lz4 batches of 64 KiB, one partition after the other; returns how many."""
-    return asyncio.run(_fill(bootstrap, topic, values))
+    return asyncio.run(_fill(bootstrap, topic, values, partitions))
 
 
-async def _fill(bootstrap: str, topic: str, values: Iterable[bytes]) -> int:
+async def _fill(bootstrap: str, topic: str, values: Iterable[bytes], partitions: int) -> int:
     producer = aiokafka.AIOKafkaProducer(
         bootstrap_servers=bootstrap, compression_type="lz4", max_batch_size=RAW_BATCH_BYTES, acks="all"
     )
@@ -73,7 +78,7 @@ async def _fill(bootstrap: str, topic: str, values: Iterable[bytes]) -> int:
             count += 1
             if batch.append(key=None, value=value, timestamp=None) is None:
                 batch.close()
-                pending.append(await producer.send_batch(batch, topic, partition=sent % PARTITIONS))
+                pending.append(await producer.send_batch(batch, topic, partition=sent % partitions))
                 sent += 1
                 batch = producer.create_batch()
                 batch.append(key=None, value=value, timestamp=None)
@@ -81,7 +86,7 @@ async def _fill(bootstrap: str, topic: str, values: Iterable[bytes]) -> int:
                     await asyncio.gather(*pending)
                     pending.clear()
         batch.close()
-        pending.append(await producer.send_batch(batch, topic, partition=sent % PARTITIONS))
+        pending.append(await producer.send_batch(batch, topic, partition=sent % partitions))
         await asyncio.gather(*pending)
     finally:
         await producer.stop()
@@ -91,25 +96,49 @@ async def _fill(bootstrap: str, topic: str, values: Iterable[bytes]) -> int:
 class Watch:
     """How many records a topic holds, asked cheaply and often."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
-        self._partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    def __init__(self, bootstrap: str, topic: str, partitions: int = PARTITIONS) -> None:
+        self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
         self._consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
 
     def count(self) -> int:
         """The sum of the log ends, control records included."""
         return int(sum(self._consumer.end_offsets(self._partitions).values()))
 
+    def read(self, count: int) -> Iterator[bytes]:
+        """The values of all records, which should be `count`; ends early when no more come."""
+        self._consumer.assign(self._partitions)
+        self._consumer.seek_to_beginning()
+        left = max(count, self.count())
+        while left > 0 and (fetched := self._consumer.poll(2000, max_records=20_000)):
+            for records in fetched.values():
+                left -= len(records)
+                yield from (record.value for record in records)
+
     def close(self) -> None:
         self._consumer.close()
 
 
-def scan(bootstrap: str, topic: str, count: int) -> Output:
+def emitted(bootstrap: str, topic: str, count: int) -> tuple[int, int]:
+    """Read a raw topic of `count` events from its start: (events, people of organisations)."""
+    persons: set[tuple[str, str]] = set()
+    read = 0
+    decoder = msgspec.json.Decoder(_Raw)
+    watch = Watch(bootstrap, topic)
+    for record in watch.read(count):
+        event = decoder.decode(record)
+        persons.add((event.org_id, event.actor_user_id))
+        read += 1
+    watch.close()
+    return read, len(persons)
+
+
+def scan(bootstrap: str, topic: str, count: int, partitions: int = PARTITIONS) -> Output:
     """Read an output topic of `count` records from its start."""
-    return asyncio.run(_scan(bootstrap, topic, count))
+    return asyncio.run(_scan(bootstrap, topic, count, partitions))
 
 
-async def _scan(bootstrap: str, topic: str, count: int) -> Output:
-    partitions = [aiokafka.TopicPartition(topic, number) for number in range(PARTITIONS)]
+async def _scan(bootstrap: str, topic: str, count: int, number_of: int) -> Output:
+    partitions = [aiokafka.TopicPartition(topic, number) for number in range(number_of)]
     consumer: Any = aiokafka.AIOKafkaConsumer(
         bootstrap_servers=bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=8 << 20
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.peers import python_of
+from bench.peers import PeerMissing, python_of
 from bench.process import ROOT, running
 from bench.stage import Raw, RunFailed, Stage, follow
 from bench.topics import scan
@@ -28,13 +28,17 @@ OURS = "Trailhouse stream worker"
 QUIX = "quixstreams 3.28"
 CLASSIC = "classic Faust agent"
 TUNED = "classic Faust agent, tuned producer"
+FASTSTREAM = "FastStream 0.7 (confluent), batches"
+ARROYO = "sentry-arroyo 2.48"
+BYTEWAX = "bytewax 0.21"
+PATHWAY = "Pathway 0.33"
 CONTENDERS = (
     Contender(OURS, "bench/contenders/stream_worker.py", lambda: sys.executable),
-    Contender(
-        QUIX,
-        "bench/peers/quix/agent.py",
-        lambda: python_of("quix"),
-    ),
+    Contender(QUIX, "bench/peers/quix/agent.py", lambda: python_of("quix")),
+    Contender(FASTSTREAM, "bench/peers/faststream/agent.py", lambda: python_of("faststream"), share=0.4),
+    Contender(ARROYO, "bench/peers/arroyo/agent.py", lambda: python_of("arroyo"), share=0.4),
+    Contender(BYTEWAX, "bench/peers/bytewax/agent.py", lambda: python_of("bytewax"), share=0.4),
+    Contender(PATHWAY, "bench/peers/pathway/agent.py", lambda: python_of("pathway"), share=0.4),
     Contender(CLASSIC, "bench/peers/faust_classic/agent.py", lambda: python_of("faust_classic"), share=0.05),
     Contender(
         TUNED,
@@ -51,14 +55,22 @@ def compare(
 ) -> list[dict[str, Any]]:
     """One row per contender and run, interleaved; a run that failed its check has a `void` text and no figures."""
     chosen = [each for each in CONTENDERS if not names or any(name in each.name for name in names)]
-    interpreters = {each.name: each.python() for each in chosen}
+    interpreters: dict[str, str] = {}
+    rows: list[dict[str, Any]] = []
+    for each in chosen:
+        try:
+            interpreters[each.name] = each.python()
+        except PeerMissing as error:
+            rows.append({"contender": each.name, "missing": str(error)})
+            say(f"  {each.name:40} cannot be installed: {error}")
+    chosen = [each for each in chosen if each.name in interpreters]
     raws: dict[float, Raw] = {}
     for share in {each.share for each in chosen}:
         raws[share] = stage.fill(int(count * share))
     users: dict[float, int] = {}
-    rows = []
     for run in range(runs):
-        for each in (*chosen[run % len(chosen) :], *chosen[: run % len(chosen)]):
+        turn = run % max(1, len(chosen))
+        for each in (*chosen[turn:], *chosen[:turn]):
             row = measure(stage, each, interpreters[each.name], raws[each.share], users)
             rows.append({"contender": each.name, "run": run + 1, **row})
             say(
@@ -75,7 +87,7 @@ def measure(
     argv = [python, str(ROOT / contender.script), wiring.to_argument(), *contender.arguments]
     try:
         with running(argv, stage.folder / f"{wiring.group}.log") as process:
-            usage = follow(process, stage.bootstrap, wiring.enriched, raw.count)
+            usage = follow(process, stage, wiring.enriched, raw.count)
     except RunFailed as error:
         return {"void": str(error)}
     output = scan(stage.bootstrap, wiring.enriched, raw.count)
@@ -83,4 +95,5 @@ def measure(
     found = (output.records, output.rejected, output.users)
     if found != wanted:
         return {"void": f"wrote (records, rejected, users) {found}, wanted {wanted}"}
-    return {"events": raw.count, "users": output.users, "rate": output.rate, **asdict(usage)}
+    rate = raw.count / usage.elapsed_s if usage.is_whole else output.rate
+    return {"events": raw.count, "users": output.users, "rate": rate, **asdict(usage)}

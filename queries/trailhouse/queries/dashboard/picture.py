@@ -34,14 +34,22 @@ def picture(result: Result, title: str, *, before: Result | None = None) -> str:
         under += " · so far"
     shape = shape_of(result, before)
     if shape is not None:
-        return _document(title, under, _HEAD + _PLOT + _FOOT, _plotted(shape))
+        return plotted(title, under, shape)
     found = ranks_of(result)
     if found is None or not result.rows or result.report.chart not in {"bar", "pie"}:
         return ""
     texts, values, _, figure = found
-    count = min(len(texts), BARS_MAX)
-    body = _listed(texts[:count], values[:count], figure.unit)
-    return _document(title, under, _HEAD + count * _ROW + 16, body)
+    return listed(title, under, texts[:BARS_MAX], values[:BARS_MAX], unit=figure.unit)
+
+
+def plotted(title: str, under: str, shape: Shape) -> str:
+    """The SVG of lines or bars; `under` is the line below the title."""
+    return _document(title, under, _HEAD + _PLOT + _FOOT, _plotted(shape))
+
+
+def listed(title: str, under: str, names: Sequence[str], values: Sequence[float], *, unit: str) -> str:
+    """The SVG of names with lying bars and their figures."""
+    return _document(title, under, _HEAD + len(names) * _ROW + 16, _listed(names, values, unit))
 
 
 def _document(title: str, under: str, height: int, body: Markup) -> str:
