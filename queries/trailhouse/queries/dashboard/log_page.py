@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.audit_request import check_rights
 from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.event_file import csv_of
-from trailhouse.queries.dashboard.event_list import Before, latest, one
+from trailhouse.queries.dashboard.event_list import Before, EventPage, latest, one
 from trailhouse.queries.dashboard.figure import lasted, moment, precise
 from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.patience import within
@@ -68,27 +68,38 @@ def routes(site: Site) -> APIRouter:
 
 
 def build(site: Site, visit: Visit) -> Built:
-    """The latest events that pass the filters."""
-    found, days = _find(site, visit, EVENTS_MAX)
+    """The latest events that pass the filters: read when what stands around them was sent, and refused before that."""
+    find, days = _question(site, visit, EVENTS_MAX)
     asked = {name: visit.params.get(name) or "" for name in _ASKED}
-    _record(site, visit, "audit:read", asked=asked, rows=len(found.events), form="html")
-    with site.pool.client() as client:
-        landed = ClickHouseStore(client).landed_until()
     state = visit.state
+
+    def look() -> dict[str, Any]:
+        try:
+            found = find()
+            _record(site, visit, "audit:read", asked=asked, rows=len(found.events), form="html")
+            with site.pool.client() as client:
+                landed = ClickHouseStore(client).landed_until()
+        except QueryError as error:
+            return {"error": error}
+        return {
+            "error": None,
+            "rows": [_row(each, visit, state) for each in found.events],
+            "older": link("log", {**state, "before": found.before.to_text()}) if found.before else "",
+            "freshness": freshness_of(landed, visit.now, visit.params.get("timezone") or "UTC"),
+        }
+
     filters = [
         (name, value, link("log", {**state, name: None, "before": None}))
         for name, value in (*asked.items(), ("since", visit.params.get("since") or ""), ("until", visit.params.get("until") or ""))
         if value
     ]  # fmt: skip
     return "log.html", {
-        "rows": [_row(each, visit, state) for each in found.events],
+        "look": look,
         "asked": asked,
         "days": days,
         "filters": filters,
         "state": state,
         "outcomes": [each.value for each in Outcome],
-        "freshness": freshness_of(landed, visit.now, visit.params.get("timezone") or "UTC"),
-        "older": link("log", {**state, "before": found.before.to_text()}) if found.before else "",
         "newest": link("log", {**state, "before": None}) if visit.params.get("before") else "",
         "own": (
             link("log", {**state, "own": None if visit.params.get("own") else "1", "before": None}),
@@ -138,7 +149,8 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
     }
 
 
-def _find(site: Site, visit: Visit, limit: int) -> Any:
+def _question(site: Site, visit: Visit, limit: int) -> tuple[Callable[[], EventPage], tuple[date, date]]:
+    """What finds the events the filters ask for, and the days it looks at; what cannot be asked is refused here."""
     profile, caller = PROFILES[site.settings.profile], visit.visitor.caller
     check_rights(visit.org, caller, profile, site.settings.has_plan)
     zone = find_zone(visit.params.get("timezone") or "UTC")
@@ -146,21 +158,25 @@ def _find(site: Site, visit: Visit, limit: int) -> Any:
     wanted = filter_of(texts, read_pii=caller.read_pii)
     until = _day(texts.get("until"), "until", zone) or visit.now.date() + timedelta(days=1)
     since = _day(texts.get("since"), "since", zone) or until - timedelta(days=DAYS)
-    before = visit.params.get("before")
-    with site.pool.client() as client:
-        found = latest(
-            client,
-            visit.org,
-            wanted,
-            first=since,
-            last=until,
-            before=Before.from_text(before) if before else None,
-            limit=limit,
-            read_pii=caller.read_pii,
-            collected=profile.collected,
-            has_own=bool(visit.params.get("own")),
-        )
-    return found, (since, until)
+    text = visit.params.get("before")
+    before = Before.from_text(text) if text else None
+
+    def find() -> EventPage:
+        with site.pool.client() as client:
+            return latest(
+                client,
+                visit.org,
+                wanted,
+                first=since,
+                last=until,
+                before=before,
+                limit=limit,
+                read_pii=caller.read_pii,
+                collected=profile.collected,
+                has_own=bool(visit.params.get("own")),
+            )
+
+    return find, (since, until)
 
 
 def _day(text: str | None, name: str, zone: Any) -> date | None:
@@ -192,7 +208,8 @@ def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str]) -> di
 
 
 def _csv(site: Site, visit: Visit) -> Response:
-    found, _ = _find(site, visit, FILE_ROWS_MAX)
+    find, _ = _question(site, visit, FILE_ROWS_MAX)
+    found = find()
     asked = {name: visit.params.get(name) or "" for name in _ASKED}
     _record(site, visit, "export:create", asked=asked, rows=len(found.events), form="csv")
     return Response(
