@@ -44,25 +44,18 @@ class Database:
 @contextlib.contextmanager
 def fresh_database(server: LocalClickHouse, name: str) -> Iterator[Database]:
     """A new database with every migration applied; dropped at the end, so that its merges disturb nobody."""
-    admin = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
-    admin.command(f"CREATE DATABASE {name}")
-    dsn = server.dsn("admin", name)
-    client = connect(ClickHouseSettings(dsn=dsn))
+    _command(server, f"DROP DATABASE IF EXISTS {name}")
     try:
-        migrate(client)
-        yield Database(dsn.reveal(), client)
+        with kept_database(server, name) as database:
+            yield database
     finally:
-        client.close()
-        admin.command(f"DROP DATABASE {name}")
-        admin.close()
+        _command(server, f"DROP DATABASE {name}")
 
 
 @contextlib.contextmanager
 def kept_database(server: LocalClickHouse, name: str) -> Iterator[Database]:
     """The database of that name as an earlier run left it, with the migrations since; it stays for the next one."""
-    admin = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
-    admin.command(f"CREATE DATABASE IF NOT EXISTS {name}")
-    admin.close()
+    _command(server, f"CREATE DATABASE IF NOT EXISTS {name}")
     dsn = server.dsn("admin", name)
     client = connect(ClickHouseSettings(dsn=dsn))
     try:
@@ -70,3 +63,9 @@ def kept_database(server: LocalClickHouse, name: str) -> Iterator[Database]:
         yield Database(dsn.reveal(), client)
     finally:
         client.close()
+
+
+def _command(server: LocalClickHouse, text: str) -> None:
+    admin = connect(ClickHouseSettings(dsn=server.dsn("admin", "default")))
+    admin.command(text)
+    admin.close()
