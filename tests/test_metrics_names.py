@@ -15,7 +15,7 @@ from trailhouse.deploy.reference.running import METRICS
 LABELS = {"became", "outcome", "partition", "peer", "reason", "report", "route", "status"}
 # Served by the api for the pipeline as a whole.
 SHARED = {"balance", "breaker", "certificate", "clickhouse", "freshness", "spool", "store", "unaccounted"}
-UNITS = ("_seconds", "_bytes", "_records", "_events")
+UNITS = ("_seconds", "_bytes", "_records", "_events", "_alerts")
 # 1 or 0: what is so has no unit.
 STATES = ("_open",)
 

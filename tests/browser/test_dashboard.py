@@ -63,7 +63,8 @@ def test_users_sort_search_hover_and_export(company: House, visiting: Any, tmp_p
     with visiting(EVERYTHING) as visit:
         page = visit.page
         visit.go(f"?org={ORG}")
-        page.click("thead >> text=User")
+        with page.expect_navigation():
+            page.click("thead >> text=User")
         assert [each.split("\n")[0] for each in page.locator("td.who b").all_inner_texts()] == [
             each["name"] or each["user"] for each in users
         ]
@@ -161,8 +162,8 @@ def test_the_log_filters_pages_and_shares(visiting: Any) -> None:
         page = visit.page
         visit.go(f"log?org={ORG}")
         first = page.locator(".log .action").first.inner_text()
-        page.locator(".log .action").first.click()
-        page.wait_for_selector("p.pills")
+        with page.expect_navigation():
+            page.locator(".log .action").first.click()
         assert set(page.locator(".log .action").all_inner_texts()) == {first}
         page.click("p.pills a")
         page.wait_for_selector("p.pills", state="detached")

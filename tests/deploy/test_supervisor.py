@@ -97,7 +97,7 @@ def test_restarts_are_counted_since_the_supervisor_began(folder: StackFolder) ->
 
 
 def test_the_archive_runs_where_a_target_is_set(folder: StackFolder) -> None:
-    """As `analyst`, who sees no personal data; without a target there is no such process, and no group that names it."""
+    """As `archive`, who sees no personal data; without a target there is no such process, and no group that names it."""
     without = supervisor_config(folder, programs(folder, PORTS))
     assert "program:archive" not in without
     assert f"programs={','.join(WORKERS)}\n" in without
@@ -106,6 +106,6 @@ def test_the_archive_runs_where_a_target_is_set(folder: StackFolder) -> None:
     parsed.read_string(supervisor_config(folder, made))
     assert parsed["group:workers"]["programs"] == ",".join((*WORKERS, "archive"))
     assert made[-1].argv[-2:] == ("archive", "run")
-    assert "analyst@" in made[-1].environ["TRAILHOUSE_CLICKHOUSE_DSN"]
+    assert "archive@" in made[-1].environ["TRAILHOUSE_CLICKHOUSE_DSN"]
     assert workers({}) == WORKERS
     assert workers({"TRAILHOUSE_ARCHIVE_TARGET": "/x"}) == (*WORKERS, "archive")

@@ -133,7 +133,8 @@ def test_two_processes_deliver_each_notice_once_and_one_takes_over_from_the_dead
             return yard.landed[0]
 
         land(4)
-        wait_for(lambda: all(is_leading(port) is not None for port in ports))
+        # While the second joins nobody leads for a moment.
+        wait_for(lambda: {is_leading(port) for port in ports} == {True, False})
         (leading,) = [roles[port] for port in ports if is_leading(port)]
         os.kill(leading.pid, signal.SIGKILL)
         leading.wait(30)
