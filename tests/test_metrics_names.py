@@ -17,7 +17,7 @@ LABELS = {"became", "outcome", "partition", "peer", "reason", "report", "route",
 SHARED = {"balance", "breaker", "certificate", "clickhouse", "freshness", "spool", "store", "unaccounted"}
 UNITS = ("_seconds", "_bytes", "_records", "_events", "_alerts")
 # 1 or 0: what is so has no unit.
-STATES = ("_open",)
+STATES = ("_open", "_leading")
 
 
 def collectors(role: str) -> list[Any]:
