@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
 from trailhouse.queries.dashboard.frame import POLICY, SO_FAR, Frame, parts, redirect, takes_gzip
+from trailhouse.queries.errors import QueryError, StorageUnavailable
+
+NOW = datetime(2026, 3, 26, tzinfo=UTC)
 
 
 def request(**headers: str) -> Request:
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return Request({"type": "http", "method": "GET", "path": "/", "headers": raw})
+
+
+async def body_of(answer: Response) -> str:
+    assert isinstance(answer, StreamingResponse)
+    return b"".join([bytes(part) async for part in answer.body_iterator]).decode()  # type: ignore[arg-type]
 
 
 def test_nothing_foreign_may_run() -> None:
@@ -58,6 +71,33 @@ def test_what_stands_around_is_sent_before_what_takes_time(*, is_packed: bool) -
     next(left)
     del left
     assert done == ["all", "left"]
+
+
+def test_what_fails_on_the_way_is_told_where_it_happened() -> None:
+    """A store that goes away behind the head of a page leaves no page that just ends."""
+    seen: list[QueryError] = []
+
+    def look() -> None:
+        raise StorageUnavailable("ClickHouse is away")
+
+    frame = Frame()
+    nothing: dict[str, Any] = {"given": {}, "visit": None, "visitor": None, "nav": [], "shows_one": False}
+    context = {
+        **nothing,
+        "look": look,
+        "next": "/org/dashboard/log",
+        "the_page": {"title": "Usage", "lead": "", "picker": None},
+    }
+    around = {"picked": "", "comparison": [], "members": False, "tabs": [], "here": "", "token": ""}
+    visit = SimpleNamespace(chosen=SimpleNamespace(words="acme", orgs=("acme",)), orgs=("acme",), now=NOW)
+    answer = frame.stream(request(), "panels.html", {**context, **around, "visit": visit}, seen.append)
+    text = asyncio.run(body_of(answer))
+    assert (
+        text.index("<h1>")
+        < text.index("ClickHouse is away")
+        < text.index('href="/org/dashboard/log">Try again')
+    )
+    assert [type(each) for each in seen] == [StorageUnavailable]
 
 
 def test_a_page_that_takes_no_time_is_sent_whole() -> None:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from trailhouse.queries.dashboard import figure
 from trailhouse.queries.dashboard.address import ROOT, link
+from trailhouse.queries.errors import QueryError
 
 #: No inline script or style, nothing from elsewhere, no frame around it, forms to nobody else.
 POLICY: Final = (
@@ -73,18 +74,32 @@ class Frame:
         text = self._templates.get_template(template).render(**context).replace(SO_FAR, "")
         return self.text(request, text, "text/html; charset=utf-8", status)
 
-    def stream(self, request: Request, template: str, context: Mapping[str, Any]) -> Response:
+    def stream(
+        self,
+        request: Request,
+        template: str,
+        context: Mapping[str, Any],
+        failed: Callable[[QueryError], None],
+    ) -> Response:
         """A page as HTML, sent part by part: the template calls what takes time where it is shown, and says `so_far` before.
 
-        `end` of the context is called at the end, also when nobody listens any more.
+        What that raises ends the page, which says so where it happened, and is handed to `failed`. `end` of the context is
+        called at the end, also when nobody listens any more.
         """
+
+        def trouble(error: QueryError) -> str:
+            failed(error)
+            return self._templates.get_template("trouble.html").render(error=error, again=context["next"])
+
         packer = zlib.compressobj(_GZIP_LEVEL, wbits=31) if takes_gzip(request) else None
         headers = dict(HEADERS) | {"Vary": "Accept-Encoding, Cookie"}
         if packer:
             headers["Content-Encoding"] = "gzip"
         pieces = self._templates.get_template(template).generate(**context)
         return StreamingResponse(
-            parts(pieces, packer, context.get("end")), headers=headers, media_type="text/html; charset=utf-8"
+            parts(_whole(pieces, trouble), packer, context.get("end")),
+            headers=headers,
+            media_type="text/html; charset=utf-8",
         )
 
     def text(self, request: Request, text: str, media_type: str, status: int = HTTPStatus.OK) -> Response:
@@ -106,6 +121,13 @@ class Frame:
         if takes_gzip(request):
             body, headers["Content-Encoding"] = self._packed[name], "gzip"
         return Response(body, headers=headers, media_type=_MEDIA[name])
+
+
+def _whole(pieces: Iterator[str], trouble: Callable[[QueryError], str]) -> Iterator[str]:
+    try:
+        yield from pieces
+    except QueryError as error:
+        yield trouble(error)
 
 
 def parts(pieces: Iterator[str], packer: Any, end: Callable[[], None] | None) -> Iterator[bytes]:

@@ -132,17 +132,14 @@ class Site:
             return made
         template, context = made
         if "look" in context:
-            return self.frame.stream(request, template, context)
+            return self.frame.stream(request, template, context, lambda error: _note(request, error))
         return self.frame.page(request, template, context, context.get("http_status", HTTPStatus.OK))
 
     def refuse(
         self, request: Request, error: QueryError, visitor: Visitor | None = None, page: str = ""
     ) -> Response:
         """A page that says what happened and what to do, as the API's problem documents do."""
-        if error.refusal:
-            record_refusal(request, error)
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("%s: %s", request.url.path, error, exc_info=error.__cause__)
+        _note(request, error)
         context = self.around(request, visitor, page) | {
             "error": error,
             "choices": (),
@@ -218,6 +215,13 @@ class Site:
         }
         status = HTTPStatus.OK if error.orgs or error.orgs is None else HTTPStatus.NOT_FOUND
         return self.frame.page(request, "message.html", context, status)
+
+
+def _note(request: Request, error: QueryError) -> None:
+    if error.refusal:
+        record_refusal(request, error)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s: %s", request.url.path, error, exc_info=error.__cause__)
 
 
 def _here(request: Request) -> str:

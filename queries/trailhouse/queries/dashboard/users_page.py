@@ -14,7 +14,7 @@ from trailhouse.queries.dashboard.frame import redirect
 from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.directory import KINDS, Directory, Person, Wanted, read_directory, record_reading
-from trailhouse.queries.errors import BadParameter, MissingScope, QueryError
+from trailhouse.queries.errors import BadParameter, MissingScope
 from trailhouse.queries.key import Scope
 from trailhouse.queries.standing import SEMANTICS, Status, last_active_cell
 from trailhouse.queries.store import ClickHouseStore
@@ -63,11 +63,8 @@ def build(site: Site, visit: Visit) -> Built:
     find_zone(wanted.timezone)
 
     def look() -> dict[str, Any]:
-        try:
-            found = _find(site, visit)
-            record_reading(site.audit, visit.visitor.who, visit.visitor.caller, found, "html")
-        except QueryError as error:
-            return {"error": error}
+        found = _find(site, visit)
+        record_reading(site.audit, visit.visitor.who, visit.visitor.caller, found, "html")
         return _shown(site, visit, wanted, found, number)
 
     return "users.html", {"look": look}
@@ -82,7 +79,6 @@ def _shown(site: Site, visit: Visit, wanted: Wanted, found: Directory, number: i
     own = ("org", "company", "of", "timezone", "search", "status", "kind", "sort")
     state = {name: visit.state.get(name) for name in own}
     return {
-        "error": None,
         "found": found,
         "people": [_row(each, visit.now) for each in found.people[start : start + PEOPLE_MAX]],
         "statuses": [(status, _EXPLAINED[status], link("", state, status=status.value)) for status in Status],
