@@ -1,6 +1,6 @@
 """`make bench` (= `python -m bench`): everything side by side on this machine, results and page written.
 
-The short form takes under ten minutes; `make bench-full` (`--full`) has five runs of everything and takes hours. `--only`
+The short form is meant for ten minutes; `make bench-full` (`--full`) has five runs of everything and takes hours. `--only`
 takes some parts; the others keep the results they had. `make bench-guard` (`--guard`) is a short run that is compared with
 the committed results and kept nowhere. `--profile` writes where a role's time goes.
 """
