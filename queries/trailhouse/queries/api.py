@@ -54,8 +54,9 @@ from trailhouse.queries.rate import Rates
 from trailhouse.queries.reports import load
 from trailhouse.queries.self_audit import SelfAudit, open_self_audit
 from trailhouse.queries.settings import ApiSettings
+from trailhouse.queries.shared_answers import SharedAnswers
 from trailhouse.queries.standing import SEMANTICS
-from trailhouse.queries.store import Pool
+from trailhouse.queries.store import ClickHouseStore, Pool
 from trailhouse.queries.surroundings import Surroundings
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
 from trailhouse.stream.logs import log_to_stderr
@@ -152,7 +153,10 @@ def create_app(
     app.include_router(api_alerts.routes(AlertRoutes(access, pool, desk)))
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
     door = Door(access, sessions, book, anonymous, provider=provider)
-    site = Site(settings, door, pool, reports, audit, desk, writers, now=now)
+    shared = SharedAnswers(
+        pool, limit_s=settings.share_s, first=lambda client: ClickHouseStore(client).landed_until()
+    )
+    site = Site(settings, door, pool, shared, reports, audit, desk, writers, now=now)
     app.include_router(dashboard.routes(site, metrics))
     _add_health(app, {"clickhouse": lambda: check_clickhouse(pool), "kafka": lambda: check_kafka(settings)})
 

@@ -65,7 +65,7 @@ def _build(site: Site, metrics: ApiMetrics, page: Page, visit: Visit) -> Built:
 
 
 def _freshness(site: Site, visit: Visit) -> dict[str, Any]:
-    with site.pool.client() as client:
+    with site.shared.client() as client:
         landed = ClickHouseStore(client).landed_until()
     if landed is None:
         return _card(

@@ -56,7 +56,7 @@ def build(site: Site, page: Page, visit: Visit) -> Built:
     _record(site, page, visit)
 
     def ask(panel: Panel) -> View:
-        with site.pool.client() as client:
+        with site.shared.client() as client:
             return ask_panel(
                 client, panel, site.reports[panel.report], visit.visitor.caller, params, now=visit.now
             )
@@ -67,7 +67,7 @@ def build(site: Site, page: Page, visit: Visit) -> Built:
     def freshness() -> Freshness:
         # What stands around the panels is on its way: now they are asked, all of them.
         asked.update((panel.key, workers.submit(ask, panel)) for panel in page.panels)
-        with site.pool.client() as client:
+        with site.shared.client() as client:
             landed = ClickHouseStore(client).landed_until()
             zone = _zone(client, site.reports[page.panels[0].report], page.panels[0], visit, params)
         return freshness_of(landed, visit.now, zone)

@@ -154,5 +154,8 @@ DEEDS: Final[Mapping[str, Callable[[Site, Visit, Mapping[str, str]], Done]]] = M
 def _office(site: Site, visit: Visit) -> Iterator[Office]:
     if site.writers is None:
         raise ReadOnly
-    with site.writers.client() as client:
-        yield Office(client, site.audit, visit.visitor.who)
+    try:
+        with site.writers.client() as client:
+            yield Office(client, site.audit, visit.visitor.who)
+    finally:
+        site.shared.forget()

@@ -31,6 +31,7 @@ from trailhouse.queries.key import Scope
 from trailhouse.queries.report import Report
 from trailhouse.queries.self_audit import SelfAudit
 from trailhouse.queries.settings import ApiSettings
+from trailhouse.queries.shared_answers import SharedAnswers
 from trailhouse.queries.store import ClickHouseStore, Pool
 
 Built = tuple[str, dict[str, Any]]
@@ -83,11 +84,15 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages need. `writers` lends clients that may write settings; None = none is changed here."""
+    """What the pages need. `shared` lends clients for what many look at, `pool` those for what has to be of this moment.
+
+    `writers` lends clients that may write settings; None = none is changed here.
+    """
 
     settings: ApiSettings
     door: Door
     pool: Pool
+    shared: SharedAnswers
     reports: Mapping[str, Report]
     audit: SelfAudit
     desk: Desk
@@ -190,7 +195,7 @@ class Site:
         named: str,
     ) -> Built | Response:
         params = _params(request)
-        with self.pool.client() as client:
+        with self.shared.client() as client:
             store = ClickHouseStore(client)
             orgs = _orgs(visitor, store)
             chosen = choose(params | ({"org": named} if named else {}), visitor.caller, store)

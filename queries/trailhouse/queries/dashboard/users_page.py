@@ -74,7 +74,7 @@ def _shown(site: Site, visit: Visit, wanted: Wanted, found: Directory, number: i
     """The `number`th page of those who were found; beyond the last it is the last."""
     number = max(1, min(number, -(-len(found.people) // PEOPLE_MAX)))
     start = (number - 1) * PEOPLE_MAX
-    with site.pool.client() as client:
+    with site.shared.client() as client:
         landed = ClickHouseStore(client).landed_until()
     own = ("org", "company", "of", "timezone", "search", "status", "kind", "sort")
     state = {name: visit.state.get(name) for name in own}
@@ -127,7 +127,7 @@ def _wanted(visit: Visit) -> Wanted:
 
 
 def _find(site: Site, visit: Visit) -> Directory:
-    with site.pool.client() as client:
+    with site.shared.client() as client:
         return read_directory(
             client,
             visit.visitor.caller,
