@@ -25,7 +25,8 @@ def coming_in(bootstrap: str, topic: str, rate: int) -> Iterator[list[int]]:
 
     def send() -> None:
         started = time.monotonic()
-        luck = random.Random(1)
+        # Ids of its own: in a database that is kept, those of an earlier run would be conflicts.
+        luck = random.Random(time.time_ns())
         while not done.wait(0.05):
             wanted = int((time.monotonic() - started) * rate)
             while sent[0] < wanted:

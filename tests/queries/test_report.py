@@ -141,6 +141,15 @@ def test_values_reach_the_sql_as_server_side_parameters_only() -> None:
         }
 
 
+@pytest.mark.parametrize("name", load())
+def test_a_report_sets_nothing_for_the_whole_question(name: str) -> None:
+    """Whoever reads over the API may change no setting (ClickHouse's code 164); within a subquery it is taken."""
+    depth, sql = 0, re.sub(r"--.*|'(?:[^'\\]|\\.)*'", "", load()[name].sql)
+    for found in re.finditer(r"[()]|\bSETTINGS\b", sql):
+        assert found[0] != "SETTINGS" or depth > 0
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+
+
 def test_an_unknown_report_gets_the_closest_name() -> None:
     """A typo is answered with what was probably meant."""
     with pytest.raises(UnknownReport) as caught:

@@ -56,7 +56,7 @@ from trailhouse.queries.self_audit import SelfAudit, open_self_audit
 from trailhouse.queries.settings import ApiSettings
 from trailhouse.queries.shared_answers import SharedAnswers
 from trailhouse.queries.standing import SEMANTICS
-from trailhouse.queries.store import ClickHouseStore, Pool
+from trailhouse.queries.store import QUERY_TIMEOUT_S, ClickHouseStore, Pool
 from trailhouse.queries.surroundings import Surroundings
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
 from trailhouse.stream.logs import log_to_stderr
@@ -87,6 +87,8 @@ def create_app(
     calls now.
     """
     pool = Pool(settings.clickhouse, size=settings.pool_size)
+    # The pages' own, waited for as long as an answer may take: fifty people leave the rest of the API its connections.
+    asking = Pool(settings.clickhouse, size=max(2, settings.pool_size // 2), wait_s=QUERY_TIMEOUT_S)
     keys = Pool(settings.clickhouse, size=1, wait_s=KEYS_TIMEOUT_S, timeout_s=KEYS_TIMEOUT_S)
     streams = Pool(settings.clickhouse, size=settings.audit_streams, wait_s=STREAM_WAIT_S)
     alerting = Pool(settings.notifications.clickhouse(settings.clickhouse), size=ALERT_WRITERS)
@@ -122,6 +124,7 @@ def create_app(
         if provider is not None:
             provider.close()
         pool.close()
+        asking.close()
         streams.close()
         keys.close()
         guests.close()
@@ -154,7 +157,7 @@ def create_app(
     app.include_router(api_audit.routes(AuditLog(settings, access, streams, audit)))
     door = Door(access, sessions, book, anonymous, provider=provider)
     shared = SharedAnswers(
-        pool, limit_s=settings.share_s, first=lambda client: ClickHouseStore(client).landed_until()
+        asking, limit_s=settings.share_s, first=lambda client: ClickHouseStore(client).landed_until()
     )
     site = Site(settings, door, pool, shared, reports, audit, desk, writers, now=now)
     app.include_router(dashboard.routes(site, metrics))

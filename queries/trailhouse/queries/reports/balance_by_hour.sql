@@ -104,8 +104,8 @@ FROM (
       SELECT 'rejected', sipHash64(epoch, partition, offset) FROM rejected WHERE org_id IN {orgs:Array(String)} OR {is_instance:Bool}
     )
   GROUP BY toStartOfHour(slot), org_id
+  -- One raw offset has one time of receipt, one event one day: copies of a row lie in one partition.
+  SETTINGS do_not_merge_across_partitions_select_final = 1
 )
 GROUP BY hour, org
 ORDER BY hour ASC, org ASC
--- One raw offset has one time of receipt, one event one day: copies of a row lie in one partition.
-SETTINGS do_not_merge_across_partitions_select_final = 1
