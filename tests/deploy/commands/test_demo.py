@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from trailhouse.deploy import runfile
+from trailhouse.deploy.cli import run
+from trailhouse.deploy.commands.demo import print_sign_in
+from trailhouse.deploy.folder import StackFolder
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -27,6 +31,16 @@ def clone(tmp_path: Path) -> Path:
     for message in ("first", "second"):
         git(folder, "commit", "--allow-empty", "--message", message)
     return folder
+
+
+def test_what_it_says_to_type_can_be_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a second run, the command that makes another key: it fails for want of a stack, not of an option."""
+    print_sign_in(None, StackFolder(tmp_path / "demo"))
+    said = capsys.readouterr()
+    _, words = (said.out + said.err).split("or: ")
+    _, *arguments = shlex.split(words)
+    assert run(arguments, {}) == 1
+    assert "no stack" in capsys.readouterr().err
 
 
 def test_the_demo_counts_everything_once(clone: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.house import MASKED, ORG, House, rows_of
 
 from trailhouse.queries.dashboard import log_page
+from trailhouse.queries.key import EVERY_ORG
 from trailhouse.sinks.trace import Step, Way
 
 
@@ -64,6 +65,18 @@ def test_one_event_with_its_tags_and_where_it_went(company: House, monkeypatch: 
         assert "<dt>actor_email</dt>" in event.text
         assert "<dt>actor_email</dt>" not in masked.text
         assert "@example.com" not in masked.text
+
+
+def test_an_event_before_somebody_who_may_see_several_organizations(
+    company: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The choice of organizations stands above it."""
+    monkeypatch.setattr(log_page, "PATIENCE_S", 0.2)
+    with company.visitor(orgs=(EVERY_ORG,)) as client:
+        (event_id, *_) = re.findall(r"/org/dashboard/log/([0-9a-f-]{36})", client.get(f"log?org={ORG}").text)
+        event = client.get(f"log/{event_id}?org={ORG}")
+    assert event.status_code == 200
+    assert "All organizations" in event.text
 
 
 def test_the_way_of_an_event_step_by_step(company: House, monkeypatch: pytest.MonkeyPatch) -> None:

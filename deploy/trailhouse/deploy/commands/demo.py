@@ -114,7 +114,7 @@ def print_sign_in(key: str | None, folder: StackFolder) -> None:
         print_key(key)
     else:
         say(
-            f"sign in with the admin key of the first run, or: trailhouse keys create me --org '*' --scope admin --data {folder.path}"
+            f"sign in with the admin key of the first run, or: trailhouse keys create --username me --org '*' --scope admin --data {folder.path}"
         )
 
 

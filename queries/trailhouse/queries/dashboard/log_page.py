@@ -94,7 +94,6 @@ def build(site: Site, visit: Visit) -> Built:
         "asked": asked,
         "days": days,
         "filters": filters,
-        "state": state,
         "outcomes": [each.value for each in Outcome],
         "newest": link("log", {**state, "before": None}) if visit.params.get("before") else "",
         "own": (
@@ -135,7 +134,7 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
         "maps": [
             (name, sorted(dict(event[name]).items())) for name in ("attributes", "changes") if event.get(name)
         ],
-        "others": len(events) - 1,
+        "other_copies": len(events) - 1,
         "json": orjson.dumps(event, option=orjson.OPT_INDENT_2).decode(),
         "ways": _ways(site, visit, event_id, zone),
         "occurred": precise(datetime.fromisoformat(event["occurred_at"]).astimezone(zone)),

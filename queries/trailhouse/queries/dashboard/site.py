@@ -205,7 +205,9 @@ class Site:
         if isinstance(made, Response):
             return made
         template, context = made
-        return template, self.around(request, visitor, page, visit) | context
+        around = self.around(request, visitor, page, visit)
+        assert not around.keys() & context.keys(), "a page hides what stands around every page"
+        return template, around | context
 
     def _ask_to_sign_in(self, request: Request) -> Response:
         return redirect(link("sign-in", {"next": _here(request)}))
