@@ -51,7 +51,7 @@ def test_the_demo_counts_everything_once(clone: Path, tmp_path: Path) -> None:
     environ["TRAILHOUSE_SEND"] = "always"  # a newcomer's terminal is no test
     command = [sys.executable, "-m", "trailhouse.deploy", "demo", "--data", str(state), "--git", str(clone)]
     stored = []
-    for run in range(2):
+    for turn in range(2):
         done = subprocess.run(
             command,
             env=environ,
@@ -65,7 +65,7 @@ def test_the_demo_counts_everything_once(clone: Path, tmp_path: Path) -> None:
         books = re.search(r"stored ([\d,]+) \+ repeats ([\d,]+) \+ rejected 0, unaccounted 0", done.stderr)
         assert books is not None, done.stderr
         stored.append(books[1])
-        if run == 0:
+        if turn == 0:
             events, sent = (
                 re.search(r"([\d,]+) events", done.stderr),
                 re.search(r"sent ([\d,]+) = ", done.stderr),

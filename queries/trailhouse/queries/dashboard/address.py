@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 ROOT: Final = "/org/dashboard/"
 #: What stays when somebody goes to another page.
@@ -24,7 +24,7 @@ def link(path: str, params: Mapping[str, str | None], **changes: str | None) -> 
         if value
         for part in (value.split(",") if name == "org" else [value])
     ]
-    return f"{ROOT}{path}" + (f"?{urlencode(kept)}" if kept else "")
+    return f"{ROOT}{quote(path)}" + (f"?{urlencode(kept)}" if kept else "")
 
 
 def lasting(params: Mapping[str, str]) -> dict[str, str]:

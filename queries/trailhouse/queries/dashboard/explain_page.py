@@ -22,7 +22,7 @@ def routes(site: Site) -> APIRouter:
     @router.get("/explain/{name}")
     async def page(request: Request, name: str) -> Response:
         return await site.answer(
-            request, "explain", Scope.REPORTS_READ, lambda visit: build(site, visit, name)
+            request, f"explain/{name}", Scope.REPORTS_READ, lambda visit: build(site, visit, name)
         )
 
     return router
