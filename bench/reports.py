@@ -171,7 +171,7 @@ class _Trial:
         for run in range(self.runs * len(ZONES)):
             question = questions[run % len(ZONES)]
             started = time.perf_counter()
-            answers = len(self.client.query(report.sql, parameters=question.bindings).result_rows)
+            answers = len(self.client.query(question.sql, parameters=question.bindings).result_rows)
             took.append((time.perf_counter() - started) * 1000)
         stored = stored or self.count
         share = _events_read(self.client, questions[0]) / stored
@@ -245,5 +245,5 @@ def _ask(client: Client, report: Report, days: int, timezone: str, last: date) -
 
 def _events_read(client: Client, question: Question) -> int:
     """Rows of `events` in the ranges its primary key leaves."""
-    found = client.query(f"EXPLAIN ESTIMATE {question.report.sql}", parameters=question.bindings).result_rows
+    found = client.query(f"EXPLAIN ESTIMATE {question.sql}", parameters=question.bindings).result_rows
     return sum(int(row[3]) for row in found if row[1] == "events")

@@ -17,7 +17,8 @@ from tests.oracle.port import Person, Team
 from tests.sinks.lines import enriched, text_of
 
 from trailhouse.queries.history import past
-from trailhouse.queries.periods import Period, between
+from trailhouse.queries.periods import between
+from trailhouse.queries.question import bound_period
 from trailhouse.queries.report import Report
 from trailhouse.sinks.clickhouse import Client, insert_lines
 
@@ -222,8 +223,9 @@ class PortWorld:
             **{each.name: each.default for each in report.parameters},
             **own,
         }
-        bound |= _period("", period) | _period("before_", before)
-        answer = self.client.query(report.sql, parameters=bound)
+        bound |= bound_period("", period) | bound_period("before_", before)
+        is_cut = period.cuts or before.cuts
+        answer = self.client.query(report.sql if is_cut else report.uncut_sql, parameters=bound)
         shown = [not column.is_hidden for column in report.columns]
         assert not answer.result_rows or list(answer.column_names) == [
             column.name for column in report.columns
@@ -232,14 +234,6 @@ class PortWorld:
             tuple(value for value, is_shown in zip(row, shown, strict=True) if is_shown)
             for row in answer.result_rows
         ]
-
-
-def _period(prefix: str, period: Period) -> dict[str, Any]:
-    return {
-        f"{prefix}spans": [tuple(span) for span in period.spans],
-        f"{prefix}cuts": [tuple(cut) for cut in period.cuts],
-        f"{prefix}ranges": list(period.ranges),
-    }
 
 
 def windows(timezone: str, random: Random, *, is_whole: bool) -> list[Window]:

@@ -9,9 +9,11 @@ from tests.queries.conftest import World
 from tests.queries.plain_store import PlainStore
 
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.machines import counts_people_only, left_out
+from trailhouse.queries.machines import beside, counts_people_only
 from trailhouse.queries.question import Question, ask
 from trailhouse.queries.reports import load
+from trailhouse.queries.store import ClickHouseStore
+from trailhouse.sinks.clickhouse import Client
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -30,7 +32,21 @@ def test_machines_are_counted_where_people_are(world: World) -> None:
     }
     assert bots
     expected = {"service_account": len(bots), "system": 0}
-    assert left_out(world.client, put("active_users")) == expected
-    assert left_out(world.client, put("active_users", actors="all")) is None
-    assert left_out(world.client, put("events_by_action")) is None
+    assert beside(world.client, put("active_users")).left_out == expected
+    assert beside(world.client, put("active_users", actors="all")).left_out is None
+    assert beside(world.client, put("events_by_action")).left_out is None
     assert [counts_people_only(put(name)) for name in ("most_active_users", "who_read_what")] == [True, False]
+
+
+def test_how_fresh_the_store_is_comes_with_it(world: World, database: Client) -> None:
+    """The same moment whether machines are left out or not; nothing in a store without records."""
+    landed = ClickHouseStore(world.client).landed_until()
+    assert landed is not None
+    for question in (
+        put("active_users"),
+        put("active_users", since="2010-01-01T00:07:00Z"),
+        put("events_by_action"),
+    ):
+        assert beside(world.client, question).landed_until == landed
+    found = beside(database, put("active_users"))
+    assert (found.landed_until, found.left_out) == (None, {"service_account": 0, "system": 0})

@@ -104,7 +104,7 @@ def panel(report: Report) -> dict[str, Any]:
 def sql_of(report: Report, *, is_series: bool = False) -> str:
     """The report's statement with Grafana's variables in place of what the runner binds."""
     bound = _bound(report)
-    sql = _PLACEHOLDER.sub(lambda found: f"CAST({bound[found[1]]} AS {found[2]})", report.sql)
+    sql = _PLACEHOLDER.sub(lambda found: f"CAST({bound[found[1]]} AS {found[2]})", report.uncut_sql)
     hidden = [column.name for column in report.columns if column.is_hidden]
     shown = f"* EXCEPT ({', '.join(hidden)})" if hidden else "*"
     if is_series:
@@ -136,6 +136,8 @@ def _bound(report: Report) -> dict[str, str]:
         "spans": f"[({since}, {_UNTIL}, 0)]",
         "cuts": "[]",
         "ranges": f"[({since}, {_UNTIL})]",
+        **_days("", since, _UNTIL),
+        **_days("before_", lead, since),
         "before_spans": f"[({lead}, {since}, 0)]",
         "before_cuts": "[]",
         "before_ranges": f"[({lead}, {since})]",
@@ -146,6 +148,22 @@ def _bound(report: Report) -> dict[str, str]:
         "is_instance": "false",
         "is_known": "false",
         **own,
+    }
+
+
+def _days(prefix: str, since: str, until: str) -> dict[str, str]:
+    """Whole UTC days from one midnight to another, as `trailhouse.queries.pieces` would have them."""
+    first, last = f"intDiv({since}, {_DAY_MS})", f"(intDiv({until}, {_DAY_MS}) - 1)"
+    # As subqueries, for the engine takes no lambda where a view's parameter is computed.
+    months = f"range(toUInt32(greatest(dateDiff('month', toDate({first}), toDate({last})) + 1, 0)))"
+    start = f"toStartOfMonth(toDate({first}))"
+    ends = _millis(f"addMonths({start}, month + 1)")
+    return {
+        f"{prefix}pieces": f"[({first}, {last}, 0, 0, 96)]",
+        f"{prefix}stretches": f"[({first}, {last}, 0, 96)]",
+        f"{prefix}dates": f"[({first}, {last})]",
+        f"{prefix}months": f"(SELECT arrayMap(month -> addMonths({start}, month), {months}))",
+        f"{prefix}month_ends": f"(SELECT arrayMap(month -> least({until}, {ends}), {months}))",
     }
 
 

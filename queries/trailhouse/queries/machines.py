@@ -1,25 +1,44 @@
-"""Who is left out where people alone are counted: service accounts and systems that were active all the same."""
+"""What is said beside an answer: how fresh the store is, and who is left out where people alone are counted.
+
+Left out are service accounts and systems that were active all the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from trailhouse.queries.question import Question
-from trailhouse.queries.store import our_errors
+from trailhouse.queries.report import uncut
+from trailhouse.queries.store import ClickHouseStore, moment_of, our_errors
 from trailhouse.sinks.clickhouse import Client
 
 KINDS: Final[Mapping[str, str]] = {"service_account": "service account", "system": "system"}
+# Both in one statement, as either costs mostly that it is asked. The first is `ClickHouseStore.landed_until`.
 _SQL: Final = """
-    SELECT actor_type, uniqExact(user_ref)
-    FROM activity_in(
+    SELECT 'landed' AS what, toUnixTimestamp64Milli(max(received_at)) AS number FROM landed HAVING count() > 0
+    UNION ALL
+    SELECT toString(actor_type) AS what, toInt64(uniqExact(user_ref)) AS number
+    FROM active_in(
       orgs = {orgs:Array(String)},
-      spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+      stretches = {stretches:Array(Tuple(UInt16, UInt16, UInt8, UInt8))},
       cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
     )
     WHERE actor_type IN ('service_account', 'system')
     GROUP BY actor_type
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """When the newest stored record was received, None = never; how many of each of `KINDS` were active and are not
+    counted, None = nobody is left out.
+    """
+
+    landed_until: datetime | None
+    left_out: dict[str, int] | None
 
 
 def counts_people_only(question: Question) -> bool:
@@ -29,13 +48,14 @@ def counts_people_only(question: Question) -> bool:
     return "actor_type = 'user'" in question.report.sql
 
 
-def left_out(client: Client, question: Question) -> dict[str, int] | None:
-    """How many of each of `KINDS` were active in the period and are not counted; None = nobody is left out.
-
-    Raises `StorageUnavailable`.
-    """
+def beside(client: Client, question: Question) -> Beside:
+    """What is said beside the answer to a question; raises `StorageUnavailable`."""
     if not question.orgs or not counts_people_only(question):
-        return None
+        return Beside(ClickHouseStore(client).landed_until(), None)
+    sql = _SQL if question.period.cuts else uncut(_SQL)
     with our_errors():
-        rows = client.query(_SQL, parameters=question.bindings).result_rows
-    return dict.fromkeys(KINDS, 0) | {str(kind): int(count) for kind, count in rows}
+        found = {
+            str(what): int(number)
+            for what, number in client.query(sql, parameters=question.bindings).result_rows
+        }
+    return Beside(moment_of(found.get("landed")), {kind: found.get(kind, 0) for kind in KINDS})

@@ -24,6 +24,7 @@ from trailhouse.queries.periods import (
     parse_last,
     start_of,
 )
+from trailhouse.queries.pieces import dates_of, months_of, pieces_of, stretches_of
 from trailhouse.queries.report import ASKED, Report
 from trailhouse.queries.zones import find_zone
 from trailhouse.sinks.org_settings import WEEKDAYS
@@ -80,6 +81,12 @@ class Question:
         }
 
     @property
+    def sql(self) -> str:
+        """The report's SQL as this question needs it."""
+        is_cut = self.period.cuts or ("{before_cuts:" in self.report.sql and self.before.cuts)
+        return self.report.sql if is_cut else self.report.uncut_sql
+
+    @property
     def pinned(self) -> dict[str, str]:
         """Texts that ask the same question again, whatever day it is then."""
         asked = {
@@ -96,7 +103,7 @@ class Question:
 
     def to_sql(self) -> str:
         """One statement with its values in it, for clickhouse-client or a POST. It is printed; what is run is bound."""
-        return filled(self.report.sql, self.bindings)
+        return filled(self.sql, self.bindings)
 
 
 def filled(sql: str, values: Mapping[str, Any]) -> str:
@@ -211,10 +218,16 @@ def _first_event(orgs: tuple[str, ...], store: Store) -> datetime | None:
 
 def bound_period(prefix: str, period: Period) -> dict[str, Any]:
     """A period as the placeholders whose names begin with `prefix` want it."""
+    months = months_of(period.spans)
     return {
         f"{prefix}spans": [tuple(span) for span in period.spans],
         f"{prefix}cuts": [tuple(cut) for cut in period.cuts],
         f"{prefix}ranges": list(period.ranges),
+        f"{prefix}pieces": [tuple(piece) for piece in pieces_of(period.spans)],
+        f"{prefix}stretches": [tuple(stretch) for stretch in stretches_of(period.spans)],
+        f"{prefix}dates": [tuple(run) for run in dates_of(period.spans)],
+        f"{prefix}months": [month.isoformat() for month in months],
+        f"{prefix}month_ends": list(months.values()),
     }
 
 

@@ -61,9 +61,17 @@ BOUND: Final[Mapping[str, str]] = MappingProxyType(
         "spans": "Array(Tuple(Int64, Int64, Int32))",
         "cuts": "Array(Tuple(Int64, Int64, Int32))",
         "ranges": "Array(Tuple(Int64, Int64))",
+        "pieces": "Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))",
+        "stretches": "Array(Tuple(UInt16, UInt16, UInt8, UInt8))",
+        "dates": "Array(Tuple(Int32, Int32))",
+        "months": "Array(Date)",
+        "month_ends": "Array(Int64)",
         "before_spans": "Array(Tuple(Int64, Int64, Int32))",
         "before_cuts": "Array(Tuple(Int64, Int64, Int32))",
         "before_ranges": "Array(Tuple(Int64, Int64))",
+        "before_pieces": "Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))",
+        "before_dates": "Array(Tuple(Int32, Int32))",
+        "before_months": "Array(Date)",
         "past_spans": "Array(Tuple(Int64, Int64, Int32))",
         "past_cuts": "Array(Tuple(Int64, Int64, Int32))",
         "week_start": "UInt8",
@@ -72,6 +80,8 @@ BOUND: Final[Mapping[str, str]] = MappingProxyType(
         "is_known": "Bool",
     }
 )
+# Views that look in `events` for what a period cuts of quarter-hours; each has a twin that does not.
+_CUTTING: Final = re.compile(r"\b(?=(?:active_days|login_days|active|day_counts|page_views)_in\()")
 # What every report can be asked with besides its own parameters.
 ASKED: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -110,6 +120,11 @@ _KEYS: Final = (
 _OPTIONAL: Final = frozenset({"ties", "whole", "lead", "semantics", "about", "parameters"})
 
 
+def uncut(sql: str) -> str:
+    """SQL about a period that has cuts, as it is asked of one that has none (`uncut_…` in docs/tables.md)."""
+    return _CUTTING.sub("uncut_", sql)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One question the product answers. `sql` is the file without its header."""
@@ -136,6 +151,11 @@ class Report:
     def is_for_instance(self) -> bool:
         """Whether it can be asked about the whole installation, records of no organisation included."""
         return "{is_instance:" in self.sql
+
+    @property
+    def uncut_sql(self) -> str:
+        """The same of a period without cuts, as nearly all are: nothing about `events` is then planned to find none."""
+        return uncut(self.sql)
 
     def to_dict(self) -> dict[str, Any]:
         """The header as JSON values, without the SQL."""

@@ -15,7 +15,7 @@ from trailhouse.queries.errors import ReportBroken
 from trailhouse.queries.explain import Explanation
 from trailhouse.queries.finality import State, days_of, later, state_of
 from trailhouse.queries.header import Column
-from trailhouse.queries.machines import left_out
+from trailhouse.queries.machines import beside
 from trailhouse.queries.note import counts_nothing, note_on
 from trailhouse.queries.orgs import unknown_among
 from trailhouse.queries.periods import Period
@@ -117,7 +117,7 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
     """Run a complete question; raises `StorageUnavailable`, and `ReportBroken` when the columns are not the header's."""
     started = time.perf_counter()
     with our_errors():
-        result = client.query(question.report.sql, parameters=question.bindings)
+        result = client.query(question.sql, parameters=question.bindings)
     names = tuple(column.name for column in question.report.columns)
     # An answer without rows may come without names.
     if result.result_rows and tuple(result.column_names) != names:
@@ -129,17 +129,18 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
     rows = _picked(question.report, result.result_rows, zone, is_hidden=False)
     store = ClickHouseStore(client)
     is_empty = counts_nothing(rows)
+    said = beside(client, question)
     return Result(
         question=question,
         rows=rows,
         asked_at=asked_at,
-        landed_until=store.landed_until(),
+        landed_until=said.landed_until,
         elapsed_s=time.perf_counter() - started,
         note=note_on(question, store) if is_empty else None,
         unknown_orgs=unknown_among(question.about, question.caller, store)
         if is_empty or len(question.orgs) > 1
         else frozenset(),
-        left_out=left_out(client, question),
+        left_out=said.left_out,
         hidden=_picked(question.report, result.result_rows, zone, is_hidden=True),
     )
 

@@ -101,7 +101,7 @@ class ClickHouseStore:
             )
             HAVING count() > 0
         """
-        return _moment(self._scalar(text, {"org": org}))
+        return moment_of(self._scalar(text, {"org": org}))
 
     def knows(self, org: str) -> bool:
         """Whether that is an organisation: one that no event names is not made one by being asked for."""
@@ -118,11 +118,11 @@ class ClickHouseStore:
             SELECT toUnixTimestamp64Milli(min(received_at)) FROM rejected
             WHERE {org:String} IN ('', org_id) HAVING count() > 0
         """
-        return _moment(self._scalar(text, {"org": org}))
+        return moment_of(self._scalar(text, {"org": org}))
 
     def landed_until(self) -> datetime | None:
         """When the broker received the newest record that is stored, of any organisation; None before the first."""
-        return _moment(
+        return moment_of(
             self._scalar("SELECT toUnixTimestamp64Milli(max(received_at)) FROM landed HAVING count() > 0", {})
         )
 
@@ -176,5 +176,6 @@ class Pool:
                 client.close()
 
 
-def _moment(millis: int | None) -> datetime | None:
+def moment_of(millis: int | None) -> datetime | None:
+    """Milliseconds since 1970 as an instant in UTC."""
     return None if millis is None else datetime.fromtimestamp(millis / 1000, UTC)

@@ -35,12 +35,12 @@ FROM (
         week_start = {week_start:UInt8}
       )
       UNION ALL
-      SELECT toStartOfMonth(local_day) AS month, 0 AS is_person FROM calendar(spans = {before_spans:Array(Tuple(Int64, Int64, Int32))})
+      SELECT arrayJoin({before_months:Array(Date)}) AS month, 0 AS is_person
       UNION ALL
-      SELECT toStartOfMonth(local_day) AS month, 0 AS is_person FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
+      SELECT arrayJoin({months:Array(Date)}) AS month, 0 AS is_person
     )
     GROUP BY month
   )
 )
-WHERE month >= (SELECT min(toStartOfMonth(local_day)) FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))}))
+WHERE month >= {months:Array(Date)}[1]
 ORDER BY month

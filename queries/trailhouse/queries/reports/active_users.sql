@@ -16,9 +16,9 @@ columns:
   active_users: {type: integer, unit: users, text: 'distinct active users in the whole period'}
 */
 SELECT uniqExact(user_ref) AS active_users
-FROM activity_in(
+FROM active_in(
   orgs = {orgs:Array(String)},
-  spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+  stretches = {stretches:Array(Tuple(UInt16, UInt16, UInt8, UInt8))},
   cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
 )
 WHERE actor_type = 'user' OR {actors:String} = 'all'

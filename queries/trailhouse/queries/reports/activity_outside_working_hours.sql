@@ -72,12 +72,14 @@ FROM (
       SELECT day, local_day, mask, groupBitOr(if(is_working, toUInt128(0), bitShiftLeft(toUInt128(1), slot))) AS outside_mask
       FROM (
         SELECT
-          day, local_day, mask,
-          arrayJoin(range(first_slot, last_slot)) AS slot,
-          toInt64(toUInt16(day)) * 86400000 + slot * 900000
-            + arrayFirst(span -> toUnixTimestamp64Milli(since) >= span.1 AND toUnixTimestamp64Milli(since) < span.2, {spans:Array(Tuple(Int64, Int64, Int32))}).3 * 1000 AS local,
+          arrayJoin({pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}) AS piece,
+          toDate(arrayJoin(range(piece.1, piece.2 + 1))) AS day,
+          toDate32(day) + piece.3 AS local_day,
+          bitShiftLeft(toUInt128(1), piece.5) - bitShiftLeft(toUInt128(1), piece.4) AS mask,
+          arrayJoin(range(piece.4, piece.5)) AS slot,
+          toInt64(toUInt16(day)) * 86400000 + slot * 900000 AS start,
+          start + arrayFirst(span -> start >= span.1 AND start < span.2, {spans:Array(Tuple(Int64, Int64, Int32))}).3 * 1000 AS local,
           has(hours, intDiv(local, 3600000) % 24) AND position(workdays, toString(toDayOfWeek(local_day))) > 0 AS is_working
-        FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
       )
       GROUP BY day, local_day, mask
     ) AS quarters ON active_days.day = quarters.day

@@ -86,7 +86,11 @@ FROM (
         ), last, NULL) AS seen
       FROM key_days
       INNER JOIN (
-        SELECT day, groupBitOr(mask) AS mask FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))}) GROUP BY day
+        SELECT
+          arrayJoin({stretches:Array(Tuple(UInt16, UInt16, UInt8, UInt8))}) AS stretch,
+          toDate(arrayJoin(range(stretch.1, stretch.2 + 1))) AS day,
+          groupBitOr(bitShiftLeft(toUInt128(1), stretch.4) - bitShiftLeft(toUInt128(1), stretch.3)) AS mask
+        GROUP BY day
       ) AS days ON key_days.day = days.day
       WHERE org_id IN {orgs:Array(String)}
         AND (org_id, api_key_id) IN (SELECT org_id, api_key_id FROM ended)

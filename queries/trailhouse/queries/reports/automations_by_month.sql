@@ -21,11 +21,10 @@ FROM (
   SELECT toStartOfMonth(local_day) AS month, org_id AS org, sum(events) AS automations
   FROM (
     SELECT toString(org_id) AS org_id, local_day, events
-    FROM action_counts_in(orgs = {orgs:Array(String)}, spans = {spans:Array(Tuple(Int64, Int64, Int32))}, cuts = {cuts:Array(Tuple(Int64, Int64, Int32))})
+    FROM day_counts_in(orgs = {orgs:Array(String)}, pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}, cuts = {cuts:Array(Tuple(Int64, Int64, Int32))})
     WHERE action = 'automation:trigger'
     UNION ALL
-    SELECT arrayJoin({orgs:Array(String)}) AS org_id, local_day, 0 AS events
-    FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
+    SELECT arrayJoin({orgs:Array(String)}) AS org_id, arrayJoin({months:Array(Date)}) AS local_day, 0 AS events
   )
   GROUP BY month, org
 )

@@ -20,12 +20,11 @@ columns:
   id: {type: text, unit: data source, text: 'as events name it'}
 */
 SELECT type, if(label != '', label, thing) AS name, org_id AS org, created, thing AS id
-FROM things_in(
+FROM existing_things_in(
   kind = 'data_source',
   by_source = false,
   orgs = {orgs:Array(String)},
-  before_spans = {before_spans:Array(Tuple(Int64, Int64, Int32))},
-  spans = {spans:Array(Tuple(Int64, Int64, Int32))}
+  moments = arrayConcat([({before_spans:Array(Tuple(Int64, Int64, Int32))}[-1]).2], {month_ends:Array(Int64)})
 )
 WHERE existed[-1]
 ORDER BY created DESC, name ASC, id ASC, org ASC

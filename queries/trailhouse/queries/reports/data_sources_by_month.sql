@@ -15,19 +15,18 @@ columns:
   data_sources: {type: integer, unit: data sources, text: 'that exist at the end of the month, the last one at the end of the period: the current total'}
   difference: {type: integer, unit: data sources, text: 'less those that existed at the end of the month before'}
 */
-WITH (SELECT arraySort(groupUniqArray(toStartOfMonth(local_day))) FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})) AS months
+WITH {months:Array(Date)} AS months
 SELECT month, data_sources, difference
 FROM (
   SELECT arrayJoin(arrayZip(months, arrayPopFront(existing), arrayPopFront(arrayDifference(existing)))) AS point, point.1 AS month, point.2 AS data_sources, point.3 AS difference
   FROM (
     -- One more than months: the end of the month before. Where nothing ever was there are no sums.
     SELECT arrayResize(sumForEach(arrayMap(is_there -> toInt64(is_there), existed)), length(months) + 1) AS existing
-    FROM things_in(
+    FROM existing_things_in(
       kind = 'data_source',
       by_source = false,
       orgs = {orgs:Array(String)},
-      before_spans = {before_spans:Array(Tuple(Int64, Int64, Int32))},
-      spans = {spans:Array(Tuple(Int64, Int64, Int32))}
+      moments = arrayConcat([({before_spans:Array(Tuple(Int64, Int64, Int32))}[-1]).2], {month_ends:Array(Int64)})
     )
   )
 )

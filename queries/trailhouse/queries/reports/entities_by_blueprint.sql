@@ -15,12 +15,11 @@ columns:
   entities: {type: integer, unit: entities, text: 'that exist at the end of the period'}
 */
 SELECT type_key AS blueprint, countIf(existed[-1]) AS entities
-FROM things_in(
+FROM existing_things_in(
   kind = 'entity',
   by_source = false,
   orgs = {orgs:Array(String)},
-  before_spans = {before_spans:Array(Tuple(Int64, Int64, Int32))},
-  spans = {spans:Array(Tuple(Int64, Int64, Int32))}
+  moments = arrayConcat([({before_spans:Array(Tuple(Int64, Int64, Int32))}[-1]).2], {month_ends:Array(Int64)})
 )
 GROUP BY blueprint
 HAVING entities > 0

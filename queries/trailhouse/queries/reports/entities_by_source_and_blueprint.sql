@@ -28,12 +28,11 @@ FROM (
     arrayJoin([(true, existed[-1], source[-1]), (false, existed[-2], source[-2])]) AS state,
     state.1 AS is_now,
     state.3 AS data_source
-  FROM things_in(
+  FROM existing_things_in(
     kind = 'entity',
     by_source = true,
     orgs = {orgs:Array(String)},
-    before_spans = {before_spans:Array(Tuple(Int64, Int64, Int32))},
-    spans = {spans:Array(Tuple(Int64, Int64, Int32))}
+    moments = arrayConcat([({before_spans:Array(Tuple(Int64, Int64, Int32))}[-1]).2], {month_ends:Array(Int64)})
   )
   WHERE state.2
 )

@@ -13,9 +13,9 @@ columns:
   events: {type: integer, unit: events, text: 'distinct events in the period'}
 */
 SELECT action, sum(counted.events) AS events
-FROM action_counts_in(
+FROM day_counts_in(
   orgs = {orgs:Array(String)},
-  spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+  pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))},
   cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
 ) AS counted
 GROUP BY action

@@ -56,7 +56,7 @@ FROM (
   LEFT JOIN names_in(orgs = {orgs:Array(String)}) AS directory ON known.org_id = directory.org_id AND known.user_ref = directory.user_ref
   WHERE (known.org_id, known.user_ref) NOT IN (
     SELECT org_id, user_ref
-    FROM logins_in(orgs = {orgs:Array(String)}, spans = {spans:Array(Tuple(Int64, Int64, Int32))}, cuts = {cuts:Array(Tuple(Int64, Int64, Int32))})
+    FROM login_days_in(orgs = {orgs:Array(String)}, pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}, cuts = {cuts:Array(Tuple(Int64, Int64, Int32))})
   )
 )
 ORDER BY place

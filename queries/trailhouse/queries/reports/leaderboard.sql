@@ -24,10 +24,7 @@ columns:
   ref: {type: text, unit: keyed hash, text: who it is, is_hidden: true}
 */
 WITH
-  (
-    SELECT arrayReverseSort(groupUniqArray(local_day))
-    FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
-  ) AS dates,
+  arrayReverse(arrayFlatten(arrayMap(run -> arrayMap(day -> toDate32(day), range(run.1, run.2 + 1)), {dates:Array(Tuple(Int32, Int32))}))) AS dates,
   dates[1] AS closing,
   toDate32(multiIf(
     {span:String} = 'week', closing - (toDayOfWeek(closing) + 7 - {week_start:UInt8}) % 7,
@@ -35,7 +32,12 @@ WITH
     {span:String} = 'month', toDate32(toStartOfMonth(closing)),
     toDate32(addMonths(toStartOfMonth(closing), -1))
   )) AS opening,
-  toDate32(if({span:String} = 'last_month', toDate32(toStartOfMonth(closing)) - 1, closing)) AS ending
+  toDate32(if({span:String} = 'last_month', toDate32(toStartOfMonth(closing)) - 1, closing)) AS ending,
+  -- What those days are in instants.
+  arrayFilter(instants -> instants.1 < instants.2, arrayMap(
+    span -> (greatest(span.1, toInt64(toInt32(opening)) * 86400000 - span.3 * 1000), least(span.2, (toInt64(toInt32(ending)) + 1) * 86400000 - span.3 * 1000)),
+    {spans:Array(Tuple(Int64, Int64, Int32))}
+  )) AS shown
 SELECT
   row_number() OVER (ORDER BY active_days DESC, last_active DESC, if(identity = '', masked, identity) ASC, org_id ASC) AS rank,
   if({read_pii:Bool} AND identity != '', identity, masked) AS user,
@@ -53,9 +55,9 @@ FROM (
     max(last) AS last_active
   FROM (
     SELECT org_id, user_ref, toNullable(local_day) AS local_day, last
-    FROM activity_in(
+    FROM active_days_in(
       orgs = {orgs:Array(String)},
-      spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+      pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))},
       cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
     )
     WHERE local_day >= opening AND local_day <= ending AND (actor_type = 'user' OR {actors:String} = 'all')
@@ -63,24 +65,15 @@ FROM (
     -- In a UTC day that goes on after those days, the last moment of `user_days` may lie outside; the event itself tells.
     SELECT org_id, user_ref, NULL AS local_day, max(occurred_at) AS last
     FROM events
-    INNER JOIN (
-      SELECT day, since, until
-      FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
-      WHERE local_day >= opening AND local_day <= ending
-    ) AS pieces ON toDate(events.occurred_at) = pieces.day
     WHERE org_id IN {orgs:Array(String)}
-      AND toDate(occurred_at) IN (
-        SELECT day
-        FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
-        WHERE local_day >= opening AND local_day <= ending
-        GROUP BY day
-        HAVING sum(toUnixTimestamp64Milli(until) - toUnixTimestamp64Milli(since)) < (toInt64(day) + 1) * 86400000 - toUnixTimestamp64Milli(min(since))
-      )
+      AND toDate(occurred_at) IN (SELECT toDate(fromUnixTimestamp64Milli(arrayJoin(arrayFilter(
+        until -> until % 86400000 != 0 AND NOT has(arrayMap(instants -> instants.1, shown), until),
+        arrayMap(instants -> instants.2, shown)
+      )), 'UTC')))
       AND is_activity
       AND user_ref != 0
       AND (actor_type = 'user' OR {actors:String} = 'all')
-      AND occurred_at >= pieces.since
-      AND occurred_at < pieces.until
+      AND arrayExists(instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2, shown)
     GROUP BY org_id, user_ref
   )
   GROUP BY org_id, user_ref

@@ -21,10 +21,7 @@ columns:
   difference: {type: integer, unit: person days, text: 'less the same of the month before, which is read whole'}
   ref: {type: text, unit: id, text: which team it is, is_hidden: true}
 */
-WITH (
-  SELECT arraySort(groupUniqArray(toStartOfMonth(local_day)))
-  FROM calendar(spans = arrayConcat({before_spans:Array(Tuple(Int64, Int64, Int32))}, {spans:Array(Tuple(Int64, Int64, Int32))}))
-) AS months
+WITH arraySort(arrayDistinct(arrayConcat({before_months:Array(Date)}, {months:Array(Date)}))) AS months
 SELECT
   month,
   -- The id of a team that never had one is its name, which not everybody may read.
@@ -45,9 +42,9 @@ FROM (
       FROM (
         -- The days of a month as bits, so that no day counts twice.
         SELECT org_id, user_ref, toStartOfMonth(local_day) AS month, bitCount(groupBitOr(bitShiftLeft(toUInt32(1), toDayOfMonth(local_day) - 1))) AS days
-        FROM logins_in(
+        FROM login_days_in(
           orgs = {orgs:Array(String)},
-          spans = arrayConcat({before_spans:Array(Tuple(Int64, Int64, Int32))}, {spans:Array(Tuple(Int64, Int64, Int32))}),
+          pieces = arrayConcat({before_pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}, {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}),
           cuts = arrayConcat({before_cuts:Array(Tuple(Int64, Int64, Int32))}, {cuts:Array(Tuple(Int64, Int64, Int32))})
         )
         WHERE actor_type = 'user'
@@ -58,6 +55,6 @@ FROM (
   )
   GROUP BY org_id, team, team_name, month
 ) AS engagement
-WHERE month >= (SELECT min(toStartOfMonth(local_day)) FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))}))
+WHERE month >= {months:Array(Date)}[1]
 ORDER BY month DESC, daily_logins ASC, if(engagement.team_name != '', engagement.team_name, engagement.team) ASC, engagement.team ASC, org ASC
 LIMIT {limit:UInt32} BY month

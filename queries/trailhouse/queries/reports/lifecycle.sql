@@ -44,9 +44,9 @@ FROM (
     )) AS visit
     FROM (
       SELECT org_id, user_ref, arraySort(groupUniqArray(number_of(local_day))) AS numbers
-      FROM activity_in(
+      FROM active_days_in(
         orgs = {orgs:Array(String)},
-        spans = arrayConcat({before_spans:Array(Tuple(Int64, Int64, Int32))}, {spans:Array(Tuple(Int64, Int64, Int32))}),
+        pieces = arrayConcat({before_pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}, {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}),
         cuts = arrayConcat({before_cuts:Array(Tuple(Int64, Int64, Int32))}, {cuts:Array(Tuple(Int64, Int64, Int32))})
       )
       WHERE actor_type = 'user' OR {actors:String} = 'all'
@@ -66,9 +66,8 @@ FROM (
     ) AS begun USING (org_id, user_ref)
   )
   UNION ALL
-  SELECT number_of(local_day), 0, 0, 0
-  FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
+  SELECT number_of(toDate32(arrayJoin(range((arrayJoin({dates:Array(Tuple(Int32, Int32))}) AS run).1, run.2 + 1)))), 0, 0, 0
 )
 GROUP BY number
-QUALIFY number >= (SELECT number_of(min(local_day)) FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))}))
+QUALIFY number >= number_of(toDate32({dates:Array(Tuple(Int32, Int32))}[1].1))
 ORDER BY start

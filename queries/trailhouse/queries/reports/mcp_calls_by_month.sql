@@ -17,11 +17,10 @@ columns:
 SELECT toStartOfMonth(local_day) AS month, sum(events) AS calls
 FROM (
   SELECT local_day, events
-  FROM action_counts_in(orgs = {orgs:Array(String)}, spans = {spans:Array(Tuple(Int64, Int64, Int32))}, cuts = {cuts:Array(Tuple(Int64, Int64, Int32))})
+  FROM day_counts_in(orgs = {orgs:Array(String)}, pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}, cuts = {cuts:Array(Tuple(Int64, Int64, Int32))})
   WHERE action = 'mcp:call'
   UNION ALL
-  SELECT local_day, 0 AS events
-  FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
+  SELECT arrayJoin({months:Array(Date)}) AS local_day, 0 AS events
 )
 GROUP BY month
 ORDER BY month

@@ -35,9 +35,9 @@ FROM (
     max(last) AS last_active
   FROM (
     SELECT org_id, user_ref, toNullable(local_day) AS local_day, last
-    FROM activity_in(
+    FROM active_days_in(
       orgs = {orgs:Array(String)},
-      spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+      pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))},
       cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
     )
     WHERE actor_type = 'user' OR {actors:String} = 'all'

@@ -20,9 +20,9 @@ columns:
 SELECT row_number() OVER (ORDER BY views DESC, page ASC) AS rank, page, views
 FROM (
   SELECT page, sum(events) AS views
-  FROM page_counts_in(
+  FROM page_views_in(
     orgs = {orgs:Array(String)},
-    spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+    stretches = {stretches:Array(Tuple(UInt16, UInt16, UInt8, UInt8))},
     cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
   )
   WHERE actor_type = 'user' AND page != '' AND lower(actor_role) != 'admin'

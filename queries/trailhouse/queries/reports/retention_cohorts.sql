@@ -64,9 +64,9 @@ FROM (
   SELECT number, arrayJoin(arrayFilter(each -> each >= 0, arrayDistinct(groupArray(number_of(local_day) - number)))) AS since, 1 AS here, 0 AS began, user_ref
   FROM (
     SELECT org_id, user_ref, local_day
-    FROM activity_in(
+    FROM active_days_in(
       orgs = {orgs:Array(String)},
-      spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+      pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))},
       cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
     )
     WHERE (actor_type = 'user' OR {actors:String} = 'all')
@@ -79,8 +79,7 @@ FROM (
   UNION ALL
   SELECT numbers.1 AS number, arrayJoin(range(numbers.2 - numbers.1 + 1)) AS since, 0 AS here, 0 AS began, 0 AS user_ref
   FROM (
-    SELECT (number_of(local_day), max(number_of(local_day)) OVER ()) AS numbers
-    FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
+    SELECT (number_of(toDate32(arrayJoin(range((arrayJoin({dates:Array(Tuple(Int32, Int32))}) AS run).1, run.2 + 1)))), number_of(toDate32({dates:Array(Tuple(Int32, Int32))}[-1].2))) AS numbers
   )
 )
 GROUP BY number, since

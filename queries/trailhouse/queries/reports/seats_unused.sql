@@ -34,9 +34,9 @@ FROM (
     AND NOT arrayExists(
       ref -> (org_id, ref) IN (
         SELECT org_id, user_ref
-        FROM activity_in(
+        FROM active_in(
           orgs = {orgs:Array(String)},
-          spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+          stretches = {stretches:Array(Tuple(UInt16, UInt16, UInt8, UInt8))},
           cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
         )
       ),

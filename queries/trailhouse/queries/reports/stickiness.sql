@@ -20,13 +20,8 @@ columns:
 WITH
   -- Local dates in order, those before the period first. Their places are their numbers, so that a date the zone skipped
   -- is none of the last 7 or 30.
-  (
-    SELECT arraySort(groupUniqArray(toInt32(local_day)))
-    FROM calendar(spans = arrayConcat({before_spans:Array(Tuple(Int64, Int64, Int32))}, {spans:Array(Tuple(Int64, Int64, Int32))}))
-  ) AS dates,
-  (
-    SELECT toInt32(min(local_day)) FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
-  ) AS opening,
+  arrayDistinct(arrayFlatten(arrayMap(run -> range(run.1, run.2 + 1), arrayConcat({before_dates:Array(Tuple(Int32, Int32))}, {dates:Array(Tuple(Int32, Int32))})))) AS dates,
+  {dates:Array(Tuple(Int32, Int32))}[1].1 AS opening,
   arrayFilter(date -> NOT has(dates, date), range(dates[1], dates[-1])) AS skipped
 SELECT
   toDate32(dates[number + 1]) AS day,
@@ -53,9 +48,9 @@ FROM (
       )) AS activity
       FROM (
         SELECT arraySort(groupUniqArray(toInt32(local_day) - dates[1] - if(empty(skipped), 0, arrayCount(date -> date < toInt32(local_day), skipped)))) AS numbers
-        FROM activity_in(
+        FROM active_days_in(
           orgs = {orgs:Array(String)},
-          spans = arrayConcat({before_spans:Array(Tuple(Int64, Int64, Int32))}, {spans:Array(Tuple(Int64, Int64, Int32))}),
+          pieces = arrayConcat({before_pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}, {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}),
           cuts = arrayConcat({before_cuts:Array(Tuple(Int64, Int64, Int32))}, {cuts:Array(Tuple(Int64, Int64, Int32))})
         )
         WHERE actor_type = 'user' OR {actors:String} = 'all'

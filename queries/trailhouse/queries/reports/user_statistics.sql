@@ -18,9 +18,9 @@ columns:
 SELECT sum(active) AS active_users, sum(fresh) AS new_users, sum(members) AS total_users, sum(entries) AS logins
 FROM (
   SELECT uniqExact(user_ref) AS active, 0 AS fresh, 0 AS members, 0 AS entries
-  FROM activity_in(
+  FROM active_in(
     orgs = {orgs:Array(String)},
-    spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+    stretches = {stretches:Array(Tuple(UInt16, UInt16, UInt8, UInt8))},
     cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
   )
   WHERE actor_type = 'user'

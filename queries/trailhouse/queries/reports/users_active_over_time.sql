@@ -18,15 +18,14 @@ columns:
 SELECT local_day AS day, uniqExactIf(user_ref, is_active) AS active_users
 FROM (
   SELECT local_day, user_ref, 1 AS is_active
-  FROM activity_in(
+  FROM active_days_in(
     orgs = {orgs:Array(String)},
-    spans = {spans:Array(Tuple(Int64, Int64, Int32))},
+    pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))},
     cuts = {cuts:Array(Tuple(Int64, Int64, Int32))}
   )
   WHERE actor_type = 'user' OR {actors:String} = 'all'
   UNION ALL
-  SELECT local_day, 0 AS user_ref, 0 AS is_active
-  FROM calendar(spans = {spans:Array(Tuple(Int64, Int64, Int32))})
+  SELECT toDate32(arrayJoin(range((arrayJoin({dates:Array(Tuple(Int32, Int32))}) AS run).1, run.2 + 1))) AS local_day, 0 AS user_ref, 0 AS is_active
 )
 GROUP BY day
 ORDER BY day
