@@ -33,6 +33,9 @@ EDGES = {
     "Asia/Tehran": ("2021-03-22T00:00", "2021-09-22T00:00", "2010-03-22T00:00"),
     "Pacific/Apia": ("2011-12-29T00:00", "2011-12-31T00:00", "2012-04-01T04:00"),
 }
+# What is near no edge: a winter and a year, with years between that hold nothing. Every month is two parts of each table
+# (the history is stored twice), which every report of all of it reads.
+STRETCHES = ((datetime(2010, 1, 1, tzinfo=UTC), 59), *[(datetime(2025, 1, 1, tzinfo=UTC), 365)] * 3)
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,8 @@ def imagine(random: Random, count: int) -> list[dict[str, Any]]:
         if near < 0.6:
             moment = random.choice(edges).astimezone(UTC) + timedelta(minutes=15 * random.randint(-110, 110))
         else:
-            # A few years only: every month is a partition to write.
-            year = datetime(random.choice([2010, 2011, 2012, 2021, 2024, 2025]), 1, 1, tzinfo=UTC)
-            moment = year + timedelta(minutes=15 * random.randrange(365 * 96))
+            begin, days = random.choice(STRETCHES)
+            moment = begin + timedelta(minutes=15 * random.randrange(days * 96))
         moment += timedelta(
             milliseconds=random.choice([0, 0, -1, 1, 59_999, 60_000, 60_001, random.randrange(900_000)])
         )

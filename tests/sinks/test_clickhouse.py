@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -18,6 +22,7 @@ from trailhouse.sinks.clickhouse import (
     connect,
     error_code,
     insert_lines,
+    insert_rows,
     remedy,
 )
 from trailhouse.sinks.errors import StorageRefused
@@ -218,3 +223,43 @@ def test_what_waiting_does_not_cure_says_what_to_look_at() -> None:
     assert "TRAILHOUSE_CLICKHOUSE_DSN" in remedy(refused)
     assert "_SSL_CA" in remedy(ClickHouseUntrusted("no TLS", "check TRAILHOUSE_CLICKHOUSE_SSL_CA"))
     assert not remedy(ClickHouseError("away"))
+
+
+def test_rows_go_in_as_the_values_they_are(database: Client) -> None:
+    """Whole numbers of 64 bits, lists, dates, times, UUIDs, quotes and nothing; and pandas stays where it is."""
+    moment = datetime(2026, 1, 31, 12, 30, 0, 125_000, tzinfo=UTC)
+    most, name = 2**64 - 1, "O'Neill\t\"\\Zo\u00eb\n"
+    database.command(
+        "CREATE TABLE odd (number UInt64, many Array(UInt64), flag UInt8, day Date, at DateTime64(3, 'UTC'), "
+        "gone Nullable(DateTime64(3, 'UTC')), id UUID, name LowCardinality(String), left UInt8 DEFAULT 7) "
+        "ENGINE = MergeTree ORDER BY number"
+    )
+    row = (most, [0, most], True, moment.date(), moment, None, UUID(int=5), name)
+    columns = ["number", "many", "flag", "day", "at", "gone", "id", "name"]
+    insert_rows(
+        database, "odd", columns, [row, [1, [], False, moment.date(), moment, moment, UUID(int=6), ""]]
+    )
+    found = database.query("SELECT * FROM odd ORDER BY number DESC").result_rows
+    naive = moment.replace(tzinfo=None)  # the driver gives times of UTC without their zone
+    assert found == [
+        (most, [0, most], 1, moment.date(), naive, None, UUID(int=5), name, 7),
+        (1, [], 0, moment.date(), naive, naive, UUID(int=6), "", 7),
+    ]
+
+
+def test_inserting_loads_no_pandas(clickhouse_settings: ClickHouseSettings) -> None:
+    """The driver's own insert would, a second for every command that writes a row."""
+    script = (
+        "import sys\nfrom trailhouse.sinks.clickhouse import connect, insert_rows\n"
+        "from trailhouse.sinks.settings import ClickHouseSettings\nfrom trailhouse.producers.settings import Secret\n"
+        "client = connect(ClickHouseSettings(dsn=Secret(sys.stdin.read())))\n"
+        "client.command('CREATE TABLE one (n UInt8) ENGINE = Memory')\n"
+        "insert_rows(client, 'one', ['n'], [[5]])\n"
+        "assert client.query('SELECT n FROM one').result_rows == [(5,)]\n"
+        "assert not {'pandas', 'numpy'} & set(sys.modules)"
+    )
+    dsn = clickhouse_settings.dsn.reveal()
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=dsn, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

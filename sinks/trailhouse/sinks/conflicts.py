@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_rows
 from trailhouse.sinks.errors import ConflictRefused
 from trailhouse.sinks.sweep import Sweep, sweep
 
@@ -105,11 +105,8 @@ def settle(  # noqa: PLR0913  # what is kept with it
     """
     wanted = check_open(client, org, event_id)
     swept = sweep(client, *wanted, on_table=on_table)
-    client.insert(
-        "settled",
-        [[*wanted, reason, settled_by]],
-        column_names=["org_id", "event_id", "reason", "settled_by"],
-    )
+    columns = ["org_id", "event_id", "reason", "settled_by"]
+    insert_rows(client, "settled", columns, [[*wanted, reason, settled_by]])
     return swept
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_rows
 from trailhouse.sinks.errors import ErasureIncomplete, Held
 from trailhouse.sinks.hold import Hold, holds, refuse_if_held
 from trailhouse.sinks.person import PLAIN_AT, Person
@@ -88,7 +88,7 @@ def erase(
     """
     _refuse_if_held(client, person)
     rows = [[person.org, ref, erased_by, reason] for ref in person.refs]
-    client.insert("erased", rows, column_names=["org_id", "user_ref", "erased_by", "reason"])
+    insert_rows(client, "erased", ["org_id", "user_ref", "erased_by", "reason"], rows)
     deadline = time.monotonic() + patience_s
     _await_older_inserts(client, deadline)
     found = _count(client, person)

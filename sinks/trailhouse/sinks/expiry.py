@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_rows
 from trailhouse.sinks.hold import Hold, holds
 from trailhouse.sinks.retention import ACTIVITY, EVENTS, PII, REJECTED, days_kept, policies
 
@@ -125,11 +125,9 @@ def expire(client: Client, due: Due, *, expired_by: str) -> int:
             _forget_logins(client, table, asked)
         for name, is_old in (*table.beside, (table.name, f"{table.day} < {{before:Date}}")):
             _delete(client, name, f"org_id = {{org:String}} AND {is_old} AND NOT {table.is_held}", asked)
-    client.insert(
-        "expiries",
-        [[due.org_id, due.data_class, due.before, now.rows, expired_by]],
-        column_names=["org_id", "class", "before", "rows", "expired_by"],
-    )
+    columns = ["org_id", "class", "before", "rows", "expired_by"]
+    row = [due.org_id, due.data_class, due.before, now.rows, expired_by]
+    insert_rows(client, "expiries", columns, [row])
     return now.rows
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_rows
 from trailhouse.sinks.errors import Held, HoldUnknown
 
 COLUMNS = (
@@ -120,7 +120,7 @@ def _write(client: Client, hold: Hold) -> None:
         hold.released_at,
         int(not hold.is_standing),
     ]
-    client.insert("holds", [row], column_names=COLUMNS)
+    insert_rows(client, "holds", COLUMNS, [row])
 
 
 def _now() -> datetime:

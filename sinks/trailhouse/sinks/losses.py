@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from trailhouse.producers.settings import KafkaSettings
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_rows
 from trailhouse.sinks.errors import RangeRefused
 from trailhouse.sinks.gap import Partition, gone, lost_end
 from trailhouse.sinks.lookout import Sight, log_starts, look
@@ -89,11 +89,8 @@ def accept(  # noqa: PLR0913  # who, what, why and where
     Raises `RangeRefused` unless all of it is missing and its raw data are gone: what can still be refilled is not lost.
     """
     check_gone(kafka, client, group, wanted)
-    client.insert(
-        "lost",
-        [[*wanted, reason, accepted_by]],
-        column_names=["epoch", "partition", "first", "last", "reason", "accepted_by"],
-    )
+    columns = ["epoch", "partition", "first", "last", "reason", "accepted_by"]
+    insert_rows(client, "lost", columns, [[*wanted, reason, accepted_by]])
 
 
 def check_gone(kafka: KafkaSettings, client: Client, group: str, wanted: Range) -> None:

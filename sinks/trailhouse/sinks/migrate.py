@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-from trailhouse.sinks.clickhouse import ClickHouseError, Client
+from trailhouse.sinks.clickhouse import ClickHouseError, Client, insert_rows
 from trailhouse.sinks.errors import MigrationError
 from trailhouse.sinks.replicated import replicated
 
@@ -119,6 +119,6 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None, *, cl
             raise MigrationError(
                 f"migration {each.name} failed: {error}", "mend the cause and run `trailhouse migrate` again"
             ) from None
-        client.insert("migrations", [[each.name, each.checksum]], column_names=["name", "checksum"])
+        insert_rows(client, "migrations", ["name", "checksum"], [[each.name, each.checksum]])
         done.append(each.name)
     return done

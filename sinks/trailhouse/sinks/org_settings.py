@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_rows
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -40,8 +40,6 @@ def org_settings(
 
 def set_org_settings(client: Client, settings: OrgSettings) -> None:
     """Keep what is said of an organisation from now on, in place of all that was said."""
-    client.insert(
-        "org_settings",
-        [[settings.org_id, settings.timezone, settings.week_start, settings.company]],
-        column_names=["org_id", "timezone", "week_start", "company"],
-    )
+    columns = ["org_id", "timezone", "week_start", "company"]
+    row = [settings.org_id, settings.timezone, settings.week_start, settings.company]
+    insert_rows(client, "org_settings", columns, [row])

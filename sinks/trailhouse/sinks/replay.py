@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 
 from trailhouse.producers.kafka_socket import connecting
 from trailhouse.producers.settings import KafkaSettings
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_rows
 from trailhouse.sinks.letterbox import Original
 from trailhouse.stream.letter import Place
 from trailhouse.stream.topics import TopicIds
@@ -109,4 +109,4 @@ def _note(client: Client, records: Mapping[Place, Replay], new: Mapping[Place, P
         return
     now = datetime.now(UTC)
     rows = [[*place, now, *to, records[place].is_edited] for place, to in new.items()]
-    client.insert("replays", rows, column_names=_COLUMNS)
+    insert_rows(client, "replays", _COLUMNS, rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from trailhouse.sinks.clickhouse import Client
+from trailhouse.sinks.clickhouse import Client, insert_rows
 from trailhouse.sinks.errors import RetentionRefused
 
 #: Stands for every organisation that says nothing of its own.
@@ -46,10 +46,9 @@ def check_policy(policy: Policy) -> Policy:
 def set_policy(client: Client, policy: Policy) -> None:
     """Keep a setting from now on; raises as `check_policy`."""
     check_policy(policy)
-    client.insert(
-        "retention",
-        [[policy.org_id, policy.data_class, policy.days, policy.set_by]],
-        column_names=["org_id", "class", "days", "set_by"],
+    columns = ["org_id", "class", "days", "set_by"]
+    insert_rows(
+        client, "retention", columns, [[policy.org_id, policy.data_class, policy.days, policy.set_by]]
     )
 
 

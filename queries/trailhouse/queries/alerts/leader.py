@@ -26,6 +26,8 @@ POLL_MS: Final = 200
 COMMIT_MS: Final = 3_000
 #: For storing how the last delivery went.
 MARGIN_S: Final = 1.0
+#: Where no broker answers the role goes round again soon, and can be told to stop; the driver would try for 30 s.
+BOOTSTRAP_MS: Final = 5000
 _ENDED: Final = "ended"
 log = logging.getLogger(__name__)
 
@@ -124,6 +126,7 @@ class Leader(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python is
         self._consumer = consumer = KafkaConsumer(
             client_id="trailhouse-alerts",
             group_id=self._settings.group,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
             enable_auto_commit=False,
             auto_offset_reset="latest",
             max_partition_fetch_bytes=1024,

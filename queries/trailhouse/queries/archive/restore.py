@@ -22,7 +22,7 @@ from trailhouse.queries.archive.signature import NO_SIGNATURES, Signatures
 from trailhouse.queries.archive.state import BY, decode_state, write_state
 from trailhouse.queries.archive.target import Target
 from trailhouse.sinks.batch import Batch
-from trailhouse.sinks.clickhouse import Client, insert_lines
+from trailhouse.sinks.clickhouse import Client, insert_lines, insert_rows
 from trailhouse.sinks.head import Head
 from trailhouse.sinks.ledger import Entry
 
@@ -136,9 +136,8 @@ def _store(client: Client, records: Sequence[Record]) -> None:
             [each.epoch, each.partition, each.from_offset, each.offset, "expired before it was archived", BY]
             for each in gone
         ]
-        client.insert(
-            "lost", rows, column_names=["epoch", "partition", "first", "last", "reason", "accepted_by"]
-        )
+        columns = ["epoch", "partition", "first", "last", "reason", "accepted_by"]
+        insert_rows(client, "lost", columns, rows)
 
 
 def _settle(client: Client) -> None:
