@@ -66,7 +66,7 @@ def test_it_stands_for_the_steps_there_are() -> None:
 @pytest.mark.parametrize("orgs", [None, frozenset({"acme", "globex"})], ids=["all", "some"])
 def test_an_ordinary_stream_becomes_the_same_bytes(orgs: frozenset[str] | None) -> None:
     """Nearly all of it by the short way, whoever may be here."""
-    values = list(events(6000, end=RECEIVED))
+    values = list(events(3000, end=RECEIVED))
     rules = Rules(Pseudonyms(PEPPER), orgs)
     assert run(values, rules) == by_steps(values, rules)
     good = [decode(value) for index, value in enumerate(values) if index % REJECT_EVERY != REJECT_EVERY - 1]
@@ -81,7 +81,7 @@ def test_mutated_records_become_the_same_bytes(late: bool) -> None:
     """Whatever stands beside them, and whatever was remembered before."""
     ordinary = list(events(2000, end=RECEIVED))
     timestamp = int((RECEIVED + timedelta(days=500 * late)).timestamp() * 1000)
-    for number in range(30):
+    for number in range(20):
         values = [
             value for pair in zip(bundle(5, number), ordinary[number * 50 :], strict=False) for value in pair
         ]

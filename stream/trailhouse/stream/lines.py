@@ -16,7 +16,7 @@ from msgspec.structs import astuple
 
 from trailhouse.producers.event import SCHEMA_VERSION
 from trailhouse.stream.enriched import EPOCH_START, RULES_VERSION
-from trailhouse.stream.parts import Parts
+from trailhouse.stream.parts import USER, Parts
 from trailhouse.stream.raw import RawEvent
 from trailhouse.stream.steps import (
     CLOCK_AHEAD_MAX,
@@ -61,8 +61,13 @@ class Places(NamedTuple):
 def lines_of(events: Sequence[RawEvent], places: Places, parts: Parts) -> list[bytes | None]:
     """The line of each event, or None for one that `STEPS` must look at as a whole. Never raises."""
     head, starts, offsets, received = places
-    persons, addresses, deeds, things = parts.persons, parts.addresses, parts.deeds, parts.things
-    texts = parts.texts
+    members, addresses, deeds, things, texts = (
+        parts.members,
+        parts.addresses,
+        parts.deeds,
+        parts.things,
+        parts.texts,
+    )
     made: list[bytes | None] = []
     add = made.append
     for (
@@ -105,7 +110,6 @@ def lines_of(events: Sequence[RawEvent], places: Places, parts: Parts) -> list[b
         time,
         late,
     ) in zip(map(astuple, events), starts, offsets, *_times(events, received), strict=True):
-        person = persons[org_id, actor_type, actor_user_id, actor_email, actor_name, user_asset, user_email]
         thing = things[
             entity_asset,
             project_asset,
@@ -121,35 +125,49 @@ def lines_of(events: Sequence[RawEvent], places: Places, parts: Parts) -> list[b
             artifact_qualified_name,
         ]
         deed = deeds[action, outcome, response_code]
-        if (
-            person is None
-            or thing is None
-            or deed is None
-            or time is None
-            or changes
-            or schema_version not in _VERSIONS
-        ):
+        if thing is None or deed is None or time is None or changes or schema_version not in _VERSIONS:
             add(None)
             continue
-        org, kind, refs, tags, later_tags, subjects, pii, later_pii = person
-        assets, origin, thing_tags, thing_pii = thing
         did, code = deed
+        assets, origin, thing_tags, thing_pii = thing
+        where = tags = pii = ""
         if actor_ip:
-            if (address := addresses[org_id, actor_ip]) is None:
+            if (where := addresses[f"{org_id}\0{actor_ip}"] or "") == "":
                 add(None)
                 continue
-            where, shown = address
-            refs, tags, pii = refs + where, f'{tags}"actor_ip",', pii + shown
+            tags, pii = ',"actor_ip"', f',"actor_ip":"{actor_ip}"'
+        if (
+            actor_user_id
+            and actor_email
+            and actor_type is actor_name is user_asset is user_email is None
+            and (member := members[f"{org_id}\0{actor_user_id}\0{actor_email}"]) is not None
+        ):
+            kind = USER
+            refs, _, subjects = member.partition("\0")
+            end = (
+                f',"pii_tags":["actor_user_id","actor_email"{tags}{thing_tags}]{subjects}'
+                f',"pii":{{"actor_user_id":"{actor_user_id}","actor_email":"{actor_email}"{pii}{thing_pii}}}}}'
+            )
+        else:
+            person = parts.persons[
+                org_id, actor_type, actor_user_id, actor_email, actor_name, user_asset, user_email
+            ]
+            if person is None:
+                add(None)
+                continue
+            kind, refs, by, upon, subjects, by_pii, upon_pii = person
+            tags, pii = f"{by}{tags}{upon}{thing_tags}", f"{by_pii}{pii}{upon_pii}{thing_pii}"
+            end = f',"pii_tags":[{tags[1:]}]{subjects},"pii":{{{pii[1:]}}}}}' if tags else f"{subjects}}}"
+        if user_agent is not None:
+            if (text := texts[user_agent]) is None:
+                add(None)
+                continue
+            where = f'{where},"user_agent":{text}'
         if actor_role is not None:
             if (text := texts[actor_role]) is None:
                 add(None)
                 continue
             kind = f'{kind},"actor_role":{text}'
-        if user_agent is not None:
-            if (text := texts[user_agent]) is None:
-                add(None)
-                continue
-            refs = f'{refs},"user_agent":{text}'
         if correlation_id is not None:
             if (text := texts[correlation_id]) is None:
                 add(None)
@@ -160,11 +178,9 @@ def lines_of(events: Sequence[RawEvent], places: Places, parts: Parts) -> list[b
                 add(None)
                 continue
             origin = f'{origin},"attributes":{{{text}}}'
-        tags, pii = f"{tags}{later_tags}{thing_tags}", f"{pii}{later_pii}{thing_pii}"
-        end = f',"pii_tags":[{tags[:-1]}]{subjects},"pii":{{{pii[:-1]}}}}}' if tags else f"{subjects}}}"
         add(
-            f'{head}{start},"offset":{offset}{at}{org},"event_id":"{event_id}","occurred_at":"{time}"'
-            f"{did}{kind}{refs}{assets}{code}{origin}{late}{end}".encode()
+            f'{head}{start},"offset":{offset}{at},"org_id":"{org_id}","event_id":"{event_id}","occurred_at":"{time}"'
+            f"{did}{kind}{refs}{where}{assets}{code}{origin}{late}{end}".encode()
         )
     return made
 
@@ -172,21 +188,21 @@ def lines_of(events: Sequence[RawEvent], places: Places, parts: Parts) -> list[b
 def _attributes(attributes: dict[str, Any], parts: Parts) -> str | None:
     """What stands between the braces; None when it is for `tag_attributes`."""
     texts, names = parts.texts, parts.names
-    shown: list[str] = []
+    shown = ""
     for name, value in attributes.items():
-        if value is None:
-            continue
-        if (key := names[name]) is None:
-            return None
         if type(value) is str:
-            if (text := texts[value]) is None:
-                return None
-            shown.append(key + text)
+            text = texts[value]
         elif type(value) is int and -SMALL < value < SMALL:
-            shown.append(f'{key}"{value}"')
+            text = f'"{value}"'
+        elif value is None:
+            continue
         else:
             return None
-    return ",".join(shown)
+        key = names[name]
+        if key is None or text is None:
+            return None
+        shown += key + text
+    return shown[1:]
 
 
 def _times(

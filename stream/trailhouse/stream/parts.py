@@ -87,12 +87,11 @@ class Memory(dict[Key, Part], Generic[Key, Part]):
 
 
 class Person(NamedTuple):
-    """Who did it and upon whom, and the organisation, in the places of the line that speak of them.
+    """Who did it and upon whom, in the places of the line that speak of them.
 
     `tags` and `pii` are what stands before those of the address, `later_tags` and `later_pii` what stands behind.
     """
 
-    org: str
     actor_type: str
     refs: str
     tags: str
@@ -100,13 +99,6 @@ class Person(NamedTuple):
     subjects: str
     pii: str
     later_pii: str
-
-
-class Address(NamedTuple):
-    """From where: what a line says of it, and how it stands among the personal data."""
-
-    refs: str
-    pii: str
 
 
 class Deed(NamedTuple):
@@ -131,30 +123,33 @@ class Parts:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._any_org = min(rules.orgs or {"o"})
-        #: By `org_id`: the text that names it.
-        self.orgs: Memory[str, str | None] = Memory(self._org, ORGS_MAX)
+        #: Whether an `org_id` may be here.
+        self.orgs: Memory[str, bool] = Memory(self._org, ORGS_MAX)
         #: By the values of `PERSON_FIELDS`.
         self.persons: Memory[tuple[str, *tuple[str | None, ...]], Person | None] = Memory(
             self._person, PEOPLE_MAX
         )
-        #: By `org_id` and `actor_ip`.
-        self.addresses: Memory[tuple[str, str], Address | None] = Memory(self._address, PEOPLE_MAX)
+        #: Of persons who are known by id and e-mail alone, which is most of them, `refs` and `subjects` with a NUL between;
+        #: by `org_id`, `actor_user_id` and `actor_email`, likewise (no field holds one). The rest is the same for all, and
+        #: what lies in few places is read soon: with thousands of persons, the time goes into waiting for memory.
+        self.members: Memory[str, str | None] = Memory(self._member, PEOPLE_MAX)
+        #: Refs and network; by `org_id` and `actor_ip`, likewise.
+        self.addresses: Memory[str, str | None] = Memory(self._address, PEOPLE_MAX)
         #: By action, outcome and response code.
         self.deeds: Memory[tuple[str, str | None, int | None], Deed | None] = Memory(self._deed, DEEDS_MAX)
         #: By the values of `THING_FIELDS`.
         self.things: Memory[tuple[str | None, ...], Things | None] = Memory(things, THINGS_MAX)
         #: Texts as JSON, by themselves.
         self.texts: Memory[str, str | None] = Memory(json_of_plain, TEXTS_MAX)
-        #: Names of attributes as JSON with a colon behind.
+        #: Names of attributes as JSON, between a comma and a colon.
         self.names: Memory[str, str | None] = Memory(attribute_name, ATTRIBUTE_NAMES_MAX)
 
-    def _org(self, org_id: str) -> str | None:
-        out = self._enriched(org_id=org_id)
-        return None if out is None else _text(out, "org_id")
+    def _org(self, org_id: str) -> bool:
+        return self._enriched(org_id=org_id) is not None
 
     def _person(self, values: tuple[str, *tuple[str | None, ...]]) -> Person | None:
         org_id, *fields = values
-        if (org := self.orgs[org_id]) is None:
+        if not self.orgs[org_id]:
             return None
         actor_type, user_id, email, name, *upon = fields
         try:
@@ -171,7 +166,6 @@ class Parts:
         subjects = f',"subject_refs":[{",".join(map(str, found.subjects))}]' if found.subjects else ""
         identity = f',"identity":{json_of(found.identity)}' if found.identity else ""
         return Person(
-            org,
             _KINDS[found.actor_type],
             user + target,
             _names(*pii),
@@ -181,14 +175,21 @@ class Parts:
             _members(later),
         )
 
-    def _address(self, values: tuple[str, str]) -> Address | None:
-        org_id, address = values
-        if may_hold_address(address):
+    def _member(self, key: str) -> str | None:
+        org_id, user_id, email = key.split("\0")
+        person = self._person((org_id, None, user_id, email, None, None, None))
+        # Not so where a character has to be escaped.
+        if person is None or person.pii != f',"actor_user_id":"{user_id}","actor_email":"{email}"':
             return None
-        refs = (
+        return f"{person.refs}\0{person.subjects}"
+
+    def _address(self, key: str) -> str | None:
+        org_id, address = key.split("\0")
+        if may_hold_address(address) or json_of(address) != f'"{address}"':
+            return None
+        return (
             f',"address_ref":{self._rules.pseudonyms.ref(org_id, address)},"network":"{network_of(address)}"'
         )
-        return Address(refs, f'"actor_ip":{json_of(address)},')
 
     def _deed(self, values: tuple[str, str | None, int | None]) -> Deed | None:
         action, outcome, response_code = values
@@ -244,14 +245,15 @@ def json_of(text: str) -> str:
 
 
 def attribute_name(name: str) -> str | None:
-    """The name as JSON, with a colon, when it says nothing, holds nothing and was no unknown field's."""
+    """The name as JSON, between a comma and a colon, when it says nothing, holds nothing and was no unknown field's."""
     if name.startswith(EXTRA) or kind_of_name(name) or (text := json_of_plain(name)) is None:
         return None
-    return f"{text}:"
+    return f",{text}:"
 
 
 _ENCODER: Final = msgspec.json.Encoder()
 _KINDS: Final = {each.value: f',"actor_type":"{each.value}"' for each in ActorType}
+USER: Final = _KINDS[ActorType.USER]
 _ANY_ID: Final = "00000000-0000-0000-0000-000000000000"
 _NOTHING: Final = len(_ENCODER.encode(Enriched("", 0, 0, 0, EPOCH_START))) - 1
 
@@ -263,11 +265,11 @@ def _text(out: Enriched, *columns: str) -> str:
 
 
 def _members(pii: Mapping[str, str]) -> str:
-    """As the encoder writes them, without the braces and with a comma behind each."""
-    return _ENCODER.encode(pii)[1:-1].decode() + "," if pii else ""
+    """As the encoder writes them, without the braces and with a comma before each."""
+    return "," + _ENCODER.encode(pii)[1:-1].decode() if pii else ""
 
 
 @lru_cache(maxsize=1024)
 def _names(*names: str) -> str:
     """Names alone, likewise; the same object for the same names."""
-    return "".join(f'"{name}",' for name in names)
+    return "".join(f',"{name}"' for name in names)
