@@ -13,7 +13,6 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
@@ -22,6 +21,7 @@ import faust
 from aiokafka.producer import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
+from trailhouse.stream.batches import BATCH_BYTES_MAX, batches
 from trailhouse.stream.broker_credentials import credentials
 from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
 from trailhouse.stream.holds import Holds
@@ -38,7 +38,6 @@ EXIT_LOST_FETCH: Final = 71
 WATCH_EVERY_S: Final = 2.0
 LOST_AFTER_S: Final = 10.0
 WRITES_IN_FLIGHT_MAX: Final = 8
-BATCH_BYTES_MAX: Final = 900_000
 REQUEST_BYTES_MAX: Final = 1_200_000
 EPOCH_AGE_MAX_S: Final = 1.0
 
@@ -293,8 +292,8 @@ async def _write(
     """Write lines in order to the same partition number, dead letters beside them; returns when Kafka has all."""
     loop = asyncio.get_running_loop()
     confirmations = []
-    for batch in _batches(producer, bundle.lines):
-        # Compresses it; in a thread, because zstd lets the others work meanwhile.
+    for batch in batches(bundle.lines):
+        # Packs it; in a thread, because zstd lets the others work meanwhile.
         await loop.run_in_executor(None, batch._build)  # noqa: SLF001
         confirmations.append(
             await producer.send_batch(batch, settings.kafka.enriched_topic, partition=partition)
@@ -304,20 +303,6 @@ async def _write(
         for letter in bundle.dead_letters
     ]
     await asyncio.gather(*confirmations)
-
-
-def _batches(producer: AIOKafkaProducer, lines: Iterable[bytes]) -> Iterable[Any]:
-    batch = producer.create_batch()
-    for line in lines:
-        if batch.append(key=None, value=line, timestamp=None) is None:
-            batch.close()
-            yield batch
-            batch = producer.create_batch()
-            if batch.append(key=None, value=line, timestamp=None) is None:
-                message = f"a line of {len(line)} bytes does not fit a batch of {BATCH_BYTES_MAX}"
-                raise ValueError(message)
-    batch.close()
-    yield batch
 
 
 async def _send_dead_letter(producer: AIOKafkaProducer, topic: str, dead: DeadLetter) -> Any:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import msgspec
 
 from trailhouse.producers.event import ORG_ID
 from trailhouse.stream.enriched import ENRICHED_BYTES_MAX, RULES_VERSION, Enriched
+from trailhouse.stream.lines import STANDS_FOR, Places, lines_of
+from trailhouse.stream.parts import parts_of
 from trailhouse.stream.raw import RawEvent, decode, decode_many, org_of
 from trailhouse.stream.rejected import Reason, Rejection
 from trailhouse.stream.steps import STEPS, Rules
@@ -70,26 +72,53 @@ def enrich_bundle(
     """
     lines: list[bytes] = []
     dead: list[DeadLetter] = []
+    head = f'{{"epoch":{_ENCODER.encode(epoch).decode()},"partition":{partition},"from":'
     # A few at a time: what a chunk makes stays in the processor's cache, and a bad record costs its neighbours little.
-    for start in range(0, len(records), CHUNK):
-        chunk = records[start : start + CHUNK]
+    for first in range(0, len(records), CHUNK):
+        chunk = records[first : first + CHUNK]
+        offsets = [record.offset for record in chunk]
+        starts = [from_offset, *(offset + 1 for offset in offsets)]
+        from_offset = starts.pop()
+        places = Places(head, starts, offsets, [_moment(record.timestamp) for record in chunk])
+        events = _decoded([record.value for record in chunk])
+        made = _ordinary(events, places, rules)
+        rest = [index for index, line in enumerate(made) if line is None]
         outs: list[Enriched] = []
-        for record, event in zip(chunk, _decoded(chunk), strict=True):
-            out = Enriched(epoch, partition, from_offset, record.offset, _moment(record.timestamp))
-            from_offset = record.offset + 1
+        for index in rest:
+            record, event = chunk[index], events[index]
+            out = Enriched(epoch, partition, starts[index], offsets[index], places.received[index])
             rejection = event if isinstance(event, Rejection) else _run(event, out, rules)
             if rejection is not None:
                 out = envelope(record, out, rejection)
                 dead.append(_dead_letter(record, out, rejection))
             outs.append(out)
-        lines += _fitting(chunk, outs, dead)
+        for index, line in zip(rest, _fitting([chunk[index] for index in rest], outs, dead), strict=True):
+            made[index] = line
+        lines += cast("list[bytes]", made)  # nothing is missing any more
     return Bundle(lines, dead)
 
 
-def _decoded(records: Sequence[Record]) -> Iterable[RawEvent | Rejection]:
+def _ordinary(events: Sequence[RawEvent | Rejection], places: Places, rules: Rules) -> list[bytes | None]:
+    """The lines of those events that `lines_of` can tell, None for the others: so it is for all when the steps are not
+    those it stands for.
+    """
+    made: list[bytes | None] = [None] * len(events)
+    if STEPS != STANDS_FOR:
+        return made
+    good = [index for index, event in enumerate(events) if type(event) is RawEvent]
+    chosen = cast("Sequence[RawEvent]", events)
+    if len(good) == len(events):
+        return lines_of(chosen, places, parts_of(rules))
+    if good:
+        found = lines_of([chosen[index] for index in good], places.at(good), parts_of(rules))
+        for index, line in zip(good, found, strict=True):
+            made[index] = line
+    return made
+
+
+def _decoded(values: Sequence[bytes | None]) -> Sequence[RawEvent | Rejection]:
     """Each record's event, or why it is none."""
-    values = [record.value for record in records]
-    return decode_many(values) or map(_decoded_alone, values)
+    return decode_many(values) or [_decoded_alone(value) for value in values]
 
 
 def _decoded_alone(value: bytes | None) -> RawEvent | Rejection:

@@ -69,7 +69,7 @@ class Pseudonyms:
         self._pepper = pepper[:64]  # BLAKE2b takes keys of at most 64 bytes
         self._org_key = lru_cache(maxsize=65_536)(self._derive)
         self.ref = lru_cache(maxsize=131_072)(self._hash)
-        self.people = lru_cache(maxsize=32_768)(self._people)
+        self.people = lru_cache(maxsize=32_768)(self.recognise)
 
     def _derive(self, org_id: str) -> bytes:
         return blake2b(org_id.encode(), key=self._pepper, digest_size=32, person=b"trailhouse-org").digest()
@@ -80,7 +80,8 @@ class Pseudonyms:
         digest = blake2b(identity.encode(), key=self._org_key(org_id), digest_size=8).digest()
         return int.from_bytes(digest, "big") or 1
 
-    def _people(self, org_id: str, actor_type: str | None, *fields: str | None) -> People:
+    def recognise(self, org_id: str, actor_type: str | None, *fields: str | None) -> People:
+        """What `people` answers, thought about anew."""
         pii = {name: value for name, value in zip(PEOPLE_FIELDS, fields, strict=True) if value}
         actor_id, actor_email = pii.get("actor_user_id", ""), email_identity(pii.get("actor_email", ""))
         user_email, address = email_identity(pii.get("user_email", "")), pii.get("actor_ip", "")

@@ -97,6 +97,11 @@ _SUSPICIOUS: Final = re.compile(
     r"[@\uff20\ufe6b]|%(?:25){0,2}40|&(?:#|commat;)|\d[\d ().:-]{5}|[A-Z]{2}\d{2} ?[A-Z0-9]{4}|:[0-9A-Fa-f]*:|_|-----|eyJ|AKIA|ASIA|AIza|sk-|glpat-|xox|(?i:bearer|basic|pass|pwd|secret|api-?key|token)"
 )
 
+# Ids of requests and visits are new all the time, and most are suspicious for their digits alone. None of these can match:
+# two runs of letters and digits that are too short for a card number, a UUID, or as many hexadecimal digits in a row.
+_is_opaque: Final = re.compile(
+    r"(?=.{1,13}\Z)[A-Za-z0-9]*-?[A-Za-z0-9]*\Z|[0-9a-f]{32}\Z|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
+).match
 
 # Most texts of a stream hold nothing and come again: one look-up each, or one for all texts of an event, is all they cost.
 _plain: Final[set[str | None]] = {None}
@@ -124,7 +129,7 @@ def scan(text: str) -> Findings | None:
 
 def find(text: str) -> Findings | None:
     """`scan` without its memory, for texts that are long and hardly come twice."""
-    if len(text) < 3 or not _SUSPICIOUS.search(text):
+    if len(text) < 3 or _is_opaque(text) or not _SUSPICIOUS.search(text):
         return None
     kinds: list[str] = []
     emails: list[str] = []

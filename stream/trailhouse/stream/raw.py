@@ -107,24 +107,26 @@ def decode_many(values: Sequence[bytes | None]) -> list[RawEvent] | None:
     a third. So each must begin with `{` and end with `}`: no half of an object ends where another could begin, each
     holds one document at least, and as many as there are values means one each.
     """
-    if not all(value and value[0] == _OPENING and value[-1] == _CLOSING for value in values):
+    try:
+        lines = b"\n".join(values)  # type: ignore[arg-type]  # None raises
+        if [1 for value in values if value[0] != _OPENING or value[-1] != _CLOSING]:  # type: ignore[index]
+            return None
+    except (TypeError, IndexError):  # nothing, or nothing in it
         return None
-    present: list[bytes] = values  # type: ignore[assignment]  # None was ruled out above
-    lines = b"\n".join(present)
+    present: Sequence[bytes] = values  # type: ignore[assignment]  # None was ruled out above
     if len(lines) > EVENT_BYTES_MAX and max(map(len, present)) > EVENT_BYTES_MAX:
         return None
-    if _NUL in lines or not _is_utf8(lines):
+    # A backslash is found much sooner than what may follow it.
+    if (b"\\" in lines and _NUL in lines) or not _is_utf8(lines):
         return None
     try:
         events: list[RawEvent] = _DECODER.decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if len(events) != len(values):
+    if len(events) != len(present):
         return None
-    for value, event in zip(present, events, strict=True):
-        if event.changes is not None and _is_deep(value):  # nothing else nests
-            return None
-    return events
+    nesting = [index for index, event in enumerate(events) if event.changes is not None]  # nothing else nests
+    return None if any(_is_deep(present[index]) for index in nesting) else events
 
 
 def _is_deep(value: bytes) -> bool:

@@ -188,8 +188,8 @@ STEPS: Final[tuple[Step, ...]] = (
 _OUTCOMES: Final = tuple(each.value for each in Outcome)
 #: Fields by what `tag_pii` does with them; those that name people are `identify_people`'s.
 _PII_FIELDS: Final = tuple(field.name for field in FIELDS if field.is_pii and field.kind == "text")
-_NAME_FIELDS: Final = tuple(name for name in _PII_FIELDS if name not in PEOPLE_FIELDS)
-_NO_NAMES: Final = (None,) * len(_NAME_FIELDS)
+NAME_FIELDS: Final = tuple(name for name in _PII_FIELDS if name not in PEOPLE_FIELDS)
+_NO_NAMES: Final = (None,) * len(NAME_FIELDS)
 #: In the order in which `tag_pii` hands them on.
 TEXT_FIELDS: Final = (
     "actor_role",
@@ -205,7 +205,7 @@ TEXT_FIELDS: Final = (
     "correlation_id",
     "action",
 )
-_names_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, _NAME_FIELDS))
+_names_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, NAME_FIELDS))
 _texts_of: Final = itemgetter(*map(RawEvent.__struct_fields__.index, TEXT_FIELDS))
 _UUID: Final = re.compile(r"(?:urn:uuid:)?\{?([0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12})\}?")
 _is_canonical: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
@@ -286,8 +286,8 @@ class _Names(NamedTuple):
 
 @lru_cache(maxsize=16_384)
 def _names(values: tuple[str | None, ...]) -> _Names:
-    """The fields of `_NAME_FIELDS` that are present: a stream speaks of the same few things again and again."""
-    pii = {name: value for name, value in zip(_NAME_FIELDS, values, strict=True) if value}
+    """The fields of `NAME_FIELDS` that are present: a stream speaks of the same few things again and again."""
+    pii = {name: value for name, value in zip(NAME_FIELDS, values, strict=True) if value}
     found = [scan(value) for value in pii.values() if may_hold_address(value)]
     return _Names(pii, tuple(email for each in found if each is not None for email in each.emails))
 
