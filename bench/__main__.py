@@ -106,7 +106,7 @@ def _parts(arguments: argparse.Namespace, stage: Callable[[], Stage], folder: Pa
         "sink": lambda: sink.compare(stage(), events * 2 // 3, runs, _say),
         "formats": lambda: formats.compare(stage(), max(events, 240_000), runs, _say),
         "path": lambda: [
-            *path.drain(stage(), events // 2, runs, _say, arguments.contender),
+            *path.drain(stage(), events, runs, _say, arguments.contender),
             path.latency(stage(), _say),
         ],
         "freshness": lambda: freshness.compare(
@@ -232,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--contender", action="append", default=[], help="part of a name; only these contenders"
     )
-    parser.add_argument("--events", type=int, default=180_000, help="events of a worker's run")
+    parser.add_argument("--events", type=int, default=150_000, help="events of a worker's run")
     parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each contender")
     parser.add_argument(
         "--results", type=Path, default=RESULTS, metavar="FOLDER", help="results, page and pictures elsewhere"

@@ -49,7 +49,9 @@ def coming_in(
     """Events of now, `rate` a second, until it is left; how many were sent."""
     sent, done = [0], threading.Event()
     # librdkafka: at ten thousand a second a client in Python would take a core of the two.
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 10, "compression.type": "lz4"})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "linger.ms": 10, "compression.type": "lz4", "log_level": 3}
+    )
     ends = cycle(tails or short_tails())
     mark = str(uuid.uuid4())[:24]
 

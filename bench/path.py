@@ -24,7 +24,7 @@ from bench.topics import PARTITIONS
 from bench.wiring import Wiring
 
 ROLES = ("stream", "sink", "clickhouse", "kafka")
-LATENCY_EVENTS = 20
+LATENCY_EVENTS = 10
 PATH: Final = "whole path"
 QUIX_PATH: Final = "quixstreams + clickhouse-connect"
 PASS_THROUGH: Final = "pass-through: raw records into one plain table"

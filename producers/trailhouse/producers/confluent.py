@@ -55,7 +55,8 @@ OPTIONS: Final[dict[str, Any]] = {
     "reconnect.backoff.max.ms": 1_000,
     # A topic made by accident has the wrong partitions and the wrong clock; `trailhouse topics` makes it.
     "allow.auto.create.topics": False,
-    # A broker closes connections on which nothing comes: no news.
+    # Errors. It warns by the hundred of a topic that is new, and of connections that brokers close because nothing comes.
+    "log_level": 3,
     "log.connection.close": False,
 }
 
