@@ -1,6 +1,6 @@
 """`make bench` (= `python -m bench`): everything side by side on this machine, results and page written.
 
-The short form is meant for ten minutes, and some three more when the peers' environments are made first; `make bench-full`
+The short form is meant for ten minutes, and some more when the peers' environments are made first; `make bench-full`
 (`--full`) has five runs of everything and takes some three hours. `--only` takes some parts; the others keep the results
 they had. `make bench-guard` (`--guard`) is a short run that is compared with the committed results and kept nowhere.
 `--profile` writes where a role's time goes. What fails ends its own part alone, is told at the end, and the status is 1.
