@@ -1,8 +1,9 @@
 """`make bench` (= `python -m bench`): everything side by side on this machine, results and page written.
 
-The short form is meant for ten minutes; `make bench-full` (`--full`) has five runs of everything and takes hours. `--only`
-takes some parts; the others keep the results they had. `make bench-guard` (`--guard`) is a short run that is compared with
-the committed results and kept nowhere. `--profile` writes where a role's time goes.
+The short form is meant for ten minutes, and some more when the peers' environments are made first; `make bench-full`
+(`--full`) has five runs of everything and takes some three hours. `--only` takes some parts; the others keep the results
+they had. `make bench-guard` (`--guard`) is a short run that is compared with the committed results and kept nowhere.
+`--profile` writes where a role's time goes. What fails ends its own part alone, is told at the end, and the status is 1.
 """
 
 from __future__ import annotations
@@ -12,12 +13,27 @@ import json
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bench import archive, audit, emitter, freshness, guard, path, reports, scale, sink, soak, stack, worker
+from bench import (
+    archive,
+    audit,
+    emitter,
+    formats,
+    freshness,
+    guard,
+    path,
+    reports,
+    scale,
+    sink,
+    soak,
+    stack,
+    worker,
+)
 from bench.looks import bars, charts
 from bench.machine import describe
 from bench.page import render
@@ -31,8 +47,8 @@ RESULTS: Final = ROOT / "bench/results"
 PROFILES: Final = ROOT / "bench/profiles"
 PAGE: Final = ROOT / "docs/performance.md"
 PICTURES: Final = ROOT / "docs/pictures"
-SHORT: Final = ("worker", "sink", "path", "emitter", "stack")
-FULL: Final = (*SHORT, "scale", "audit", "archive", "reports", "dashboard", "soak")
+SHORT: Final = ("worker", "sink", "path", "freshness", "emitter")
+FULL: Final = (*SHORT, "stack", "formats", "scale", "audit", "archive", "reports", "dashboard", "soak")
 Parts = dict[str, Callable[[], list[dict[str, Any]]]]
 
 
@@ -57,23 +73,28 @@ def main() -> int:
                 stages.append(Stage(kafka, server, Path(folder)))
             return stages[0]
 
+        failed: list[str] = []
         if arguments.profile:
             for role in arguments.profile.split(","):
-                profile.write(stage(), role, arguments.events, arguments.profiles, _say)
+                count = max(arguments.events, profile.EVENTS_MIN)
+                with _told(role, failed):
+                    profile.write(stage(), role, count, arguments.profiles, _say)
             wanted = []
         if arguments.page:
             wanted = []
-        measured = {}
-        for name, result in _measured(_parts(arguments, stage, Path(folder)), wanted):
+        measured: dict[str, dict[str, Any]] = {}
+        for name, result in _measured(_parts(arguments, stage, Path(folder)), wanted, failed):
             measured[name] = result
             if not arguments.guard:
                 # At once: what hours have found must not go with what fails after it.
                 arguments.results.mkdir(parents=True, exist_ok=True)
                 (arguments.results / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    for line in failed:
+        _say(f"FAILED {line}")
     if arguments.guard:
-        return _guard(measured)
+        return _guard(measured, arguments.results) or bool(failed)
     _write_page(arguments.results, arguments.profiles)
-    return _said_void(measured)
+    return _said_void(measured) or bool(failed)
 
 
 def _parts(arguments: argparse.Namespace, stage: Callable[[], Stage], folder: Path) -> Parts:
@@ -82,12 +103,18 @@ def _parts(arguments: argparse.Namespace, stage: Callable[[], Stage], folder: Pa
     return {
         "stack": lambda: stack.newcomer(folder, arguments.commits, min(runs, 3), _say),
         "worker": lambda: worker.compare(stage(), events, runs, _say, arguments.contender),
-        "sink": lambda: sink.compare(stage(), events // 2, runs, _say),
+        "sink": lambda: sink.compare(stage(), events * 2 // 3, runs, _say),
+        "formats": lambda: formats.compare(stage(), max(events, 240_000), runs, _say),
         "path": lambda: [
-            *path.drain(stage(), events // 2, runs, _say, arguments.contender),
+            *path.drain(stage(), events, runs, _say, arguments.contender),
             path.latency(stage(), _say),
-            freshness.measure(stage(), _say),
         ],
+        "freshness": lambda: freshness.compare(
+            stage(),
+            freshness.half_of(_read(arguments.results).get("path", {}).get("runs", [])),
+            arguments.probes,
+            _say,
+        ),
         "emitter": lambda: [
             *emitter.compare(stage(), events // 8, runs, _say, arguments.contender),
             *emitter.latency(stage(), events // 8, _say),
@@ -118,15 +145,26 @@ def _parts(arguments: argparse.Namespace, stage: Callable[[], Stage], folder: Pa
     }
 
 
-def _measured(parts: Parts, wanted: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The results of the wanted parts, one after the other."""
+def _measured(parts: Parts, wanted: list[str], failed: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The results of the wanted parts, one after the other; a part that raises is told in `failed`, and the rest goes on."""
     for name, measure in parts.items():
         if name in wanted:
             _say(f"{name}:")
             started, machine = time.monotonic(), describe()
-            rows = measure()
-            seconds = round(time.monotonic() - started, 1)
-            yield name, _rounded({"machine": machine, "seconds": seconds, "runs": rows})
+            with _told(name, failed):
+                rows = measure()
+                seconds = round(time.monotonic() - started, 1)
+                yield name, _rounded({"machine": machine, "seconds": seconds, "runs": rows})
+
+
+@contextmanager
+def _told(name: str, failed: list[str]) -> Iterator[None]:
+    """What goes wrong is shown at once, and told in `failed`."""
+    try:
+        yield
+    except Exception as error:
+        traceback.print_exc()
+        failed.append(f"{name}: {type(error).__name__}: {error}")
 
 
 def _write_page(results: Path, profiles: Path) -> None:
@@ -145,8 +183,8 @@ def _write_page(results: Path, profiles: Path) -> None:
     _say(f"{page} written")
 
 
-def _guard(measured: dict[str, dict[str, Any]]) -> int:
-    committed = {name: result["runs"] for name, result in _read(RESULTS).items()}
+def _guard(measured: dict[str, dict[str, Any]], results: Path) -> int:
+    committed = {name: result["runs"] for name, result in _read(results).items()}
     verdict = guard.judge(committed, {name: result["runs"] for name, result in measured.items()})
     for line in verdict.lines:
         _say(line)
@@ -194,10 +232,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--contender", action="append", default=[], help="part of a name; only these contenders"
     )
-    parser.add_argument("--events", type=int, default=240_000, help="events of a worker's run")
+    parser.add_argument("--events", type=int, default=150_000, help="events of a worker's run")
     parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each contender")
     parser.add_argument(
         "--results", type=Path, default=RESULTS, metavar="FOLDER", help="results, page and pictures elsewhere"
+    )
+    parser.add_argument(
+        "--probes", type=int, default=freshness.PROBES, help="with freshness: events followed"
     )
     parser.add_argument("--long", action="store_true", help="with --only scale: the long form of the curves")
     parser.add_argument("--commits", type=int, default=100_000, help="size of the git repository; 0 = none")

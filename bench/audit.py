@@ -1,10 +1,13 @@
-"""The audit log over HTTP beside the same SELECT by ClickHouse's own driver, and the memory of the API meanwhile."""
+"""The audit log over HTTP beside the same SELECT by ClickHouse's own driver, and the memory of the API meanwhile; and what
+page 1 000 of the event log costs beside page 1.
+"""
 
 from __future__ import annotations
 
 import http.client
 import os
 import socket
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +16,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
+from urllib.parse import urlencode
 
 from bench.database import fresh_database
 from bench.process import Measured, running
 from bench.rows import enriched_chunks
 from bench.stage import START_TIMEOUT_S, RunFailed, Stage
+from bench.wiring import Wiring
 from trailhouse.queries.audit_columns import WANDB
 from trailhouse.queries.audit_lines import table_columns
 from trailhouse.queries.audit_read import source
@@ -39,6 +44,13 @@ OURS: Final = next(iter(FORMS))
 BATCH_ROWS: Final = 50_000
 # More than any organisation's share of the events, so that one has as many as were asked for.
 SHARE: Final = 0.69
+FIRST_PAGE: Final = "event log by cursor, page 1"
+FAR_PAGE: Final = "event log by cursor, page 1 000"
+PAGES: Final = 1_000
+#: Of so many events at most; fewer, and page 1 000 is near the end of what there is.
+PAGE_ROWS: Final = 1_000
+#: How often each of the two pages is asked for in a run.
+ASKED: Final = 15
 _SELECT: Final = (
     f"SELECT {table_columns(WANDB, read_pii=True)} FROM {source('org_id = {org:String}', read_pii=True)}"
     " ORDER BY event.occurred_at, event.event_id"
@@ -53,7 +65,7 @@ def compare(stage: Stage, rows: int, runs: int, say: Callable[[str], None]) -> l
         count = _one(database.client, "SELECT count() FROM events FINAL WHERE org_id = 'acme'")
         key, text = new_key("bench", [EVERY_ORG], [Scope.ADMIN], now=datetime.now(UTC))
         add_keys(database.client, [key])
-        with serving_api(stage) as (port, api):
+        with serving_api(stage, {"TRAILHOUSE_API_KEY_RATE": "0"}) as (port, api):
             for run in range(runs):
                 contenders: list[tuple[str, Callable[[], int]]] = [(DRIVER, lambda: _select(stage))]
                 contenders += [
@@ -71,18 +83,78 @@ def compare(stage: Stage, rows: int, runs: int, say: Callable[[str], None]) -> l
                         row["void"] = f"{taken} entries, wanted {count}"
                     found.append(row)
                     say(f"  {name:40} {row['rate']:10,.0f} rows/s")
+            found += _pages(port, text.reveal(), count, runs, say)
     return found
 
 
+def _pages(port: int, key: str, rows: int, runs: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Milliseconds of the first page and of page 1 000, asked for in turns; that page is reached by cursors, as readers do."""
+    limit = max(1, min(PAGE_ROWS, rows // PAGES))
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    before = limit * (PAGES - 1)
+    cursor = ""
+    while before:
+        size = min(before, 10_000)
+        cursor, events = _page(connection, key, cursor, size)
+        if events != size:
+            raise RunFailed(f"a page of {size} events holds {events}")
+        before -= size
+    found: list[dict[str, Any]] = []
+    for run in range(runs):
+        taken: dict[str, list[float]] = {FIRST_PAGE: [], FAR_PAGE: []}
+        for _ in range(ASKED):
+            for name, place in ((FIRST_PAGE, ""), (FAR_PAGE, cursor)):
+                started = time.perf_counter()
+                _, events = _page(connection, key, place, limit)
+                taken[name].append((time.perf_counter() - started) * 1000)
+                if events != limit:
+                    raise RunFailed(f"{name} of {limit} events holds {events}")
+        for name, times in taken.items():
+            found.append({"contender": name, "run": run + 1, "events": limit, "ms": statistics.median(times)})
+            say(f"  {name:40} {found[-1]['ms']:10.1f} ms for {limit} events")
+    connection.close()
+    return found
+
+
+def _page(connection: http.client.HTTPConnection, key: str, cursor: str, limit: int) -> tuple[str, int]:
+    """The next cursor, and how many events the page holds."""
+    asked = urlencode(
+        {"org": "acme", "limit": limit, "format": "ndjson"} | ({"cursor": cursor} if cursor else {})
+    )
+    connection.request("GET", f"/api/v1/events?{asked}", headers={"Authorization": f"Bearer {key}"})
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != http.client.OK:
+        raise RunFailed(text.decode())
+    return answer.headers["X-Trailhouse-Cursor"], text.count(b"\n")
+
+
 def _fill(client: Any, events: int) -> None:
+    """Rows as the sink stores them, and its mark of how far each partition is stored: readers by cursor see no further."""
     lines: list[bytes] = []
+    last = dict[int, int]()
     for chunk in enriched_chunks(events, "bench"):
         lines += chunk.lines
+        last[chunk.partition] = last.get(chunk.partition, -1) + len(chunk.lines)
         if len(lines) >= BATCH_ROWS:
             insert_lines(client, "landing", lines)
             lines = []
     if lines:
         insert_lines(client, "landing", lines)
+    stored = ", ".join(f"('bench', {partition}, 0, {offset}, now64(3))" for partition, offset in last.items())
+    client.command(f"INSERT INTO batches (epoch, partition, first, last, received_at) VALUES {stored}")
+
+
+def kafka_of(wiring: Wiring) -> dict[str, str]:
+    """Where the API finds the topics and the groups of this run."""
+    return {
+        "TRAILHOUSE_TOPIC_RAW": wiring.raw,
+        "TRAILHOUSE_TOPIC_ENRICHED": wiring.enriched,
+        "TRAILHOUSE_TOPIC_REJECTED": wiring.rejected,
+        "TRAILHOUSE_SINK_GROUP": f"{wiring.group}-sink",
+        "TRAILHOUSE_STREAM_GROUP": wiring.group,
+        "TRAILHOUSE_API_KEY_RATE": "0",
+    }
 
 
 @contextmanager

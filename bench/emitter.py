@@ -29,6 +29,8 @@ from trailhouse.producers import AuditProducer, KafkaSettings, SpoolSettings
 
 EMITTER: Final = "AuditProducer.emit"
 IN_MEMORY: Final = "AuditProducer.emit, spool off"
+CONFLUENT: Final = "AuditProducer.emit, confluent-kafka"
+CONFLUENT_IN_MEMORY: Final = "AuditProducer.emit, confluent-kafka, spool off"
 PLAIN: Final = "kafka-python send of ready bytes"
 POSTHOG: Final = "PostHog capture"
 SPOOL_SAFE: Final = "spool, level safe, 8 threads"
@@ -60,6 +62,8 @@ OURS: Final = "bench/contenders/emit.py"
 CONTENDERS: Final = (
     Contender(EMITTER, OURS),
     Contender(IN_MEMORY, OURS, level="off"),
+    Contender(CONFLUENT, OURS, arguments=("confluent",)),
+    Contender(CONFLUENT_IN_MEMORY, OURS, level="off", arguments=("confluent",)),
     Contender(PLAIN, "bench/contenders/kafka_python.py"),
     Contender(
         "confluent-kafka produce of ready bytes", "bench/peers/confluent_kafka/emit.py", "confluent_kafka"

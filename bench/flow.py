@@ -5,33 +5,67 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import cycle
 from typing import Final
 
-from kafka import KafkaProducer
+from confluent_kafka import Producer
 
+from bench.events import events
 from bench.topics import PARTITIONS
 
 ORG: Final = "org-01"
+TICK_S: Final = 0.02
+PEOPLE: Final = 5_000
+#: Where an event of `bench.events` has its id and its time.
+_HEAD: Final = '{"event_id":"'
+_MIDDLE: Final = '","occurred_at":"'
+_TAIL_AT: Final = len(_HEAD) + 36 + len(_MIDDLE) + 24
+
+
+def short_tails() -> list[str]:
+    """Ends of small events of one organisation."""
+    luck = random.Random(1)
+    actions = ("page:view", "run:update", "report:read", "user:login")
+    return [
+        f'","org_id":"{ORG}","action":"{luck.choice(actions)}","actor_user_id":"u-{number}"}}'
+        for number in range(PEOPLE)
+    ]
+
+
+def whole_tails(count: int = 20_000) -> list[str]:
+    """Ends of events as the backlogs of the other benchmarks hold them: as long, as mixed, hardly one to be rejected."""
+    values = (value.decode() for value in events(count))
+    return [value[_TAIL_AT:] for value in values if value[len(_HEAD) + 36 :].startswith(_MIDDLE)]
 
 
 @contextmanager
-def coming_in(bootstrap: str, topic: str, rate: int) -> Iterator[list[int]]:
+def coming_in(
+    bootstrap: str, topic: str, rate: float, tails: Sequence[str] | None = None
+) -> Iterator[list[int]]:
     """Events of now, `rate` a second, until it is left; how many were sent."""
     sent, done = [0], threading.Event()
-    producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, compression_type="lz4")
+    # librdkafka: at ten thousand a second a client in Python would take a core of the two.
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "linger.ms": 10, "compression.type": "lz4", "log_level": 3}
+    )
+    ends = cycle(tails or short_tails())
+    mark = str(uuid.uuid4())[:24]
 
     def send() -> None:
         started = time.monotonic()
-        # Ids of its own: in a database that is kept, those of an earlier run would be conflicts.
-        luck = random.Random(time.time_ns())
-        while not done.wait(0.05):
+        while not done.wait(TICK_S):
             wanted = int((time.monotonic() - started) * rate)
-            while sent[0] < wanted:
-                producer.send(topic, value=_event(luck), partition=sent[0] % PARTITIONS)
-                sent[0] += 1
+            moment = datetime.now(UTC)
+            stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+            for number in range(sent[0], wanted):
+                value = f"{_HEAD}{mark}{number:012x}{_MIDDLE}{stamp}{next(ends)}"
+                producer.produce(topic, value.encode(), partition=number % PARTITIONS)
+            sent[0] = max(sent[0], wanted)
+            producer.poll(0)
 
     thread = threading.Thread(target=send, daemon=True)
     thread.start()
@@ -40,14 +74,4 @@ def coming_in(bootstrap: str, topic: str, rate: int) -> Iterator[list[int]]:
     finally:
         done.set()
         thread.join(10)
-        producer.close()
-
-
-def _event(luck: random.Random) -> bytes:
-    number = luck.getrandbits(128)
-    text = f"{number:032x}"
-    uuid = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
-    return (
-        f'{{"event_id":"{uuid}","occurred_at":"{datetime.now(UTC).isoformat(timespec="milliseconds")}","org_id":"{ORG}",'
-        f'"action":"{luck.choice(("page:view", "run:update", "report:read", "user:login"))}","actor_user_id":"u-{number % 5000}"}}'
-    ).encode()
+        producer.flush(10)

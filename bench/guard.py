@@ -9,7 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.emitter import EMITTER, IN_MEMORY, PLAIN, POSTHOG, QUEUE_FAST, QUEUE_SAFE, SPOOL_FAST, SPOOL_SAFE
+from bench.emitter import (
+    CONFLUENT,
+    EMITTER,
+    IN_MEMORY,
+    PLAIN,
+    POSTHOG,
+    QUEUE_FAST,
+    QUEUE_SAFE,
+    SPOOL_FAST,
+    SPOOL_SAFE,
+)
 from bench.figures import ratio
 from bench.path import PASS_THROUGH, PATH, QUIX_PATH
 from bench.sink import INFILE, SINK
@@ -41,6 +51,7 @@ GUARDED: Final = (
     Guarded("path", PATH, PASS_THROUGH),
     Guarded("emitter", EMITTER, PLAIN),
     Guarded("emitter", IN_MEMORY, PLAIN),
+    Guarded("emitter", CONFLUENT, PLAIN),
     Guarded("emitter", EMITTER, POSTHOG, "p50_us", is_less=True),
     Guarded("emitter", SPOOL_SAFE, QUEUE_SAFE, "call_rate"),
     Guarded("emitter", SPOOL_FAST, QUEUE_FAST, "call_rate"),

@@ -31,7 +31,10 @@ METHOD = """## How it is measured
 - **Worker**: one record in, one record out. Every contender reads a full topic from its start in a group of its own and writes to a topic of its own. The rate is the records over the broker's time from the first output to the last: interpreter start-up and joining the group are not in it; fetching, decoding, enriching, encoding, compressing and confirmed writing are. (Where a fifth of the output or more comes at once, as of an engine that works in few large steps, the rate is counted from the start of the process.) All of them call the same functions (`decode`, `STEPS`, `encode`); a peer calls them record by record, as its interface asks. The slow peer gets a shorter topic of the same events. A run counts only if the contender wrote exactly one record for each input, the same number of rejected ones, and the same distinct users as the others.
 - **Peers** are set up as their own documentation says for throughput: lz4 for what they write, batches where they have them, one process, at least once where they can. The classic agent runs twice, as its tutorial writes it and with its producer tuned (lz4, batches of a megabyte, 10 ms of patience). Each has an environment of its own, locked by hashes, and says at its top how it was set up ([bench/peers](../bench/peers)). None of them writes dead letters or keeps exact offsets; Trailhouse does both here. One that cannot be installed is listed with what its installer said.
 - **Sink**: the enriched topic is full; the rate is what the group commits (a commit follows its insert) from the first commit to the last. `INSERT … FROM INFILE` gets the same rows in files of as many rows as a batch may hold, the same tables, views and settings, without Kafka, HTTP or bookkeeping; its first insert is left out too.
-- **Whole path**: worker and sink run together on a full raw topic. quixstreams with clickhouse-connect enriches the same and inserts the same rows into the same tables; the pass-through puts raw records into one plain table. The rate is what the group commits, as of the sink; a run counts only if the tables hold every record and the same distinct users.
+- **Whole path**: worker and sink run together on a full raw topic. quixstreams with clickhouse-connect enriches the same and inserts the same rows into the same tables; the pass-through puts raw records into one plain table. The rate is what the group commits, as of the sink; a run counts only if the tables hold every record and the same distinct users (the pass-through may lack what cannot be parsed, and the record behind it).
+- **Freshness**: an event of an organisation of its own every fifth of a second, from the call of `emit` until the report asked over and over counts its actor; meanwhile events like those of the backlogs come in, at half the rate of the whole path above. Readers ask reports over HTTP and look at each for a second.
+- **What the sink inserts**: one client, one insert after the other, as many rows each as a batch may hold, the first left out; all three formats must leave the same rows in the tables (hashes over every column).
+- **Page 1 000** of the event log is reached by cursors from the beginning, then asked for in turns with page 1; as many events a page as a thousandth of the log, at most 1 000.
 - **Emitter**: each contender makes the same calls in a process of its own; the rate goes to the last confirmation, the time of a call is what its caller waits. Clients are given ready bytes. SDKs upload to a server on loopback that counts; the span goes to an exporter in memory. Slow ones make fewer calls. A run counts only if every event of everybody arrived.
 - **DuckDB** answers over all stored events in Parquet, a file for each month, sorted as the table is; a question counts only if its answer is that of plain SQL.
 - **CPU** is user and system time of each process per million events, over the same span as the rate; the broker's is told apart.
@@ -72,7 +75,9 @@ def render(
     tables: dict[str, Callable[[Rows], str]] = {
         "worker": lambda found: sections.worker(found, drawn),
         "sink": _sink,
+        "formats": sections.formats,
         "path": lambda found: sections.path(found, drawn),
+        "freshness": sections.freshness,
         "profiles": lambda found: sections.attribution(profiles, found),
         "emitter": lambda found: sections.emitter(found, drawn),
         "scale": lambda found: sections.scale(found, drawn),
@@ -95,6 +100,7 @@ def _summary(rows: Mapping[str, Rows], profiles: Mapping[str, Mapping[str, Any]]
         pages = []
     worker, sink, path = rows.get("worker", []), rows.get("sink", []), rows.get("path", [])
     emitter, log, stack = rows.get("emitter", []), rows.get("audit", []), rows.get("stack", [])
+    fresh = rows.get("freshness", [])
     exact = sections.cost_of_exactness(profiles, path)
     posthog, spool = (
         ratio(emitter, POSTHOG, EMITTER, "p50_us"),
@@ -109,13 +115,19 @@ def _summary(rows: Mapping[str, Rows], profiles: Mapping[str, Mapping[str, Any]]
         ("Whole path against a pass-through that enriches and checks nothing", ratio(path, PATH, PASS_THROUGH), " x", 0.5),
         ("A call of PostHog's SDK against one of `emit`, median", posthog, " x", 6),
         ("Spool that survives the machine against persist-queue", spool, " x", 10),
+        ("Export of the audit log, thousand rows/s", _export(log), "", 50),
         ("Audit log over HTTP against the same SELECT by the driver", ratio(log, audit.OURS, audit.DRIVER), " x", 0.5),
         ("The same question over raw rows against a report, least", _raw_against_report(rows.get("reports", [])), " x", 50),
     )  # fmt: skip
     most: tuple[tuple[str, float | None, str, float], ...] = (
         ("Cost of exactness, of the whole path's CPU", None if exact is None else exact * 100, " %", 15),
+        ("Page 1 000 of the event log against page 1", ratio(log, audit.FAR_PAGE, audit.FIRST_PAGE, "ms"), " x", 1.2),
         ("Memory of the API while it streams the audit log", _peak(log), " MB", 200),
-        (f"From `emit` to a report at {freshness.EVENTS_PER_S:,} events/s, p95", figure(path, "emit to report", "p95_s").median or None, " s", 2),
+        (f"From `emit` to a report at {freshness.EVENTS_PER_S:,} events/s, p95", _median(fresh, freshness.STEADY, "p95_s"), " s", 2),
+        ("From `emit` to a report at half load, median", _median(fresh, freshness.HALF, "p50_s"), " s", 0.5),
+        ("From `emit` to a report at half load, p99", _median(fresh, freshness.HALF, "p99_s"), " s", 1.5),
+        ("The same while reports are read against without, median", ratio(fresh, freshness.HALF_READ, freshness.HALF, "p50_s"), " x", 2),
+        ("The same while reports are read against without, p99", ratio(fresh, freshness.HALF_READ, freshness.HALF, "p99_s"), " x", 2),
         ("First paint of the slowest dashboard page, p95", max((row["p95_ms"] for row in pages), default=None), " ms", 300),
         ("Weight of the heaviest page on a first visit", max((row["bytes"] / 1000 for row in pages), default=None), " kB", 60),
         ("`emit` at level fast, median", _call(rows, "p50_us"), " µs", 10),
@@ -152,14 +164,23 @@ def _raw_against_report(rows: Rows) -> float | None:
     return min(found, default=None)
 
 
+def _median(rows: Rows, contender: str, key: str) -> float | None:
+    found = figure(rows, contender, key)
+    return found.median if found.runs else None
+
+
+def _export(rows: Rows) -> float | None:
+    rate = _median(rows, audit.OURS, "rate")
+    return None if rate is None else rate / 1000
+
+
 def _call(rows: Mapping[str, Rows], key: str) -> float | None:
     found = [row[key] for row in rows.get("emitter", []) if row["contender"] == "emit: fast, calls in a row"]
     return found[0] if found else None
 
 
 def _seconds(rows: Rows, contender: str) -> float | None:
-    found = figure(rows, contender, "seconds")
-    return found.median if found.runs else None
+    return _median(rows, contender, "seconds")
 
 
 def _sink(rows: Rows) -> str:
@@ -201,8 +222,17 @@ def _audit(rows: Rows) -> str:
     head = ["contender", "entries/s, median", "spread", "of the driver's rate", "API, peak MB"]
     return (
         f"## Audit log\n\nAll {count} entries of one organisation, four weeks, in order of time. The driver gives Python"
-        f" values, the API bytes.\n\n{table(head, lines)}"
+        f" values, the API bytes.\n\n{table(head, lines)}{_pages(rows)}"
     )
+
+
+def _pages(rows: Rows) -> str:
+    """How far into the event log a page is should cost nothing."""
+    first, far = figure(rows, audit.FIRST_PAGE, "ms"), figure(rows, audit.FAR_PAGE, "ms")
+    if not first.runs or not far.runs:
+        return ""
+    size = next(row["events"] for row in rows if row["contender"] == audit.FAR_PAGE)
+    return f"\nThe event log by cursor, {size} events a page: page 1 in {first.median:.1f} ms, page 1 000 in {far.median:.1f} ms.\n"
 
 
 def _archive(rows: Rows) -> str:

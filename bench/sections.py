@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bench.emitter import (
+    CONFLUENT,
     CONTENDERS,
     EMITTER,
     PLAIN,
@@ -15,6 +16,8 @@ from bench.emitter import (
     SPOOL_SAFE,
 )
 from bench.figures import Figure, contenders, figure, is_valid, ratio
+from bench.formats import CONTENDERS as FORMATS
+from bench.formats import JSON
 from bench.looks.charts import CURVES, EMIT, PATHS, WORKER
 from bench.path import PATH, ROLES
 from bench.profiles.attribution import EXACTNESS, of_path
@@ -101,7 +104,7 @@ def worker(rows: Rows, drawn: Mapping[str, str]) -> str:
 
 
 def path(rows: Rows, drawn: Mapping[str, str]) -> str:
-    names = [name for name in contenders(rows) if name not in {"one event", "emit to report"}]
+    names = [name for name in contenders(rows) if name != "one event"]
     lines = []
     for name in names:
         rate, against = figure(rows, name, "rate"), ratio(rows, PATH, name)
@@ -121,12 +124,6 @@ def path(rows: Rows, drawn: Mapping[str, str]) -> str:
         if alone
         else ""
     )
-    flowing = next((row for row in rows if row["contender"] == "emit to report"), None)
-    if flowing:
-        fresh += (
-            f"While {flowing['events_per_s']:,.0f} others a second come in, an event is counted by a report {flowing['p50_s']:.2f} s"
-            f" after the call of `emit` (p95 {flowing['p95_s']:.2f} s, p99 {flowing['p99_s']:.2f} s). "
-        )
     head = ["contender", "Trailhouse is", "events/s, median", "spread", "CPU s per million, all processes"]
     return (
         f"## Whole path, raw topic to queryable\n\nAll processes, broker and engine on the same cores.\n\n"
@@ -177,7 +174,7 @@ def emitter(rows: Rows, drawn: Mapping[str, str]) -> str:
 
     known = contenders(rows)
     senders = [name for name in known if name not in SPOOLS and not name.startswith("emit: ")]
-    share = ratio(rows, EMITTER, PLAIN)
+    share, faster = ratio(rows, EMITTER, PLAIN), ratio(rows, CONFLUENT, EMITTER)
     parts = [
         "## Emitter, from the call to the last confirmation\n",
         f"{picture(EMIT, 'Microseconds of a call', drawn)}{lacking(rows)}"
@@ -185,6 +182,11 @@ def emitter(rows: Rows, drawn: Mapping[str, str]) -> str:
             ""
             if share is None
             else f"Checking, minting ids, encoding, writing to the spool and reading back leave **{share:.2f}** of the driver's own rate.\n\n"
+        )
+        + (
+            ""
+            if faster is None
+            else f"With confluent-kafka under it ([how](sdk.md#a-faster-client)) it delivers **{faster:.2f} times** as many a second.\n\n"
         )
         + table(head, lines(senders, "rate")),
     ]
@@ -295,3 +297,41 @@ def attribution(profiles: Mapping[str, Mapping[str, Any]], path_rows: Rows) -> s
         ["role", "largest shares", *[""] * (width - 2)], [line + [""] * (width - len(line)) for line in lines]
     )
     return f"## Where the time goes, and what exactness costs\n\n{said}{EXACTNESS_SAID}\n\n{body}"
+
+
+def formats(rows: Rows) -> str:
+    lines = []
+    for name in FORMATS:
+        rate = figure(rows, name, "rate")
+        ours, engine = (
+            figure(rows, name, f"cpu_s_per_million.{role}").median for role in ("ours", "clickhouse")
+        )
+        share = ratio(rows, name, JSON)
+        times = "" if share is None or name == JSON else f"{share:.2f}"
+        lines.append([name, f"{rate.median:,.0f}", rate.spread, times, f"{ours:.3g}", f"{engine:.3g}"])
+    head = ["format", "rows/s, median", "spread", "of JSON's rate", "CPU s per million: ours", "ClickHouse"]
+    return (
+        "## What the sink inserts\n\nThe same enriched rows into all tables and views over HTTP, one insert after the other. As JSON"
+        " lines they go as they came from the topic; for the others they are read and built into columns. The tables must hold the"
+        f" same rows afterwards.\n\n{lacking(rows)}{table(head, lines)}"
+    )
+
+
+def freshness(rows: Rows) -> str:
+    lines = [
+        [
+            name,
+            *(
+                [f"{row['events_per_s']:,.0f}", f"{row['reports_per_s']:.1f}"]
+                + [f"{row[key]:.2f}" for key in ("p50_s", "p95_s", "p99_s")]
+            ),
+        ]
+        for row in rows
+        if is_valid(row)
+        for name in [row["contender"]]
+    ]
+    head = ["", "events/s", "reports/s", "p50, s", "p95, s", "p99, s"]
+    return (
+        "## Freshness\n\nFrom the call of `emit` to a report that counts the event, while others come in; half load is half the rate"
+        f" of the whole path above; readers ask reports over HTTP.\n\n{lacking(rows)}{table(head, lines)}"
+    )

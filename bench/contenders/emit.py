@@ -1,5 +1,5 @@
 """The emitter: with a spool at the level it is told, or without one (`off`). A second argument `away` = Kafka is, and the
-events stay in the spool, where they are counted.
+events stay in the spool, where they are counted; `confluent` = with that client.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bench.job import Call, read_job, report
 
 from trailhouse.producers import AuditProducer, BufferSettings, KafkaSettings, SpoolSettings
 from trailhouse.producers.spool import Spool
+from trailhouse.producers.transport import kafka_transport
 
 
 def kept(folder: Path) -> Iterator[str]:
@@ -34,7 +35,9 @@ if __name__ == "__main__":
         if job.level == "off"
         else SpoolSettings(dir=job.folder, level=job.level, close_timeout_ms=0 if is_away else 120_000)
     )
-    trail = AuditProducer(kafka, spool=spool, buffer=BufferSettings(close_timeout_ms=120_000))
+    client = "confluent-kafka" if sys.argv[2:] == ["confluent"] else "kafka-python"
+    transport = kafka_transport(kafka, {"TRAILHOUSE_SEND_CLIENT": client})
+    trail = AuditProducer(transport=transport, spool=spool, buffer=BufferSettings(close_timeout_ms=120_000))
 
     def emit(call: Call) -> None:
         trail.emit(call.action, org_id=call.org_id, **call.fields)

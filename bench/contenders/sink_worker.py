@@ -1,6 +1,9 @@
-"""The sink as shipped."""
+"""The sink as shipped; what the environment says of its batches (`TRAILHOUSE_SINK_BATCH_…`) is tried out."""
 
 from __future__ import annotations
+
+import os
+from dataclasses import replace
 
 from bench.wiring import read_wiring
 
@@ -17,7 +20,10 @@ if __name__ == "__main__":
         rejected_topic=wiring.rejected,
     )
     run(
-        SinkSettings(
-            kafka=kafka, clickhouse=ClickHouseSettings(dsn=Secret(wiring.clickhouse)), group=wiring.group
+        replace(
+            SinkSettings.from_env(os.environ),
+            kafka=kafka,
+            clickhouse=ClickHouseSettings(dsn=Secret(wiring.clickhouse)),
+            group=wiring.group,
         )
     )

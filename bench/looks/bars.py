@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import httpx
 
-from bench.audit import DATABASE, serving_api
+from bench.audit import DATABASE, kafka_of, serving_api
 from bench.database import Database, fresh_database, kept_database
 from bench.flow import coming_in
 from bench.looks.chromium import browsing
@@ -84,18 +84,6 @@ def compare(  # noqa: PLR0913, PLR0917 - what a run of it is
             rows += _paint(url, _keys(database.client, 1)[0], 5 * runs, say)
             rows.append(_crowd(stage, wiring, database, url, seconds, readers, say))
     return rows
-
-
-def kafka_of(wiring: Wiring) -> dict[str, str]:
-    """Where the API finds the topics and the groups of this run."""
-    return {
-        "TRAILHOUSE_TOPIC_RAW": wiring.raw,
-        "TRAILHOUSE_TOPIC_ENRICHED": wiring.enriched,
-        "TRAILHOUSE_TOPIC_REJECTED": wiring.rejected,
-        "TRAILHOUSE_SINK_GROUP": f"{wiring.group}-sink",
-        "TRAILHOUSE_STREAM_GROUP": wiring.group,
-        "TRAILHOUSE_API_KEY_RATE": "0",
-    }
 
 
 def _keys(client: Client, count: int) -> list[str]:

@@ -47,6 +47,8 @@ TOP: Final = 40
 POLL_S: Final = 0.2
 END_TIMEOUT_S: Final = 60.0
 ENGINE_RUNS: Final = 5
+#: With fewer, most of a sink's work is done before it can be looked at.
+EVENTS_MIN: Final = 240_000
 
 
 def write(stage: Stage, role: str, count: int, folder: Path, say: Callable[[str], None]) -> None:

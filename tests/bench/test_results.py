@@ -13,7 +13,8 @@ from bench.figures import figure, ratio
 from bench.job import percentiles
 from bench.looks.charts import CURVES, RATIOS, WORKER, draw
 from bench.page import render
-from bench.path import PATH
+from bench.path import PASS_THROUGH, PATH, QUIX_PATH
+from bench.path import judged as judged_path
 from bench.worker import ARROYO, OURS, PATHWAY, QUIX
 
 SAID = {
@@ -47,6 +48,20 @@ def test_a_run_that_lost_an_event_or_a_person_is_void() -> None:
         row = judged({**SAID, "found": found, "persons": persons}, 10, 3)
         assert set(row) == {"void"}
         assert str((found, persons)) in row["void"]
+
+
+def test_a_path_that_found_other_people_is_void() -> None:
+    """What the pass-through cannot parse it loses, and with it at most as many people; it finds none that are not there."""
+    rows: list[dict[str, Any]] = [
+        {"contender": PASS_THROUGH, "users": 95},
+        {"contender": PASS_THROUGH, "users": 101},
+        {"contender": PASS_THROUGH, "users": 89},
+        {"contender": PATH, "users": 100},
+        {"contender": QUIX_PATH, "users": 99},
+        {"contender": PATH, "void": "ended"},
+    ]
+    assert ["void" in row for row in judged_path(rows, 10)] == [False, True, True, False, True, True]
+    assert judged_path(rows[:3], 10) == rows[:3]
 
 
 def test_an_answer_counts_only_if_it_is_the_same() -> None:

@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from trailhouse.producers import AuditProducer, KafkaSettings, MemoryTransport
+from trailhouse.producers.confluent import ConfluentTransport
 from trailhouse.producers.errors import DeliveryFailed
 from trailhouse.producers.kafka import KafkaTransport
 from trailhouse.producers.transport import Receipt, Transport
@@ -41,7 +42,7 @@ def create_raw_topic(settings: KafkaSettings, partitions: int = 3, **configs: st
     admin.close()
 
 
-@pytest.fixture(params=["memory", "kafka"])
+@pytest.fixture(params=["memory", "kafka", "confluent"])
 def carried(request: pytest.FixtureRequest) -> Iterator[tuple[Transport, Arrived]]:
     """A transport, and what has arrived at its other end."""
     if request.param == "memory":
@@ -50,7 +51,7 @@ def carried(request: pytest.FixtureRequest) -> Iterator[tuple[Transport, Arrived
         return
     settings: KafkaSettings = request.getfixturevalue("kafka_settings")
     create_raw_topic(settings)
-    transport = KafkaTransport(settings)
+    transport = (KafkaTransport if request.param == "kafka" else ConfluentTransport)(settings)
     yield transport, lambda: read_all(settings)
     transport.close(0)
 

@@ -32,7 +32,7 @@ from trailhouse.producers.sender import Sender
 from trailhouse.producers.settings import BufferSettings, KafkaSettings, SpoolSettings
 from trailhouse.producers.silence import KEPT, is_silent
 from trailhouse.producers.store import MemoryStore, Store
-from trailhouse.producers.transport import OnDelivery, Transport
+from trailhouse.producers.transport import OnDelivery, Transport, kafka_transport
 
 log = logging.getLogger("trailhouse.producers")
 P = ParamSpec("P")
@@ -66,7 +66,7 @@ class AuditProducer:
         if sum(each is not None for each in (kafka, bootstrap, transport)) > 1:
             raise TypeError("give one of kafka, bootstrap and transport")
         self._settings = buffer or BufferSettings()
-        self._transport = transport or _kafka_transport(
+        self._transport = transport or kafka_transport(
             kafka or (KafkaSettings(bootstrap=bootstrap) if bootstrap else KafkaSettings())
         )
         if is_silent(os.environ) and hasattr(self._transport, "destination"):
@@ -271,12 +271,6 @@ class AuditProducer:
                 raise
             # The exception under way is the caller's news; ours joins it.
             error.add_note(str(failed))
-
-
-def _kafka_transport(settings: KafkaSettings) -> Transport:
-    from trailhouse.producers.kafka import KafkaTransport  # noqa: PLC0415 - importing the SDK does not load the driver
-
-    return KafkaTransport(settings)
 
 
 def open_spool(

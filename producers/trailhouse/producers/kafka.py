@@ -7,9 +7,7 @@ driver, so `tests/producers/test_kafka.py` pins every one of them.
 
 from __future__ import annotations
 
-import encodings.idna
 import random
-import socket
 from typing import Any, Final
 
 from kafka import KafkaProducer
@@ -26,16 +24,12 @@ from kafka.partitioner import Partitioner
 from trailhouse.producers.errors import DeliveryFailed, DeliveryRefused
 from trailhouse.producers.folder import destination_of
 from trailhouse.producers.kafka_socket import CONNECTING, security_options
+from trailhouse.producers.knock import knock
 from trailhouse.producers.lifetime import call_in_forked_child
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.producers.transport import Receipt
 
-# Looking a host up imports this codec, on the sender's thread. A process forked meanwhile would wait for that import for
-# ever: whoever makes a producer has it already.
-_CODEC: Final = encodings.idna.__name__
-
 CONNECT_TIMEOUT_MS: Final = 5_000
-KNOCK_TIMEOUT_S: Final = 1.0
 OTHER_WAYS: Final = frozenset({"bootstrap_servers", "socks5_proxy", "proxy_url", "kafka_client"})
 """options by which the driver goes elsewhere than to the settings' brokers"""
 REFUSALS: Final = (
@@ -158,17 +152,7 @@ class KafkaTransport:
         return producer
 
     def _knock(self) -> None:
-        """Raise `DeliveryFailed` when no broker listens: the driver would try for `CONNECT_TIMEOUT_MS`, at full load."""
-        trouble: OSError | None = None
-        for address in self._settings.bootstrap.split(","):
-            host, _, port = address.strip().rpartition(":")
-            try:
-                socket.create_connection((host.strip("[]"), int(port)), KNOCK_TIMEOUT_S).close()
-            except OSError as error:
-                trouble = error
-            else:
-                return
-        raise DeliveryFailed(f"Kafka cannot be reached at {self._settings.bootstrap}: {trouble}")
+        knock(self._settings.bootstrap)
 
 
 class _Sticky(Partitioner):  # type: ignore[misc] # untyped upstream

@@ -279,7 +279,7 @@ class SpoolSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class SendingSettings(Settings):
-    """Whether an `AuditProducer` made for Kafka sends at all."""
+    """Whether an `AuditProducer` made for Kafka sends at all, and with which client."""
 
     send: str = setting(
         "TRAILHOUSE_SEND",
@@ -287,6 +287,13 @@ class SendingSettings(Settings):
         "`auto`: the SDK sends, but not under pytest; `always`: there too; `never`: it keeps events in memory and sends none",
         check=lambda send: send in {"auto", "always", "never"},
         wanted="auto, always or never",
+    )
+    client: str = setting(
+        "TRAILHOUSE_SEND_CLIENT",
+        "kafka-python",
+        "Kafka client of the SDK: `confluent-kafka` needs the extra `confluent`",
+        check=lambda client: client in {"kafka-python", "confluent-kafka"},
+        wanted="kafka-python or confluent-kafka",
     )
 
 

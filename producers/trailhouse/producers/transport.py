@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 
-from trailhouse.producers.errors import DeliveryFailed
+from trailhouse.producers.errors import DeliveryFailed, SettingsError
+from trailhouse.producers.settings import KafkaSettings, SendingSettings
 
 if TYPE_CHECKING:
     from trailhouse.producers.segment import Segment
@@ -67,6 +69,25 @@ class Transport(Protocol):
     def explain(self, error: BaseException) -> DeliveryFailed:
         """A receipt's exception in our words: `DeliveryRefused` when sending the same bytes again is of no use."""
         ...
+
+
+def kafka_transport(settings: KafkaSettings, environ: Mapping[str, str] = os.environ) -> Transport:
+    """The way to Kafka with the client that `TRAILHOUSE_SEND_CLIENT` names; raises `SettingsError` when it is not installed.
+
+    A driver is loaded here and not before, so importing the SDK loads none.
+    """
+    if SendingSettings.from_env(environ).client == "kafka-python":
+        from trailhouse.producers.kafka import KafkaTransport  # noqa: PLC0415 - said above
+
+        return KafkaTransport(settings)
+    try:
+        from trailhouse.producers.confluent import ConfluentTransport  # noqa: PLC0415 - said above
+    except ModuleNotFoundError as error:
+        if error.name != "confluent_kafka":
+            raise
+        wanted = "kafka-python, or the extra `confluent` installed"
+        raise SettingsError("TRAILHOUSE_SEND_CLIENT", "confluent-kafka", wanted) from None
+    return ConfluentTransport(settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "ClickHouse: sink, api, alerts, archive, the commands": ClickHouseSettings,
     "The SDK's spool": SpoolSettings,
     "The SDK's buffer": BufferSettings,
-    "Whether the SDK sends": SendingSettings,
+    "Whether the SDK sends, and with which client": SendingSettings,
     "`/metrics` of stream, sink, alerts and archive": MetricsSettings,
     "`trailhouse outbox`": OutboxSettings,
     "`trailhouse stream`": StreamSettings,
