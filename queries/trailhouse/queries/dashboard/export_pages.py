@@ -44,7 +44,9 @@ def routes(site: Site) -> APIRouter:
 
     @router.get("/sql/{name}")
     async def sql(request: Request, name: str) -> Response:
-        return await site.answer(request, f"sql/{name}", Scope.REPORTS_READ, lambda visit: _sql(site, visit, name))
+        return await site.answer(
+            request, f"sql/{name}", Scope.REPORTS_READ, lambda visit: _sql(site, visit, name)
+        )
 
     return router
 
