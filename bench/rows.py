@@ -13,7 +13,7 @@ import aiokafka
 from bench.enrich_one import RULES, OneRecord
 from bench.events import events
 from bench.topics import PARTITIONS
-from trailhouse.stream.app import BATCH_BYTES_MAX
+from trailhouse.stream.batches import BATCH_BYTES_MAX
 from trailhouse.stream.bundle import enrich_bundle
 
 CHUNK = 1000

@@ -14,6 +14,7 @@ from typing import Any, cast
 import faust
 
 from trailhouse.stream import app as ours
+from trailhouse.stream.batches import BATCH_BYTES_MAX
 from trailhouse.stream.bundle import enrich_bundle
 from trailhouse.stream.persons import Pseudonyms
 from trailhouse.stream.settings import StreamSettings
@@ -37,7 +38,7 @@ def create(settings: StreamSettings, mutant: str) -> faust.App:
         stream_wait_empty=True,
         broker_commit_interval=0.5,
         broker_max_poll_records=settings.fetch_records,
-        producer_max_batch_size=ours.BATCH_BYTES_MAX,
+        producer_max_batch_size=BATCH_BYTES_MAX,
         producer_max_request_size=ours.REQUEST_BYTES_MAX,
         producer_acks=-1,
     )

@@ -73,8 +73,8 @@ def test_the_demo_counts_everything_once(clone: Path, tmp_path: Path) -> None:
             assert events is not None
             assert sent is not None
             assert events[1] == sent[1]
-        assert ("the admin key was made" in done.stderr) == (run == 0)
-        assert ("reusing the state of run 1" in done.stderr) == (run == 1)
+        assert ("the admin key was made" in done.stderr) == (turn == 0)
+        assert ("reusing the state of run 1" in done.stderr) == (turn == 1)
         for title in ("Active users", "Weekly active users", "Most active users", "Events by action"):
             assert done.stdout.count(f"{title} · ") == 2
         assert "ada@example.com" in done.stdout
