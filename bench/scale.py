@@ -47,19 +47,25 @@ def curves(stage: Stage, form: Form, runs: int, say: Callable[[str], None]) -> l
         raw = stage.fill(form.events, partitions=partitions)
         for workers in (each for each in MEMBERS if each <= partitions):
             name = f"workers {workers}, partitions {partitions}"
-            found = [_workers(stage, raw, workers) for _ in range(runs)]
+            found = [_tried(_workers, stage, raw, workers) for _ in range(runs)]
             point = {"curve": "workers", "workers": workers, "partitions": partitions}
             rows.append(_point(name, point, found, say))
     for orgs in form.orgs:
-        found = [_path(stage, form.events, orgs=orgs, users=max(orgs, 10_000)) for _ in range(runs)]
+        found = [_tried(_path, stage, form.events, orgs, max(orgs, 10_000)) for _ in range(runs)]
         rows.append(_point(f"organisations {orgs}", {"curve": "orgs", "orgs": orgs}, found, say))
     for users in form.users:
         count = max(form.events, users)
-        found = [
-            _path(stage, count, orgs=10, users=users) for _ in range(runs if count == form.events else 1)
-        ]
+        found = [_tried(_path, stage, count, 10, users) for _ in range(runs if count == form.events else 1)]
         rows.append(_point(f"people {users}", {"curve": "users", "people": users}, found, say))
     return rows
+
+
+def _tried(measure: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """The run, void when it failed: the points before it took an hour."""
+    try:
+        return measure(*arguments)
+    except Exception as error:
+        return {"void": f"{type(error).__name__}: {error}"}
 
 
 def _point(
@@ -121,7 +127,7 @@ def _workers(stage: Stage, raw: Raw, workers: int) -> dict[str, Any]:
     return row
 
 
-def _path(stage: Stage, count: int, *, orgs: int, users: int) -> dict[str, Any]:
+def _path(stage: Stage, count: int, orgs: int, users: int) -> dict[str, Any]:
     """The whole path over so many organisations and people; a report over all of it beside the rate."""
     raw = stage.fill(count, values=spread_events(count, orgs=orgs, users=users))
     with fresh_database(stage.server, "scale") as database:
