@@ -1,14 +1,18 @@
-"""Pieces, stretches, dates and months say what spans hold, in any zone."""
+"""Pieces, stretches, dates and months say what spans hold, in any zone; views that take them say what others say of spans."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from tests.queries.conftest import World
 
+from trailhouse.queries.periods import between
 from trailhouse.queries.pieces import Dates, Piece, Stretch, dates_of, months_of, pieces_of, stretches_of
+from trailhouse.queries.question import bound_period
+from trailhouse.queries.report import BOUND, uncut
 from trailhouse.queries.zones import DAY_MS, Span, spans
 
 QUARTER_MS = 900_000
@@ -84,3 +88,46 @@ def test_they_are_in_order_and_few() -> None:
         Stretch(20_009, 20_009, 0, 88),
     ]
     assert (pieces_of([]), stretches_of([]), dates_of([]), months_of([])) == ([], [], [], {})
+
+
+VIEWS = {
+    "activity_in": ("org_id, local_day, actor_type, user_ref", "active_days_in", "pieces"),
+    "logins_in": ("org_id, local_day, actor_type, user_ref", "login_days_in", "pieces"),
+    "action_counts_in": ("org_id, local_day, action, events", "day_counts_in", "pieces"),
+    "page_counts_in": ("org_id, actor_type, actor_role, page, events", "page_views_in", "stretches"),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    ("timezone", "since", "until", "is_cut"),
+    [
+        (
+            "Asia/Kathmandu",
+            datetime(2025, 1, 3, 10, 7, tzinfo=UTC),
+            datetime(2025, 4, 2, 18, 31, tzinfo=UTC),
+            True,
+        ),
+        ("Europe/Berlin", date(2025, 2, 1), date(2025, 5, 31), False),
+    ],
+    ids=["cut", "uncut"],
+)
+def test_views_of_pieces_say_what_views_of_spans_say(
+    world: World, view: str, timezone: str, since: date, until: date, *, is_cut: bool
+) -> None:
+    """Row by row; where nothing is cut, so does the view that does not look."""
+    period = between(ZoneInfo(timezone), since, until)
+    assert bool(period.cuts) == is_cut
+    columns, name, days = VIEWS[view]
+
+    def rows(of: str, *names: str) -> list[tuple[object, ...]]:
+        given = ", ".join(f"{each} = {{{each}:{BOUND[each]}}}" for each in ("orgs", *names, "cuts"))
+        bound = {"orgs": ["acme", "beta"], **bound_period("", period)}
+        found = world.client.query(f"SELECT {columns} FROM {of}({given})", parameters=bound).result_rows
+        return sorted(tuple(row) for row in found)
+
+    expected = rows(view, "spans")
+    assert expected
+    assert rows(name, days) == expected
+    if not is_cut:
+        assert rows(uncut(f"{name}(")[:-1], days) == expected

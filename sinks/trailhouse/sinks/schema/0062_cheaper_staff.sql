@@ -67,9 +67,10 @@ FROM (
       WHERE org_id IN {orgs:Array(String)}
       GROUP BY org_id, user_ref
       UNION ALL
-      SELECT org_id, user_ref, 'acted', bitShiftLeft(toUInt256(toUnixTimestamp64Milli(kind.1)), 128) + reinterpretAsUInt128(kind.2), kind.3, last_login, ''
+      SELECT org_id, user_ref, 'acted', max(bitShiftLeft(toUInt256(toUnixTimestamp64Milli(kind.1)), 128) + reinterpretAsUInt128(kind.2) AS said_at), argMax(kind.3, said_at), max(last_login), ''
       FROM actors
       WHERE org_id IN {orgs:Array(String)}
+      GROUP BY org_id, user_ref
       UNION ALL
       SELECT org_id, user_ref, 'active', 0, '', toDateTime64(0, 3, 'UTC'), ''
       FROM newcomers
