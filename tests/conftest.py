@@ -18,6 +18,7 @@ from trailhouse.producers.settings import KafkaSettings
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
+    from tests.kept_answers import Kept
 
     from trailhouse.deploy.clickhouse import LocalClickHouse
     from trailhouse.sinks.settings import ClickHouseSettings
@@ -146,3 +147,20 @@ def database(clickhouse_settings: ClickHouseSettings, databases: Databases) -> I
     databases.prepare(client, clickhouse_settings.database)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module")
+def answers() -> Iterator[Kept]:
+    """What the engine answered to this module's tests that use `kept_answers`."""
+    from tests.kept_answers import keeping
+
+    with keeping() as kept:
+        yield kept
+
+
+@pytest.fixture
+def kept_answers(answers: Kept) -> Iterator[Kept]:
+    """The engine is asked each question once in a module, as long as nothing is written (`tests/kept_answers.py`)."""
+    answers.is_used = True
+    yield answers
+    answers.is_used = False

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import turns
+
 from trailhouse.deploy.ports import free_ports
 
 # Waiting longer makes no test weaker: what must happen must happen, only a busy machine needs time for it.
@@ -104,11 +106,12 @@ def running(*roles: Role) -> Iterator[tuple[Role, ...]]:
 def wait_for(condition: Callable[[], bool], timeout_s: float, what: str, *alive: Role) -> None:
     """Poll until `condition` holds; fails after `timeout_s`, or when one of `alive` ends, with the end of its log."""
     deadline = time.monotonic() + timeout_s * PATIENCE
-    while not condition():
+    for _ in turns():
+        if condition():
+            return
         for role in alive:
             assert role.status is None, (
                 f"{what}: ended with status {role.status}\n{role.log.read_text()[-3000:]}"
             )
         told = "\n".join(role.log.read_text()[-3000:] for role in alive)
         assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s\n{told}"
-        time.sleep(0.05)

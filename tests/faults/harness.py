@@ -23,6 +23,7 @@ from kafka.errors import (
     NotCoordinatorError,
 )
 from tests.faults.checker import Verdict, judge
+from tests.waiting import turns
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.stream.topics import create_topics
@@ -229,9 +230,10 @@ def wait_until(
 ) -> None:
     """Until it is so; raises with `state` when it takes longer than patience lasts."""
     deadline = time.monotonic() + patience_s
-    while not is_so():
+    for _ in turns(0.1):
+        if is_so():
+            return
         assert time.monotonic() < deadline, state()
-        time.sleep(0.1)
 
 
 @contextlib.contextmanager

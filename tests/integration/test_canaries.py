@@ -158,6 +158,7 @@ def shown(answer: Answer) -> str:
 NOT_THEIRS = ("/api/v1/events", "/api/v1/alert")
 
 
+@pytest.mark.usefixtures("kept_answers")
 def test_no_answer_shows_personal_data_without_the_right(
     planted: Client, clickhouse_settings: ClickHouseSettings
 ) -> None:

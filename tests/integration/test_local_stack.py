@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from tests.waiting import turns
 
 from trailhouse.deploy import runfile
 from trailhouse.deploy.folder import StackFolder
@@ -86,9 +87,10 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
     deadline = time.monotonic() + timeout_s
-    while not condition():
+    for _ in turns(0.1):
+        if condition():
+            return
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.1)
 
 
 def test_up_kill_heal_down_and_up_again(machine: Machine) -> None:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from tests.integration.test_local_stack import Machine
 from tests.operations.prometheus import Prometheus, running
+from tests.waiting import turns
 
 from trailhouse.deploy.dashboards.pipeline import ROWS
 from trailhouse.deploy.folder import StackFolder
@@ -41,9 +42,10 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def wait_for(condition: Callable[[], Any]) -> None:
     deadline = time.monotonic() + WAIT_S
-    while not condition():
+    for _ in turns(0.3):
+        if condition():
+            return
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.3)
 
 
 def start(machine: Machine) -> tuple[dict[str, Any], str]:

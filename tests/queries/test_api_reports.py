@@ -41,6 +41,7 @@ def test_the_list_of_reports_is_their_headers(api: httpx.Client) -> None:
     assert "sql" not in leaders
 
 
+@pytest.mark.usefixtures("kept_answers")
 @pytest.mark.parametrize("name", load())
 def test_every_report_answers_in_every_format_alike(api: httpx.Client, name: str) -> None:
     """JSON, CSV and JSON lines hold the same rows."""

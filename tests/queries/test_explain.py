@@ -54,6 +54,7 @@ def by_link(world: World, name: str, link: str) -> Any:
     return explain(world.client, question, row, asked_at=later)
 
 
+@pytest.mark.usefixtures("kept_answers")
 @pytest.mark.parametrize("name", REPORTS)
 def test_what_is_listed_adds_up_to_what_is_shown(world: World, name: str) -> None:
     """For the first rows and some others, by the link that JSON has, from another year: the same number."""

@@ -181,6 +181,7 @@ def choose(slots: list[Slot], answered: Counter[Slot], number: int, *, is_long: 
     return slots[number % len(slots)]
 
 
+@pytest.mark.usefixtures("kept_answers")
 @pytest.mark.parametrize("is_long", [False, pytest.param(True, marks=pytest.mark.faults)])
 def test_no_string_opens_another_organisation(house: House, is_long: bool) -> None:
     """Zero foreign rows, no 5xx, and nothing written for anybody else; each endpoint answers its own with its own."""

@@ -182,6 +182,7 @@ def exploring(database: Client, clickhouse: ClickHouseSettings, examples: int) -
             yield explorer
 
 
+@pytest.mark.usefixtures("kept_answers")
 @pytest.mark.parametrize("examples", [8, pytest.param(25, marks=pytest.mark.faults)])
 def test_every_answer_is_documented(
     examples: int, database: Client, clickhouse_settings: ClickHouseSettings

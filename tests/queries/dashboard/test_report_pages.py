@@ -44,6 +44,7 @@ def figures(panel: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.usefixtures("kept_answers")
 @pytest.mark.parametrize(
     ("page", "area", "panels_of"), SHOWN, ids=[f"{page.name}-{area}" for page, area, _ in SHOWN]
 )
