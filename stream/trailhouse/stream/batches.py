@@ -31,7 +31,7 @@ class LineBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka is untyped
 
     def __init__(self, size: int = BATCH_BYTES_MAX) -> None:
         super().__init__(size, 0)  # no codec: `packed` is it
-        self._packed: bytes | None = None
+        self._packed: bytearray | None = None
 
     def take(self, lines: Sequence[bytes], first: int) -> int:
         """Append the lines from index `first` on; returns the index of the first that did not fit."""
@@ -46,7 +46,7 @@ class LineBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka is untyped
         self.close()
         return done
 
-    def _build(self) -> bytes:
+    def _build(self) -> bytearray:
         """The bytes of the batch; the first call takes long, and may be made in any thread."""
         if self._packed is None:
             self._packed = packed(super()._build())
@@ -70,15 +70,15 @@ def batches(lines: Sequence[bytes], size: int = BATCH_BYTES_MAX) -> Iterator[Any
         yield batch
 
 
-def packed(plain: bytes | bytearray) -> bytes:
+def packed(plain: bytearray) -> bytearray:
     """A record batch without a codec as one of zstd; as it is where that gains nothing."""
     records = cramjam.zstd.compress(memoryview(plain)[_HEADER_BYTES:], level=ZSTD_LEVEL)
     if len(records) >= len(plain) - _HEADER_BYTES:
-        return bytes(plain)
+        return plain
     made = bytearray(plain[:_HEADER_BYTES])
     made += records
     struct.pack_into(">i", made, _LENGTH_AT, len(made) - _LENGTH_FROM)
     (attributes,) = struct.unpack_from(">h", plain, _ATTRIBUTES_AT)
     struct.pack_into(">h", made, _ATTRIBUTES_AT, attributes | _ZSTD)
     struct.pack_into(">I", made, _CHECKSUM_AT, crc32c(memoryview(made)[_ATTRIBUTES_AT:]))
-    return bytes(made)
+    return made
