@@ -62,6 +62,7 @@ def _value(column: Column, text: str) -> Any:
     )
 
 
+@pytest.mark.usefixtures("kept_answers")
 @pytest.mark.parametrize("name", PAGES)
 def test_every_number_is_the_files(company: House, visiting: Any, name: str) -> None:
     """Figures, charts, lists and tables, panel by panel, cell by cell."""
