@@ -35,7 +35,7 @@ def test_kills_of_everything_change_no_number(
     rig: Rig, tmp_path: Path, stores: tuple[LocalClickHouse, LocalKafka], evidence: Evidence, times: int
 ) -> None:
     """SIGKILL of worker, sink, engine and broker, so many times each: reports equal brute force, the books close."""
-    kills = dict.fromkeys(VICTIMS, times)
+    kills: dict[str, int] = dict.fromkeys(VICTIMS, times)
     stream = imagine(11, people=25, days=60, history=800)
     pipeline = Pipeline(rig, tmp_path)
     storm = Storm(pipeline, stream, stores, 41, kills, pause_s=0.5)
