@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -93,7 +94,9 @@ class Collector:
             except ClientDisconnect:
                 return Response(status_code=_GONE)
             loop = asyncio.get_running_loop()
-            batch = await loop.run_in_executor(self._readers, self._check, body, shape, key)
+            batch = await loop.run_in_executor(
+                self._readers, copy_context().run, self._check, body, shape, key
+            )
             holding.resize(batch.size)
             if batch.values:
                 await self._deliver(batch)
