@@ -93,10 +93,8 @@ class Collector:
                 body = await self._read(request, shape, holding)
             except ClientDisconnect:
                 return Response(status_code=_GONE)
-            loop = asyncio.get_running_loop()
-            batch = await loop.run_in_executor(
-                self._readers, copy_context().run, self._check, body, shape, key
-            )
+            loop, here = asyncio.get_running_loop(), copy_context()
+            batch = await loop.run_in_executor(self._readers, lambda: here.run(self._check, body, shape, key))
             holding.resize(batch.size)
             if batch.values:
                 await self._deliver(batch)
