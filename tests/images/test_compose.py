@@ -147,6 +147,7 @@ def test_the_settings_of_each_role_are_good(tmp_path: Path) -> None:
     assert SETTINGS.keys() == set(ROLES_HERE)
     for name, kind in SETTINGS.items():
         environ: dict[str, str] = image_environ() | SERVICES[name]["environment"]
+        assert environ["TRAILHOUSE_LOG_FORMAT"] == "json"
         for key, value in list(environ.items()):
             assert not key.startswith("TRAILHOUSE_") or key.removesuffix("_FILE") in known, key
             if key.endswith("_FILE"):

@@ -1,14 +1,21 @@
-"""What every request passes: the Host check, and the metrics of requests."""
+"""What every request passes: its id, the Host check, and the metrics of requests."""
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.queries.conftest import World
-from tests.queries.serving import NO_KAFKA, WINDOW, problem, serving
+from tests.queries.recording import Recorded
+from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA, WINDOW, problem, serving
+from tests.stream.listening import listening
 
 from trailhouse.queries import metrics
+from trailhouse.queries.api_guard import sound_id
+from trailhouse.queries.runner import record_reading
 from trailhouse.queries.settings import ApiSettings
 
 
@@ -64,3 +71,52 @@ def test_metrics_count_requests_by_route_with_bounded_labels(world: World) -> No
     }
     assert "acme" not in text
     assert "trailhouse_unaccounted_events NaN" in text
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+REPORT = "/api/v1/reports/active_users"
+
+
+def test_a_request_is_found_by_one_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer's header, the problem, the line of the log and the event of the self-audit all have it."""
+
+    def fail_afterwards(*given: Any) -> None:
+        record_reading(*given)
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("trailhouse.queries.api_reports.record_reading", fail_afterwards)
+    recorded = Recorded()
+    settings = ApiSettings(clickhouse=world.settings, kafka=NO_KAFKA)
+    with serving(settings, recorded=recorded) as client, listening() as lines:
+        client.get("/healthz", headers={"X-Request-Id": "r-0"})
+        answer = client.get(REPORT, params=WINDOW, headers={"X-Request-Id": "r-1"})
+    assert problem(answer, 500)["correlation_id"] == "r-1"
+    assert answer.headers.get_list("x-request-id") == ["r-1"]
+    (event,) = recorded.take()
+    assert (event["action"], event["correlation_id"]) == ("analytics:read", "r-1")
+    found = [line for line in lines if line["logger"] == "trailhouse.queries.api_problems"]
+    assert [(line["correlation_id"], line["error"]["text"]) for line in found] == [("r-1", "a defect")]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nothing", REPORT, "/org/dashboard/activity"])
+def test_every_answer_names_its_id(path: str) -> None:
+    """The request's own, its trace's, or a new one; also of a refusal, and of a page."""
+    with serving(ApiSettings(clickhouse=NO_CLICKHOUSE, kafka=NO_KAFKA)) as client:
+        given = {"X-Request-Id": "r-1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+        answers = [
+            client.get(path, params=WINDOW, headers=headers)
+            for headers in (given, {"traceparent": given["traceparent"]}, {"Host": "evil.example"})
+        ]
+    own, traced, made = [answer.headers["x-request-id"] for answer in answers]
+    assert (own, traced) == ("r-1", TRACE)
+    assert re.fullmatch(r"[0-9a-f]{32}", made)
+    assert problem(answers[2], 421)["correlation_id"] == made
+
+
+@pytest.mark.parametrize(
+    "given", ["ann@example.org", "from 192.0.2.7", "192.0.2.7", "a b", "caf\xe9", "\x1b[31m", "x\x7f"]
+)
+def test_an_id_that_says_too_much_is_replaced(given: str) -> None:
+    """Personal data must not get into a log by way of a header, nor what a terminal would obey."""
+    assert re.fullmatch(r"[0-9a-f]{32}", sound_id(given))
+    assert sound_id("req/8:F-1_=") == "req/8:F-1_="

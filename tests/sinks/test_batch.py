@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.sinks.lines import enriched, event, imagine
 
-from trailhouse.sinks.batch import AGES_BEHIND, DAYS_MAX, MONTHS_MAX, Batch, Limits
+from trailhouse.sinks.batch import AGES_BEHIND, DAYS_MAX, MONTHS_MAX, Batch, Limits, Run
 from trailhouse.sinks.head import Head
 from trailhouse.sinks.marks import NOTHING_STORED
 
@@ -105,3 +105,16 @@ def test_rejected_rows_are_counted() -> None:
     """The batch counts envelopes by their reason, not by a field of an event that is called so."""
     lines = enriched([event(1, attributes={"reason": "because"}), b"{}", event(2)])
     assert filled(lines).rejected == 1
+
+
+def test_a_batch_has_a_name() -> None:
+    """What the raw log has of it: each partition's first and last offset, in whatever order it was fetched."""
+    assert Batch(1, 0.0).name == ""
+    batch = Batch(1, 0.0)
+    for partition, start, count in ((2, 7, 3), (0, 5, 1), (2, 10, 2)):
+        first = len(batch.lines)
+        for line in enriched([event(n) for n in range(count)], epoch="t", partition=partition, start=start):
+            batch.add(line, HEADS.decode(line))
+        batch.runs.append(Run(first, len(batch.lines), 0, 0))
+    batch.runs.append(Run(len(batch.lines), len(batch.lines), 9, 9))
+    assert batch.name == "t/0/5-5 t/2/7-11"

@@ -15,6 +15,7 @@ from kafka.structs import OffsetAndMetadata
 from tests.sinks.lines import GARBAGE, enriched, event, imagine
 from tests.sinks.rig import Rig, drive, sinking, value
 from tests.stream.factories import Name
+from tests.stream.listening import listening
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
@@ -355,3 +356,21 @@ def test_the_raw_bytes_go_in_as_they_came(rig: Rig) -> None:
     assert attributes["note"] == odd
     assert pii["actor_name"] == odd
     assert orjson.loads(lines[0])["attributes"]["note"] == odd
+
+
+def test_what_is_said_of_a_batch_names_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning of the storing thread has the raw offsets; what is said of none has no name."""
+    write, failures = ClickHouseWriter.write, [OSError("away")]
+
+    def fail_once(self: ClickHouseWriter, lines: Sequence[bytes], table: str = "landing") -> None:
+        if failures:
+            raise failures.pop()
+        write(self, lines, table)
+
+    monkeypatch.setattr(ClickHouseWriter, "write", fail_once)
+    rig.produce(enriched([event(n) for n in range(7)], epoch=rig.epoch))
+    with listening() as said, sinking(rig, batch_rows=7, batch_age_ms=60_000) as (sink, _):
+        drive(sink, lambda: rig.committed()[0] == 7, "committed")
+    (warning,) = [line for line in said if line["logger"] == "trailhouse.sinks.writer"]
+    assert warning["correlation_id"] == f"{rig.epoch}/0/0-6"
+    assert not any("correlation_id" in line for line in said if line["level"] == "INFO")

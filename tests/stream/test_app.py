@@ -27,6 +27,7 @@ from trailhouse.stream.app import (
     Epoch,
     create_app,
 )
+from trailhouse.stream.correlation import current
 from trailhouse.stream.metrics import StreamMetrics
 from trailhouse.stream.settings import StreamSettings
 from trailhouse.stream.topics import RAW_BYTES_MAX, REJECTED_BYTES_MAX, MissingTopic, TopicIds
@@ -188,6 +189,19 @@ def test_fetches_are_written_and_acknowledged(world: World) -> None:
     assert [offset for partition, offset in world.producer.lines if partition == 0] == [5, 6, 7, 8]
     assert [offset for partition, offset in world.producer.lines if partition == 1] == [2, 3, 4]
     assert sorted(world.acked) == [(0, 7), (0, 9), (1, 4), (1, 5)]
+
+
+def test_what_is_said_of_a_fetch_names_it(world: World) -> None:
+    """Each write has the raw offsets of its own fetch, also while another is enriched."""
+    names: list[str] = []
+
+    async def note(partition: int) -> None:
+        await asyncio.sleep(0)
+        names.append(current())
+
+    world.producer.on_send = note
+    world.run(world.event(5, 7, is_first=True), world.event(2, 4, 1, is_first=True), world.event(7, 8))
+    assert sorted(names) == ["the-id/0/5-6", "the-id/0/7-7", "the-id/1/2-3"]
 
 
 def test_a_fetch_that_is_not_ours_any_more_is_not_written(world: World) -> None:

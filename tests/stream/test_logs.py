@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+import subprocess
+import sys
 
-from trailhouse.stream.logs import REMEMBERED, Repeats, log_to_stderr
+import orjson
+import pytest
+
+from trailhouse.producers.errors import SettingsError
+from trailhouse.stream.correlation import about
+from trailhouse.stream.logs import REMEMBERED, TEXT, JsonLines, Repeats, TextLines, log_to_stderr
+from trailhouse.stream.settings import LogSettings
 
 
 def test_the_drivers_speak_up_from_warnings_on() -> None:
@@ -63,3 +72,89 @@ def test_what_is_remembered_is_bounded() -> None:
     repeats = Repeats(Clock())
     assert all(repeats.filter(warn("trailhouse", f"{number}")) for number in range(3 * REMEMBERED))
     assert len(repeats._said) <= REMEMBERED
+
+
+def test_a_line_of_json() -> None:
+    """Every line is an object that parses, whatever is said, and a time that anybody reads."""
+    record = warn("trailhouse.sinks", 'a "text"\nof %d lines and \udc80', 2)
+    record.created = 1_767_225_599.9996
+    with about("topic/0/5-9"):
+        line = JsonLines("sink").format(record)
+    assert "\n" not in line
+    assert orjson.loads(line) == {
+        "time": "2025-12-31T23:59:59.999Z",
+        "level": "ERROR",
+        "logger": "trailhouse.sinks",
+        "role": "sink",
+        "message": 'a "text"\nof 2 lines and \\udc80',
+        "correlation_id": "topic/0/5-9",
+    }
+    assert set(orjson.loads(JsonLines().format(record))) == {"time", "level", "logger", "message"}
+
+
+def test_an_exception_is_part_of_its_line() -> None:
+    """With its cause, as one text."""
+    try:
+        try:
+            raise KeyError("inner")
+        except KeyError as cause:
+            raise ValueError("outer") from cause
+    except ValueError:
+        record = warn("trailhouse", "failed")
+        record.exc_info = sys.exc_info()
+    error = orjson.loads(JsonLines().format(record))["error"]
+    assert (error["type"], error["text"]) == ("ValueError", "outer")
+    assert "KeyError: 'inner'" in error["stack"]
+    assert error["stack"].endswith("ValueError: outer\n")
+
+
+def test_lines_for_people_end_with_what_they_belong_to() -> None:
+    """Before the traceback; without anything where they belong to nothing."""
+    form, record = TextLines(TEXT), warn("trailhouse", "failed")
+    assert form.format(record).endswith(" ERROR trailhouse failed")
+    with about("r-1"):
+        assert form.format(record).endswith(" ERROR trailhouse failed [r-1]")
+
+
+SAYS = """
+import logging, sys, threading
+from trailhouse.stream.logs import log_to_stderr
+from trailhouse.stream.settings import LogSettings
+log_to_stderr(LogSettings.from_env({"TRAILHOUSE_LOG_FORMAT": sys.argv[1]}), "sink")
+for _ in range(3):
+    logging.getLogger("trailhouse").warning("again")
+logging.getLogger("kafka").info("chatter")
+threading.Thread(target=lambda: 1 / 0).start()
+raise SystemError("the end")
+"""
+
+
+def said(form: str) -> list[str]:
+    """What a process writes on stderr that says one thing three times, loses a thread and ends with an error."""
+    done = subprocess.run([sys.executable, "-c", SAYS, form], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    return done.stderr.splitlines()
+
+
+def test_a_process_writes_nothing_but_json() -> None:
+    """Nor of what it did not foresee; and says the same once."""
+    lines = [orjson.loads(line) for line in said("json")]
+    assert [(line["role"], line["message"]) for line in lines if "error" not in line] == [("sink", "again")]
+    assert sorted(line["error"]["type"] for line in lines if "error" in line) == [
+        "SystemError",
+        "ZeroDivisionError",
+    ]
+
+
+def test_a_process_writes_text_unless_told_otherwise() -> None:
+    """As it always did."""
+    assert LogSettings.from_env({}).form == "text"
+    first, *others = said("text")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING trailhouse again", first)
+    assert not any("again" in line for line in others)
+
+
+def test_other_formats_are_refused() -> None:
+    """With what is allowed."""
+    with pytest.raises(SettingsError, match="text or json"):
+        LogSettings.from_env({"TRAILHOUSE_LOG_FORMAT": "xml"})

@@ -34,7 +34,7 @@ class RequestFields:
         fields = {
             "actor_ip": self._address(peer, header("x-forwarded-for")),
             "user_agent": (header("user-agent") or "")[:TEXT_LENGTH_MAX] or None,
-            "correlation_id": _request_id(header),
+            "correlation_id": request_id(header),
         }
         sound = {
             name: value for name, value in fields.items() if value is not None and not CHECKS[name](value)
@@ -61,7 +61,7 @@ def _ip(text: str | None) -> str | None:
     return None
 
 
-def _request_id(header: Callable[[str], str | None]) -> str:
+def request_id(header: Callable[[str], str | None]) -> str:
     """The request's own id, its W3C trace id, or a new one."""
     if (
         (given := header("x-request-id"))

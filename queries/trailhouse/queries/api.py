@@ -38,7 +38,7 @@ from trailhouse.queries.api_alerts import AlertRoutes
 from trailhouse.queries.api_audit import AuditLog
 from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
-from trailhouse.queries.api_guard import HostGuard, RequestMeter
+from trailhouse.queries.api_guard import Correlation, HostGuard, RequestMeter
 from trailhouse.queries.dashboard import app as dashboard
 from trailhouse.queries.dashboard.guest_book import GuestBook
 from trailhouse.queries.dashboard.provider import Provider
@@ -169,6 +169,7 @@ def create_app(
 
     app.add_middleware(HostGuard, extra_hosts=settings.host_names)
     app.add_middleware(RequestMeter, metrics=metrics)
+    app.add_middleware(Correlation)
     return app
 
 
@@ -216,13 +217,14 @@ class Server(uvicorn.Server):
 
 def run(settings: ApiSettings) -> None:
     """Serve until a signal ends it; exits with 3 where it cannot listen."""
-    log_to_stderr()
+    log_to_stderr(settings.logs, "api")
     # It reports every attempt to reach a broker that is away; the watch says what matters.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        log_config=None,  # as everything of ours is logged
         log_level="warning",
         timeout_graceful_shutdown=STOP_GRACE_S,
         **SERVER,

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -92,8 +93,8 @@ class Collector:
                 body = await self._read(request, shape, holding)
             except ClientDisconnect:
                 return Response(status_code=_GONE)
-            loop = asyncio.get_running_loop()
-            batch = await loop.run_in_executor(self._readers, self._check, body, shape, key)
+            loop, here = asyncio.get_running_loop(), copy_context()
+            batch = await loop.run_in_executor(self._readers, lambda: here.run(self._check, body, shape, key))
             holding.resize(batch.size)
             if batch.values:
                 await self._deliver(batch)

@@ -1,18 +1,54 @@
-"""What every request passes: a check of the Host header, and the count of what was answered."""
+"""What every request passes: its id, a check of the Host header, and the count of what was answered."""
 
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trailhouse.queries.api_problems import problem
+from trailhouse.producers.request import request_id
+from trailhouse.queries.api_problems import REQUEST_ID, problem
 from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.stream import correlation
 from trailhouse.stream.host_guard import host_name, is_loopback
+from trailhouse.stream.pii import find
 
 NO_ROUTE: Final = "none"
+
+
+class Correlation:
+    """Gives every request its id, under which its log lines and events of its own are found; answers it as `X-Request-Id`.
+
+    It is the request's own `X-Request-Id`, the trace id of its `traceparent`, or a new one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        name = sound_id(request_id(Headers(scope=scope).get))
+        # To the end of the request's task, not of this call: a defect is answered and logged further out.
+        correlation.begin(name)
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[REQUEST_ID] = name
+            await send(message)
+
+        await self.app(scope, receive, tell)
+
+
+def sound_id(given: str) -> str:
+    """An id that may stand in a log and a header: anything else, and what holds personal data, gives way to a new one."""
+    is_sound = given.isascii() and given.isprintable() and " " not in given and find(given) is None
+    return given if is_sound else uuid.uuid4().hex
 
 
 class HostGuard:

@@ -14,14 +14,21 @@ from trailhouse.producers.event import ORG_ID
 from trailhouse.queries.api_access import who_asks
 from trailhouse.queries.errors import QueryError
 from trailhouse.queries.self_audit import SelfAudit
+from trailhouse.stream.correlation import current
 
 MEDIA_TYPE: Final = "application/problem+json"
+REQUEST_ID: Final = "X-Request-Id"
 log = logging.getLogger(__name__)
 
 
 def problem(status: int, title: str, detail: str, hint: str = "", **members: Any) -> JSONResponse:
-    """A problem document; `hint` says what to do, further members are the problem's own."""
+    """A problem document; `hint` says what to do, further members are the problem's own.
+
+    `correlation_id` is the request's, under which the log has what was said of it.
+    """
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    if name := current():
+        body["correlation_id"] = name
     headers = {"Cache-Control": "no-store"} | (
         {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     )
@@ -76,4 +83,7 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 def _defect(request: Request, error: Exception) -> JSONResponse:
     log.error("%s", request.url.path, exc_info=error)
-    return problem(500, "Internal error", "this is a defect of trailhouse", "its log has the traceback")
+    answer = problem(500, "Internal error", "this is a defect of trailhouse", "its log has the traceback")
+    if name := current():  # this answer is made outside of what tells it with all others
+        answer.headers[REQUEST_ID] = name
+    return answer

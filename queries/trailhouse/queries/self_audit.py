@@ -27,6 +27,7 @@ from trailhouse.producers.event import ORG_ID, ActorType, Outcome, Scalar, mint_
 from trailhouse.producers.settings import BufferSettings, KafkaSettings, SendingSettings
 from trailhouse.queries.errors import NotRecorded
 from trailhouse.queries.key import Key
+from trailhouse.stream.correlation import current
 
 SOURCE: Final = "trailhouse"
 # An organisation's id: what concerns none, or all of them, is recorded there.
@@ -129,6 +130,7 @@ class SelfAudit:
                 user_asset=target or None,
                 outcome=outcome,
                 source=SOURCE,
+                correlation_id=current() or None,
                 attributes={name: value for name, value in given.items() if value not in {None, ""}},
             )
         except AuditError as error:

@@ -13,6 +13,7 @@ from trailhouse.queries.caller import Caller
 from trailhouse.queries.oidc_settings import OidcSettings
 from trailhouse.sinks.settings import ClickHouseSettings, is_dsn
 from trailhouse.stream.host_guard import is_loopback
+from trailhouse.stream.settings import LogSettings
 
 SECRET_LENGTH_MIN: Final = 32
 
@@ -22,6 +23,7 @@ class ApiSettings(Settings):
     """Where the API listens, whose data it serves without a key, and how much it takes at once."""
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    logs: LogSettings = field(default_factory=LogSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
     oidc: OidcSettings = field(default_factory=OidcSettings)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from trailhouse.sinks.head import Head
 from trailhouse.sinks.marks import Mark
+from trailhouse.stream.correlation import name_of
 
 AGES_BEHIND: Final = 5
 MONTHS_MAX: Final = 24
@@ -57,6 +58,17 @@ class Batch:
     def rejected(self) -> int:
         """How many of the rows are envelopes of rejected records."""
         return sum(head.reason != "" for head in self.heads)
+
+    @property
+    def name(self) -> str:
+        """`epoch/partition/first-last` of the raw offsets, for each partition; empty without rows."""
+        ends: dict[tuple[str, int], tuple[int, int]] = {}
+        for run in self.runs:
+            # The rows of a run come one after the other, so its ends are those of all; the topic may change amid it.
+            for head in (self.heads[run.start], self.heads[run.end - 1]) if run.end > run.start else ():
+                first, last = ends.get((head.epoch, head.partition), (head.from_offset, head.offset))
+                ends[head.epoch, head.partition] = min(first, head.from_offset), max(last, head.offset)
+        return name_of((epoch, partition, *ends[epoch, partition]) for epoch, partition in sorted(ends))
 
     def is_full(self, limits: Limits) -> bool:
         return len(self.lines) >= limits.rows or self.size >= limits.bytes

@@ -44,6 +44,7 @@ from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.sinks.writer import Store, Writer
+from trailhouse.stream.correlation import about
 from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Letter, Place
 from trailhouse.stream.rejected import Reason
@@ -151,10 +152,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 self._take_off()
                 self._land(timeout_s=max(0.0, deadline - time.monotonic()))
         except TimeoutError:
-            log.warning(
-                "stopping with %d rows not stored; they will be read again",
-                len(self._flying.lines) if self._flying else 0,
-            )
+            flying = self._flying or self._batch
+            with about(flying.name):
+                log.warning("stopping with %d rows not stored; they will be read again", len(flying.lines))
             self._generation += 1  # the storing thread gives up its retries
             is_idle = False
         self._storing.shutdown(wait=False)
@@ -307,7 +307,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         summing = self._summing.submit(
             entries, batch, self._name
         )  # meanwhile: it takes as long as a tenth of the insert
-        with self._metrics.insert_seconds.time():
+        with about(batch.name), self._metrics.insert_seconds.time():
             is_stored = all(store.store(lines) for lines in batch.inserts())
             return is_stored and store.record(summing.result())
 
@@ -356,7 +356,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         except (FencedInstanceIdError, OffsetMetadataTooLargeError, TopicAuthorizationFailedError):
             raise
         except KafkaError as error:
-            log.warning("commit failed (%s); the pair committed before still holds", type(error).__name__)
+            with about(batch.name):
+                log.warning("commit failed (%s); the pair committed before still holds", type(error).__name__)
         self._count(batch)
 
     def _count(self, batch: Batch) -> None:

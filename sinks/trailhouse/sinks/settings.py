@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
 from trailhouse.producers.tls import Trust
-from trailhouse.stream.settings import MetricsSettings
+from trailhouse.stream.settings import LogSettings, MetricsSettings
 
 
 def is_dsn(dsn: Secret) -> bool:
@@ -105,6 +105,7 @@ class SinkSettings(Settings):
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    logs: LogSettings = field(default_factory=LogSettings)
     group: str = setting(
         "TRAILHOUSE_SINK_GROUP",
         "trailhouse-sink",

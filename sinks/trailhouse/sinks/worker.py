@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 def run(settings: SinkSettings) -> None:
     """Run until told to stop (SIGTERM, SIGINT); anything else that ends it is status 70, for the supervisor."""
-    log_to_stderr()
+    log_to_stderr(settings.logs, "sink")
     is_stopping = False
 
     def stop(number: int, frame: FrameType | None) -> None:

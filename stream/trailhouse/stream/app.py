@@ -21,6 +21,7 @@ import faust
 from aiokafka.producer import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
+from trailhouse.stream import correlation
 from trailhouse.stream.batches import BATCH_BYTES_MAX, batches
 from trailhouse.stream.broker_credentials import credentials
 from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
@@ -203,10 +204,15 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
                 )
             agent.writing += 1
             await room.acquire()
+            topic_id = await epoch.confirm()
+            # For all that is said of this fetch, by its write, too: a task begins with the context it is made in.
+            correlation.begin(
+                correlation.name_of([(topic_id, partition, fetched.from_offset, fetched.next_offset - 1)])
+            )
             try:
                 bundle = enrich_bundle(
                     fetched.records,
-                    epoch=await epoch.confirm(),
+                    epoch=topic_id,
                     partition=partition,
                     from_offset=fetched.from_offset,
                     rules=rules,

@@ -6,23 +6,40 @@ import logging
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final
 
+import orjson
+
+from trailhouse.stream.correlation import current
+from trailhouse.stream.settings import LogSettings
+
+TEXT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 DRIVERS: Final = ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect")
 FIRST_SILENCE_S: Final = 30.0
 LONGEST_SILENCE_S: Final = 600.0
 REMEMBERED: Final = 1000
 
 
-def log_to_stderr() -> None:
-    """One line an event on stderr; the drivers speak up from warnings on, and nobody says the same all the time."""
+def log_to_stderr(settings: LogSettings | None = None, role: str = "") -> None:
+    """One line an event on stderr; the drivers speak up from warnings on, and nobody says the same all the time.
+
+    As JSON, what ends a thread or the process unforeseen is a line as well.
+    """
+    form = (settings or LogSettings()).form
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Repeats())
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", handlers=[handler]
-    )
+    handler.setFormatter(JsonLines(role) if form == "json" else TextLines(TEXT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    if form == "json":
+        sys.excepthook = _ended
+        threading.excepthook = lambda ended: _ended(
+            ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback
+        )
     for driver in DRIVERS:
         logging.getLogger(driver).setLevel(logging.WARNING)
     # What they warn of they raise as well, and we say it in a line of ours.
@@ -30,6 +47,53 @@ def log_to_stderr() -> None:
         logging.getLogger(driver).setLevel(logging.ERROR)
     # A busy worker's commit timer runs late; lag shows that better than a line each time.
     logging.getLogger("mode.timers").setLevel(logging.ERROR)
+
+
+def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger("trailhouse").critical("ended by %s", kind.__qualname__, exc_info=(kind, error, trace))
+
+
+class TextLines(logging.Formatter):
+    """Lines for people; the correlation id stands at the end, in brackets, where there is one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        line = super().formatMessage(record)
+        return f"{line} [{found}]" if (found := current()) else line
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: `time` (RFC 3339, UTC, milliseconds), `level`, `logger`, `role`, `message`.
+
+    `correlation_id` is there where something holds (`correlation`), `error` with `type`, `text` and `stack` where an
+    exception is told of.
+    """
+
+    def __init__(self, role: str = "") -> None:
+        super().__init__()
+        self._role = role
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {
+            "time": moment.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "role": self._role,
+            "message": _sound(record.getMessage()),
+            "correlation_id": _sound(current()),
+        }
+        kind, error, trace = record.exc_info or (None, None, None)
+        if kind is not None:
+            stack = "".join(traceback.format_exception(kind, error, trace))
+            line["error"] = {"type": kind.__qualname__, "text": _sound(str(error)), "stack": _sound(stack)}
+        optional = ("role", "correlation_id")
+        shown = {name: value for name, value in line.items() if value or name not in optional}
+        return orjson.dumps(shown).decode()
+
+
+def _sound(text: str) -> str:
+    """A text that UTF-8 can say: half a character, as names of files may have, is written as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(slots=True)

@@ -34,11 +34,25 @@ class MetricsSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings(Settings):
+    """How a role writes what it says on stderr."""
+
+    form: str = setting(
+        "TRAILHOUSE_LOG_FORMAT",
+        "text",
+        "`text`: lines for people; `json`: an object a line, for whatever collects them",
+        check=lambda form: form in {"text", "json"},
+        wanted="text or json",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class StreamSettings(Settings):
     """What the worker needs besides Kafka; `pepper` keys the hashes that stand for persons."""
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    logs: LogSettings = field(default_factory=LogSettings)
     pepper: Secret = setting(
         "TRAILHOUSE_PEPPER",
         Secret(),

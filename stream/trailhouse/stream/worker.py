@@ -45,7 +45,7 @@ def owns(app: faust.App, settings: StreamSettings, partition: int) -> bool:
 
 def run(settings: StreamSettings) -> None:
     """Run until told to stop (SIGTERM, SIGINT). Infrastructure errors end the process with status 70."""
-    log_to_stderr()
+    log_to_stderr(settings.logs, "stream")
     try:
         check_topics(settings.kafka)
     except TopicError as error:

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from trailhouse.queries.dashboard.patience import within
+from trailhouse.stream.correlation import about, current
 
 
 def test_what_hangs_is_left_alone() -> None:
@@ -18,3 +19,9 @@ def test_what_hangs_is_left_alone() -> None:
     assert within(5, lambda: 3) == 3
     with pytest.raises(ZeroDivisionError):
         within(5, lambda: 1 / 0)
+
+
+def test_it_is_done_on_behalf_of_the_same_request() -> None:
+    """What the thread says is found with the request's id."""
+    with about("r-1"):
+        assert within(5, current) == "r-1"

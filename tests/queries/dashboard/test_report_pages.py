@@ -17,10 +17,13 @@ import pytest
 from tests.house import EVERYTHING, ORG, OTHER, ROOT, House
 from tests.queries.keyring import bearer
 
+from trailhouse.queries.dashboard import report_pages
 from trailhouse.queries.dashboard.page import Page, Panel
 from trailhouse.queries.dashboard.pages import PAGES
+from trailhouse.queries.dashboard.panel import ask_panel
 from trailhouse.queries.reports import load
 from trailhouse.sinks.org_settings import OrgSettings, set_org_settings
+from trailhouse.stream.correlation import current
 
 BUILT = [page for each in PAGES if (page := each.having(load())).sections]
 # Each page, and of those that show one section at a time each of these.
@@ -208,3 +211,23 @@ def test_failed_panels_are_named_together(company: House) -> None:
     with company.visitor() as client:
         page = client.get(f"activity?org={ORG}&total=never&weekly=never").text
     assert re.search(r'class="alarm".*2 of 4 panels.*href="#total".*href="#weekly"', page)
+
+
+def test_what_the_panels_say_belongs_to_the_request(company: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is asked in a thread of its own, on behalf of who looks at the page; so is the event of its being read."""
+    seen: list[str] = []
+
+    def note(*given: Any, **more: Any) -> Any:
+        seen.append(current())
+        return ask_panel(*given, **more)
+
+    monkeypatch.setattr(report_pages, "ask_panel", note)
+    company.recorded.take()
+    page = BUILT[0]
+    with company.visitor() as client:
+        answer = client.get(f"{page.name}?org={ORG}", headers={"X-Request-Id": "look-1"})
+    assert answer.headers["x-request-id"] == "look-1"
+    assert seen
+    assert set(seen) == {"look-1"}
+    events = [event for event in company.recorded.take() if event["action"] == "analytics:read"]
+    assert [event["correlation_id"] for event in events] == ["look-1"]

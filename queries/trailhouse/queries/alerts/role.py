@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 def run(settings: AlertsSettings) -> None:
     """Run until SIGTERM or SIGINT. While ClickHouse is away it waits; anything unforeseen is status 70."""
-    log_to_stderr()
+    log_to_stderr(settings.logs, "alerts")
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
 from trailhouse.sinks.settings import ClickHouseSettings
-from trailhouse.stream.settings import MetricsSettings
+from trailhouse.stream.settings import LogSettings, MetricsSettings
 
 KEY_LENGTH_MIN: Final = 32
 
@@ -111,6 +111,7 @@ class AlertsSettings(Settings):
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    logs: LogSettings = field(default_factory=LogSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     group: str = setting(

@@ -8,7 +8,7 @@ from typing import Any
 
 from trailhouse.producers.settings import Secret, Settings, setting
 from trailhouse.sinks.settings import ClickHouseSettings
-from trailhouse.stream.settings import MetricsSettings
+from trailhouse.stream.settings import LogSettings, MetricsSettings
 
 
 def _is_options(text: Secret) -> bool:
@@ -101,6 +101,7 @@ class ArchiveSettings(Settings):
     target: TargetSettings = field(default_factory=TargetSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    logs: LogSettings = field(default_factory=LogSettings)
     every_s: float = setting(
         "TRAILHOUSE_ARCHIVE_EVERY_S",
         600.0,

@@ -146,7 +146,7 @@ class Keeper:
 
 def run(settings: ArchiveSettings) -> None:
     """Run until told to stop (SIGTERM, SIGINT); a target that is refused ends it with status 70."""
-    log_to_stderr()
+    log_to_stderr(settings.logs, "archive")
     for driver in ("s3fs", "aiobotocore", "botocore", "fsspec"):
         logging.getLogger(driver).setLevel(logging.CRITICAL)  # what they tell they raise as well
     stopping = threading.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from typing import TypeVar
 
 Found = TypeVar("Found")
@@ -25,5 +26,5 @@ def within(seconds: float, ask: Callable[[], Found]) -> Found:
         else:
             answer.set_result(found)
 
-    threading.Thread(target=run, name="patience", daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(run,), name="patience", daemon=True).start()
     return answer.result(seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, Final
 
@@ -66,7 +67,7 @@ def build(site: Site, page: Page, visit: Visit) -> Built:
 
     def freshness() -> Freshness:
         # What stands around the panels is on its way: now they are asked, all of them.
-        asked.update((panel.key, workers.submit(ask, panel)) for panel in page.panels)
+        asked.update((panel.key, workers.submit(copy_context().run, ask, panel)) for panel in page.panels)
         with site.shared.client() as client:
             landed = ClickHouseStore(client).landed_until()
             zone = _zone(client, site.reports[page.panels[0].report], page.panels[0], visit, params)
