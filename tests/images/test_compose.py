@@ -155,6 +155,10 @@ def test_the_settings_of_each_role_are_good(tmp_path: Path) -> None:
                 assert path.name in SERVICES[name]["secrets"]
                 environ[key] = str(path)
         settings[name] = kind.from_env(environ)
+    brokers = {
+        name: kafka.bootstrap for name, each in settings.items() if (kafka := getattr(each, "kafka", None))
+    }
+    assert brokers == dict.fromkeys(("stream", "sink", "api", "alerts"), "kafka:9092")
     api, alerts = settings["api"], settings["alerts"]
     assert isinstance(api, ApiSettings)
     assert isinstance(alerts, AlertsSettings)
