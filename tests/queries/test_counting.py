@@ -57,6 +57,6 @@ def test_each_kind_of_record_is_asked_once() -> None:
     *_, ask = asks(REPORTS, Way("acme", STORED, (), place=PLACE, occurred_at=AT), "id", store)
     assert len(ask.names) == sum(each.explain.source == "events" for each in REPORTS.values())
     assert (ask.parameters["orgs"], ask.parameters["event_id"]) == (["acme"], "id")
-    hours = {name: value for name, value in ask.parameters.items() if name.endswith(("_starts", "_ends"))}
-    assert sorted(hours.values()) == [8, 18]
+    hours = [value for name, value in ask.parameters.items() if name.endswith(("_starts", "_ends"))]
+    assert sorted(value for value in hours if isinstance(value, int)) == [8, 18]
     assert "{starts:" not in ask.sql

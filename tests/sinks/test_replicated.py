@@ -86,7 +86,7 @@ class Told:
     def query(self, _: str) -> Told:
         return self
 
-    def insert(self, *_: object, **__: object) -> None:
+    def raw_insert(self, *_: object, **__: object) -> None:
         pass
 
 
