@@ -250,5 +250,5 @@ def test_what_cannot_be_recorded_is_not_read(world: World) -> None:
         assert client.get(path, params=WINDOW).status_code == 200
         body = problem(client.get(path, params=WINDOW), 503)
         assert body["title"] == "It cannot be recorded"
-        assert set(body) == {"type", "title", "status", "detail", "hint"}
+        assert set(body) == {"type", "title", "status", "detail", "hint", "correlation_id"}
         recorded.audit.close(0)
