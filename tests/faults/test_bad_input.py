@@ -111,7 +111,7 @@ def test_months_over_a_century_do_not_block_a_batch(rig: Rig) -> None:
     lines = enriched([event(n, occurred_at=text) for n, text in enumerate(texts)], epoch=rig.epoch)
     rig.produce(lines)
     with sinking(rig, batch_rows=600, batch_age_ms=2000) as (sink, metrics):
-        drive(sink, lambda: rig.committed()[0] == len(lines), "all committed", 60)
+        drive(sink, lambda: rig.committed()[0] == len(lines), "all committed", 180)
     assert rig.landed() == len(lines)
     assert value(metrics, "trailhouse_sink_poison_total") == 0
     ((months,),) = rig.client.query("SELECT uniqExact(toYYYYMM(occurred_at)) FROM events FINAL").result_rows
