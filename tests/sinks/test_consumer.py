@@ -324,6 +324,30 @@ def test_fifteen_years_and_a_month_of_receipts_in_one_batch(rig: Rig) -> None:
     assert rig.differing(lines) == {}
 
 
+def test_a_late_sink_fills_its_batches(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits in the log would fill them: cut by age they were small, and the sink would stay late."""
+    monkeypatch.setattr("trailhouse.sinks.consumer.POLL_RECORDS_MAX", 100)
+    rig.produce(enriched([event(n) for n in range(900)], epoch=rig.epoch))
+    sizes: list[int] = []
+    with sinking(rig, batch_rows=300, batch_age_ms=10_000) as (sink, _):
+        take_off = sink._take_off
+
+        def note() -> None:
+            sizes.append(len(sink._batch.lines))
+            take_off()
+
+        monkeypatch.setattr(sink, "_take_off", note)
+
+        def are_committed(count: int) -> bool:
+            sink._batch.born = time.monotonic() - 15  # past its age, not past five of them
+            return rig.committed()[0] == count
+
+        drive(sink, lambda: are_committed(900), "everything committed")
+        rig.produce(enriched([event(900)], epoch=rig.epoch, start=900))
+        drive(sink, lambda: are_committed(901), "few rows go when they are old enough")
+    assert [size for size in sizes if size] == [300, 300, 300, 1]
+
+
 def test_memory_is_bounded_while_clickhouse_is_behind(rig: Rig) -> None:
     """One batch in flight, one in hand: reading pauses, and the sink stays in its group."""
     lines = enriched([event(n) for n in range(4000)], epoch=rig.epoch)

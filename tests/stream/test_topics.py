@@ -20,6 +20,7 @@ from trailhouse.stream.topics import (
     admin,
     check_topics,
     create_topics,
+    open_admin,
     problems,
     wanted_configs,
 )
@@ -106,6 +107,58 @@ def test_topics_grow_with_the_enriched_one_first(kafka_settings: KafkaSettings) 
     done = create_topics(kafka_settings, 3)
     assert [re.sub(r"grew (\w+)-.*", r"\1", each) for each in done] == ["enriched", "rejected", "raw"]
     assert {topic.partitions for topic in check_topics(kafka_settings).values()} == {3}
+
+
+@dataclasses.dataclass
+class Late:
+    """An admin client of a broker that tells of new partitions only when asked for the third time."""
+
+    client: Any
+    told: list[int] = dataclasses.field(default_factory=list)
+    grown: list[str] = dataclasses.field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def create_partitions(self, wanted: dict[str, int]) -> Any:
+        self.grown.append(f"{[*wanted]} after {len(self.told)}")
+        return self.client.create_partitions(wanted)
+
+    def describe_topics(self, names: list[str]) -> Any:
+        described = self.client.describe_topics(names)
+        if self.grown and len(names) == 1:
+            self.told.append(len(described[0]["partitions"]))
+            if len(self.told) % 3:
+                return [{**each, "partitions": each["partitions"][:1]} for each in described]
+        return described
+
+
+def test_a_topic_is_seen_to_have_grown_before_the_next_grows(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker says yes before it tells of the partitions, and a worker that starts meanwhile would find no twin."""
+    create_topics(kafka_settings, 1)
+    opened: list[Late] = []
+
+    def open_late(settings: KafkaSettings, timeout_ms: int) -> Late:
+        opened.append(Late(open_admin(settings, timeout_ms)))
+        return opened[0]
+
+    monkeypatch.setattr("trailhouse.stream.topics.open_admin", open_late)
+    create_topics(kafka_settings, 2)
+    assert [each.rpartition(" ")[2] for each in opened[0].grown] == ["0", "3", "6"]
+    monkeypatch.undo()
+    assert {topic.partitions for topic in check_topics(kafka_settings).values()} == {2}
+
+
+def test_a_topic_that_does_not_grow_is_told(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_topics(kafka_settings, 1)
+    monkeypatch.setattr("trailhouse.stream.topics.GROWN_S", 0.2)
+    monkeypatch.setattr(KafkaAdminClient, "create_partitions", lambda *_: None)
+    with pytest.raises(TopicError, match="grow to 2 partitions and the broker tells of 1"):
+        create_topics(kafka_settings, 2)
 
 
 def test_a_missing_topic_is_named_with_what_to_run(kafka_settings: KafkaSettings) -> None:

@@ -125,14 +125,17 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             return
         for tp, records in fetched.items():
             self._take(tp, records)
+        waiting = 0
         for tp, state in self._partitions.items():
             if (position := self._gaps.look(state, self._position(tp))) is not None:
                 self._consumer.seek(tp, position)
                 self._batch.marks[tp] = (state.position, state.mark)
-            self._measure(tp, state)
+            waiting += self._measure(tp, state)
         if self._flight is not None and self._flight.done():
             self._land(timeout_s=0)
-        if self._flight is None and self._batch.is_due(self._limits, time.monotonic()):
+        # Behind is who could fill the batch from what waits in the log.
+        is_behind = waiting + len(self._batch.lines) >= self._limits.rows
+        if self._flight is None and self._batch.is_due(self._limits, time.monotonic(), is_behind=is_behind):
             self._take_off()
 
     @property
@@ -208,16 +211,23 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         state = self._consumer._subscription.assignment.get(tp)  # noqa: SLF001
         return state.position.offset if state is not None and state.position is not None else -1
 
-    def _measure(self, tp: TopicPartition, state: Partition) -> None:
-        """Set a partition's lag. While ClickHouse is behind nothing is fetched that could say it: then the last look does."""
+    def _measure(self, tp: TopicPartition, state: Partition) -> int:
+        """Set a partition's lag, and return how many offsets are not fetched yet; 0 while nobody knows.
+
+        While ClickHouse is behind nothing is fetched that could say it: then the last look does.
+        """
         fetched = self._consumer._subscription.assignment.get(tp)  # noqa: SLF001  # `highwater` ends us if it is gone
         ends = [
             fetched.highwater if fetched is not None else None,
             self._lookout.sight.ends.get(tp.partition),
         ]
-        position = state.position if state.position >= 0 else self._position(tp)
-        if position >= 0 and (known := [end for end in ends if end is not None]):
-            self._metrics.lag.labels(tp.partition).set(max(0, max(known) - position))
+        reached = self._position(tp)
+        position = state.position if state.position >= 0 else reached
+        known = [end for end in ends if end is not None]
+        if position < 0 or not known:
+            return 0
+        self._metrics.lag.labels(tp.partition).set(max(0, max(known) - position))
+        return max(0, max(known) - reached)
 
     def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
         """Judge records in log order. The usual case, one after the other without a gap, is all there is per record."""

@@ -7,6 +7,7 @@ partition's number; a dead-letter record must be able to hold the largest raw re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ RAW_BYTES_MAX: Final = 1 << 20
 REJECTED_BYTES_MAX: Final = RAW_BYTES_MAX + (64 << 10)
 #: The broker looks for old segments every five minutes, and deletes their files a minute later.
 SWEEP: Final = timedelta(minutes=6)
+GROWN_S: Final = 30.0
 
 
 class TopicError(Exception):
@@ -106,7 +108,8 @@ def create_topics(
 ) -> list[str]:
     """Create what is missing and grow what has fewer partitions, enriched before raw; returns what was done.
 
-    Grown in that order, because a raw partition without its enriched twin would have nowhere to go.
+    Grown in that order, each seen to have grown before the next, because a raw partition without its enriched twin would
+    have nowhere to go. Raises `TopicError` when a topic does not grow.
     """
     extra = {} if retention_ms is None else {"retention.ms": str(retention_ms)}
     done = []
@@ -130,10 +133,23 @@ def create_topics(
                 done.append(f"created {name} with {partitions} partitions")
             elif topic.partitions < partitions:
                 client.create_partitions({name: partitions})
+                _wait_grown(client, name, partitions)
                 done.append(f"grew {name} from {topic.partitions} to {partitions} partitions")
         # The broker answers before every reader can see a new topic; what starts next checks it at once.
         client.wait_for_topics(list(wanted_configs(settings)))
     return done
+
+
+def _wait_grown(client: KafkaAdminClient, name: str, partitions: int) -> None:
+    """Return when the broker tells of so many partitions: it answers before its own metadata does."""
+    deadline = time.monotonic() + GROWN_S
+    while (topic := _describe(client, [name]).get(name)) is None or topic.partitions < partitions:
+        if time.monotonic() > deadline:
+            raise TopicError(
+                f"topic {name} was to grow to {partitions} partitions and the broker tells of {topic and topic.partitions} after {GROWN_S:.0f} s",
+                "run `trailhouse topics` again once the broker is well",
+            )
+        time.sleep(0.05)
 
 
 def check_topics(settings: KafkaSettings) -> dict[str, Topic]:
