@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
@@ -29,6 +29,14 @@ class Database:
     def active_users(self, org: str) -> int:
         """People of an organisation on any day, as the reports read them: from `user_days`, not from events."""
         return self._one(f"SELECT uniqExact(user_ref) FROM user_days WHERE org_id = '{org}'")
+
+    def active_orgs(self, orgs: Iterable[str]) -> list[str]:
+        """Those of these organisations in which anybody was ever active."""
+        rows = self.client.query(
+            "SELECT DISTINCT org_id FROM user_days WHERE org_id IN {orgs:Array(String)}",
+            parameters={"orgs": list(orgs)},
+        ).result_rows
+        return [str(row[0]) for row in rows]
 
     def passed(self) -> tuple[int, int]:
         """(events, people) in the plain table of the pass-through."""
