@@ -82,6 +82,19 @@ def test_it_is_kept_for_an_epoch_and_asked_anew_after_it() -> None:
     assert number(answers) == 2
 
 
+def test_a_client_stays_in_the_epoch_it_was_lent_in() -> None:
+    """Or two questions of one panel would be answered of two moments, the one that tells its age last."""
+    server, clock = Server(), Clock()
+    answers = shared(server, clock, first=lambda client: client.query("until when", parameters={}))
+    with answers.client() as early:
+        assert early.query("one").result_rows[0][0] == 2
+        clock.now += LIMIT_S + 1
+        with answers.client() as late:
+            assert late.query("until when").result_rows[0][0] == 3
+        assert early.query("until when").result_rows[0][0] == 1
+        assert early.query("one").result_rows[0][0] == 2
+
+
 def test_what_is_bound_tells_questions_apart() -> None:
     answers = shared(Server(), Clock())
     found = [ask(answers, "one", org=org).result_rows[0] for org in ("acme", "globex", "acme")]

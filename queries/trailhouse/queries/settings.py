@@ -84,7 +84,7 @@ class ApiSettings(Settings):
     share_s: float = setting(
         "TRAILHOUSE_DASHBOARD_SHARE_S",
         30.0,
-        "Seconds, at most, that people who look at the dashboard's pages at the same time share their answers; one person alone on a machine with time to spare sees what is a second old. 0 = each page asks anew",
+        "Seconds, at most, that people who look at the dashboard's pages at the same time share their answers; from a second, and longer the more the asking costs. 0 = each page asks anew",
         check=lambda seconds: 0 <= seconds <= 60,
         wanted="0 to 60",
     )

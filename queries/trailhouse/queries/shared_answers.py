@@ -14,7 +14,8 @@ from trailhouse.queries.errors import QueryError
 from trailhouse.queries.store import Pool
 from trailhouse.sinks.clickhouse import ClickHouseError, Client
 
-#: An epoch lasts so many times as long as its questions took, all of them: asking takes at most a third of one core.
+#: An epoch lasts so many times as long as its questions took, all of them: until `limit_s` cuts it short, asking takes
+#: about a third of one core.
 TIMES: Final = 3.0
 SHORTEST_S: Final = 1.0
 #: Cells one epoch keeps; an answer beyond is shared by those who wait for it, and not kept.
@@ -36,7 +37,6 @@ class Answer:
 @dataclass(slots=True)
 class _Epoch:
     began: float
-    opener: int
     is_open: threading.Event = field(default_factory=threading.Event)
     asked: dict[str, Future[Answer]] = field(default_factory=dict)
     took_s: float = 0.0
@@ -47,8 +47,9 @@ class SharedAnswers:
     """Lends clients as a `Pool` does; equal SQL with equal bound values is asked once an epoch. For any thread.
 
     An answer depends on nothing but the statement and what is bound to it, so nobody gets one that the server would not
-    have given them: rights are bound values. All answers of an epoch are younger than its first, that of `first`:
-    who asks until when everything is stored is told what is true of all the others.
+    have given them: rights are bound values. All answers of an epoch are younger than its first, that of `first`, and
+    a client stays in the epoch it was lent in: who asks it until when everything is stored is told what is true of all
+    its other answers, and of those of every client lent later.
 
     An epoch is as long as its questions were costly, `SHORTEST_S` to `limit_s`: a page that one person reloads is
     fresh, and fifty people at a time cost as much as a few. A `limit_s` of 0 shares nothing.
@@ -68,9 +69,12 @@ class SharedAnswers:
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """Lend a client that answers `query` and nothing else; raises `StorageUnavailable` as `Pool.client` does."""
+        """Lend a client that answers `query` and nothing else; raises `StorageUnavailable` as `Pool.client` does.
+
+        Who is lent the first of an epoch asks `first` before; others wait for that.
+        """
         if self._limit_s:
-            yield cast("Client", _Asker(self))
+            yield cast("Client", _Asker(self, self._enter()))
             return
         with self._pool.client() as client:
             yield client
@@ -80,15 +84,9 @@ class SharedAnswers:
         with self._lock:
             self._epoch = None
 
-    def answer(self, sql: str, parameters: Mapping[str, Any]) -> Answer:
+    def answer(self, epoch: _Epoch, sql: str, parameters: Mapping[str, Any]) -> Answer:
         """What the server answers, or answered in this epoch; raises what the driver and the pool raise."""
         key = f"{sql}\0{sorted(parameters.items())!r}"
-        with self._lock:
-            epoch, is_new = self._now()
-        if is_new:
-            self._open(epoch)
-        elif epoch.opener != threading.get_ident():
-            epoch.is_open.wait()
         mine: Future[Answer] | None = None
         with self._lock:
             if (there := epoch.asked.get(key)) is None:
@@ -97,24 +95,28 @@ class SharedAnswers:
             self._ask(epoch, key, mine, sql, parameters)
         return there.result()
 
-    def _now(self) -> tuple[_Epoch, bool]:
-        """The epoch it is, and whether it begins now."""
-        epoch, now = self._epoch, self._clock()
-        if epoch is not None:
-            length = min(self._limit_s, max(SHORTEST_S, TIMES * epoch.took_s))
-            if now - epoch.began < length:
-                return epoch, False
-        self._epoch = _Epoch(now, threading.get_ident())
-        return self._epoch, True
+    def _enter(self) -> _Epoch:
+        """The epoch it is, and its first question is answered."""
+        with self._lock:
+            epoch, now = self._epoch, self._clock()
+            if epoch is not None and now - epoch.began < self._length_of(epoch):
+                is_new = False
+            else:
+                epoch, is_new = _Epoch(now), True
+                self._epoch = epoch
+        if is_new:
+            try:
+                self._first(cast("Client", _Asker(self, epoch)))
+            except (QueryError, ClickHouseError):
+                pass  # whoever wants to know asks it themselves, and is told
+            finally:
+                epoch.is_open.set()
+        else:
+            epoch.is_open.wait()
+        return epoch
 
-    def _open(self, epoch: _Epoch) -> None:
-        try:
-            self._first(cast("Client", _Asker(self)))
-        except (QueryError, ClickHouseError):
-            pass  # whoever wants to know asks it themselves, and is told
-        finally:
-            epoch.opener = 0
-            epoch.is_open.set()
+    def _length_of(self, epoch: _Epoch) -> float:
+        return min(self._limit_s, max(SHORTEST_S, TIMES * epoch.took_s))
 
     def _ask(
         self, epoch: _Epoch, key: str, mine: Future[Answer], sql: str, parameters: Mapping[str, Any]
@@ -140,9 +142,10 @@ class SharedAnswers:
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """The part of the driver's client that asks."""
+    """The part of the driver's client that asks, in one epoch."""
 
     shared: SharedAnswers
+    epoch: _Epoch
 
     def query(self, query: str, parameters: Mapping[str, Any] | None = None) -> Answer:
-        return self.shared.answer(query, parameters or {})
+        return self.shared.answer(self.epoch, query, parameters or {})

@@ -80,6 +80,7 @@ class Frame:
         template: str,
         context: Mapping[str, Any],
         failed: Callable[[QueryError], None],
+        status: int = HTTPStatus.OK,
     ) -> Response:
         """A page as HTML, sent part by part: the template calls what takes time where it is shown, and says `so_far` before.
 
@@ -98,6 +99,7 @@ class Frame:
         pieces = self._templates.get_template(template).generate(**context)
         return StreamingResponse(
             parts(_whole(pieces, trouble), packer, context.get("end")),
+            status,
             headers=headers,
             media_type="text/html; charset=utf-8",
         )

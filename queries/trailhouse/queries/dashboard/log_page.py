@@ -74,10 +74,10 @@ def build(site: Site, visit: Visit) -> Built:
     state = visit.state
 
     def look() -> dict[str, Any]:
+        with site.pool.client() as client:  # before the events are: they are at least as fresh as that
+            landed = ClickHouseStore(client).landed_until()
         found = find()
         _record(site, visit, "audit:read", asked=asked, rows=len(found.events), form="html")
-        with site.pool.client() as client:
-            landed = ClickHouseStore(client).landed_until()
         return {
             "rows": [_row(each, visit, state) for each in found.events],
             "older": link("log", {**state, "before": found.before.to_text()}) if found.before else "",

@@ -66,10 +66,11 @@ def build(site: Site, page: Page, visit: Visit) -> Built:
     asked: dict[str, Future[View]] = {}
 
     def freshness() -> Freshness:
-        # What stands around the panels is on its way: now they are asked, all of them.
-        asked.update((panel.key, workers.submit(copy_context().run, ask, panel)) for panel in page.panels)
+        # What stands around the panels is on its way: now they are asked, all of them, and none before it is known
+        # until when everything is stored, or the page could say that it is fresher than they are.
         with site.shared.client() as client:
             landed = ClickHouseStore(client).landed_until()
+            asked.update((panel.key, workers.submit(copy_context().run, ask, panel)) for panel in page.panels)
             zone = _zone(client, site.reports[page.panels[0].report], page.panels[0], visit, params)
         return freshness_of(landed, visit.now, zone)
 

@@ -95,11 +95,33 @@ def _do(site: Site, visit: Visit, deed: str, form: Mapping[str, str]) -> Built |
 
 
 def build(site: Site, visit: Visit, attempt: Attempt | None = None) -> Built:
-    """One's own rights for everybody; the keys of one's organisations for administrators."""
+    """One's own rights for everybody; the keys of one's organisations for administrators.
+
+    Read when what stands around them was sent, and refused before that.
+    """
     find_zone(visit.params.get("timezone") or "UTC")
     own, attempt = visit.visitor.key, attempt or Attempt()
-    chosen = ""
     is_admin = own is not None and own.allows(Scope.ADMIN)
+    return "settings.html", {
+        "look": lambda: _look(site, visit, is_admin=is_admin),
+        "is_admin": is_admin,
+        "may_write": is_admin and site.writers is not None,
+        "is_read_only": site.writers is None,
+        "is_operator": visit.visitor.caller.is_operator,
+        "meant": {scope.value: text for scope, text in _MEANT.items()},
+        "zones": sorted(available_timezones()),
+        "zone": visit.params.get("timezone") or "UTC",
+        "profile": site.settings.profile,
+        "weekdays": WEEKDAYS,
+        "attempt": attempt,
+        "done": DONE.get(visit.params.get("done", ""), ""),
+    }
+
+
+def _look(site: Site, visit: Visit, *, is_admin: bool) -> dict[str, Any]:
+    """What the database says of the visitor, the keys and the organisation. Raises `StorageUnavailable`, `NotRecorded`."""
+    own = visit.visitor.key
+    chosen = ""
     keys: list[Key] = []
     with site.pool.client() as client, our_errors():
         if own is not None and (is_admin or not visit.visitor.is_person):
@@ -114,24 +136,13 @@ def build(site: Site, visit: Visit, attempt: Attempt | None = None) -> Built:
     if is_admin:
         site.audit.record("key:read", visit.org, visit.visitor.who, details={"rows": len(keys)})
     own_orgs = visit.visitor.orgs if visit.visitor.is_person else own.orgs if own else None
-    return "settings.html", {
+    return {
         "own": _told(own, visit) if own else None,
         "own_orgs": sorted(own_orgs or ()),
         "default_org": chosen,
         "keys": [_told(key, visit) for key in keys],
-        "is_admin": is_admin,
-        "may_write": is_admin and site.writers is not None,
-        "is_read_only": site.writers is None,
-        "is_operator": visit.visitor.caller.is_operator,
-        "meant": {scope.value: text for scope, text in _MEANT.items()},
-        "zones": sorted(available_timezones()),
-        "zone": visit.params.get("timezone") or "UTC",
-        "profile": site.settings.profile,
         "said": said[0],
-        "weekdays": WEEKDAYS,
         "kept": [_kept(kept, visit.org, name) for name in CLASSES if name != BACKUPS],
-        "attempt": attempt,
-        "done": DONE.get(visit.params.get("done", ""), ""),
     }
 
 

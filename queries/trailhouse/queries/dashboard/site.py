@@ -136,9 +136,10 @@ class Site:
         if isinstance(made, Response):
             return made
         template, context = made
+        status = context.get("http_status", HTTPStatus.OK)
         if "look" in context:
-            return self.frame.stream(request, template, context, lambda error: _note(request, error))
-        return self.frame.page(request, template, context, context.get("http_status", HTTPStatus.OK))
+            return self.frame.stream(request, template, context, lambda error: _note(request, error), status)
+        return self.frame.page(request, template, context, status)
 
     def refuse(
         self, request: Request, error: QueryError, visitor: Visitor | None = None, page: str = ""

@@ -63,19 +63,21 @@ def build(site: Site, visit: Visit) -> Built:
     find_zone(wanted.timezone)
 
     def look() -> dict[str, Any]:
+        with site.shared.client() as client:  # before the people are: they are at least as fresh as that
+            landed = ClickHouseStore(client).landed_until()
         found = _find(site, visit)
         record_reading(site.audit, visit.visitor.who, visit.visitor.caller, found, "html")
-        return _shown(site, visit, wanted, found, number)
+        return _shown(visit, wanted, found, landed, number)
 
     return "users.html", {"look": look}
 
 
-def _shown(site: Site, visit: Visit, wanted: Wanted, found: Directory, number: int) -> dict[str, Any]:
+def _shown(
+    visit: Visit, wanted: Wanted, found: Directory, landed: datetime | None, number: int
+) -> dict[str, Any]:
     """The `number`th page of those who were found; beyond the last it is the last."""
     number = max(1, min(number, -(-len(found.people) // PEOPLE_MAX)))
     start = (number - 1) * PEOPLE_MAX
-    with site.shared.client() as client:
-        landed = ClickHouseStore(client).landed_until()
     own = ("org", "company", "of", "timezone", "search", "status", "kind", "sort")
     state = {name: visit.state.get(name) for name in own}
     return {

@@ -42,7 +42,6 @@ FROM (
         AND event_id IN (
           SELECT event_id FROM landed
           WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
-            AND received_at >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') - INTERVAL 1 DAY
             AND arrayExists(
               instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
               {ranges:Array(Tuple(Int64, Int64))}
@@ -53,8 +52,6 @@ FROM (
     0 AS rejected_records, 0 AS counted_events, 0 AS expired_events, 0 AS expired_rejects
   FROM landed FINAL
   WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
-    -- Nothing is received more than minutes before it occurred, so earlier days need not be read.
-    AND received_at >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') - INTERVAL 1 DAY
     AND arrayExists(
       instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
