@@ -8,7 +8,12 @@ INSERT INTO landing (
 )
 SELECT
   'bench', number % 8, intDiv(number, 8), intDiv(number, 8), occurred_at + 1, '', '2',
-  org, reinterpretAsUUID(sipHash128(number)), occurred_at,
+  org,
+  -- A UUIDv7 of that moment, as `emit` mints them.
+  reinterpretAsUUID(bitOr(
+    toUInt128(bitOr(bitShiftLeft(toUInt64(toUnixTimestamp64Milli(occurred_at)), 16), 0x7000 + sipHash64(number, 10) % 4096)),
+    bitShiftLeft(toUInt128(bitOr(0x8000000000000000, bitShiftRight(sipHash64(number, 11), 2))), 64)
+  )), occurred_at,
   kind.1, splitByChar(':', kind.1)[1], splitByChar(':', kind.1)[2], kind.2, kind.3,
   NOT is_failed, kind.1 = 'user:login' AND NOT is_failed, if(is_failed, 'failure', 'success'),
   if(is_machine, 'service_account', 'user'), if(is_machine, '', if(person % 25 = 0, 'admin', 'member')),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
 from tests.sinks.lines import RECEIVED, enriched, event
 
-from trailhouse.sinks.books import Books, Key, read_books
+from trailhouse.sinks.books import _CONFLICTS, _KNOWN, Books, Judged, Key, read_books
 from trailhouse.sinks.clickhouse import Client, insert_lines
 
 
@@ -41,6 +42,30 @@ class Log:
             )
             insert_lines(self._client, "landing", lines[lost:] if key == ("id-a", 0) else lines)
             self.hwms[key] = start + count - 1
+
+
+def minted(moment: datetime, number: int) -> str:
+    """A UUIDv7 of that moment."""
+    return (
+        f"{int(moment.timestamp() * 1000):012x}"[:8]
+        + f"-{int(moment.timestamp() * 1000) & 0xFFFF:04x}-7000-8000-{number:012x}"
+    )
+
+
+def test_a_closing_reads_what_was_minted_in_the_same_hours(database: Client) -> None:
+    """Of a long history the books need the granules that can hold a copy: its cost does not grow with the rest."""
+    for day in range(20):
+        received = RECEIVED + timedelta(days=day)
+        lines = enriched(
+            [event(n, event_id=minted(received, n)) for n in range(10)], start=10 * day, received=received
+        )
+        insert_lines(database, "landing", lines)
+    epoch = "epoch-a"
+    judged = Judged.between({(epoch, 0): 199}, {(epoch, 0): 189}, None)
+    for sql in (_KNOWN, _CONFLICTS):
+        told = "\n".join(str(row[0]) for row in judged.query(database, f"EXPLAIN indexes = 1 {sql}"))
+        (read, of) = map(int, re.findall(r"Name: minted\n(?:.*\n){2}\W*Parts: (\d+)/(\d+)", told)[0])
+        assert read == 1 < of
 
 
 @pytest.mark.parametrize("seed", range(2))

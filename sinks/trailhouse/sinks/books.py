@@ -295,7 +295,7 @@ SELECT DISTINCT org_id, toString(event_id)
 FROM (
   SELECT org_id, event_id, rules FROM landed
   WHERE content != 0 AND ({{judged}} OR {{sealed}})
-    AND sipHash64(org_id, event_id) IN (SELECT sipHash64(org_id, event_id) FROM landed WHERE content != 0 AND {{judged}})
+    AND (org_id, event_id) IN (SELECT org_id, event_id FROM landed WHERE content != 0 AND {{judged}})
   GROUP BY org_id, event_id, rules HAVING min(content) != max(content)
 )
 ORDER BY ALL LIMIT {CONFLICTS_MAX}

@@ -31,6 +31,8 @@ SELECT
   sum(counted_events) AS counted,
   toUInt64(abs(toInt64(landed) - toInt64(stored) - toInt64(repeats) - toInt64(rejected) - toInt64(expired)) + abs(toInt64(stored) + toInt64(sum(expired_events)) - toInt64(counted))) AS difference
 FROM (
+  -- One raw offset has one time of receipt, one event one day: copies of a row lie in one partition (the setting holds for
+  -- one SELECT). The plain bounds of slots say nothing new, but indexes understand them.
   -- What landed. An event whose copies name several hours counts in each of them, as it does in the tables.
   SELECT
     toStartOfHour(slot) AS hour, org_id AS org, count() AS landed_records, 0 AS stored_events,
@@ -41,7 +43,8 @@ FROM (
       WHERE content != 0 AND (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
         AND event_id IN (
           SELECT event_id FROM landed
-          WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+          WHERE content != 0 AND (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+            AND slot >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') AND slot < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
             AND arrayExists(
               instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
               {ranges:Array(Tuple(Int64, Int64))}
@@ -51,12 +54,16 @@ FROM (
     )) AS conflicting,
     0 AS rejected_records, 0 AS counted_events, 0 AS expired_events, 0 AS expired_rejects
   FROM landed FINAL
-  WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+  -- Nothing is received more than minutes before it occurred, so earlier days need not be read.
+  WHERE received_at >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') - INTERVAL 1 DAY
+    AND (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+    AND slot >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') AND slot < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
     AND arrayExists(
       instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
     )
   GROUP BY hour, org
+  SETTINGS do_not_merge_across_partitions_select_final = 1
   UNION ALL
   SELECT toStartOfHour(occurred_at), org_id, 0, uniqExact(event_id), 0, 0, 0, 0, 0, 0
   FROM events FINAL
@@ -68,10 +75,12 @@ FROM (
       {ranges:Array(Tuple(Int64, Int64))}
     )
   GROUP BY toStartOfHour(occurred_at), org_id
+  SETTINGS do_not_merge_across_partitions_select_final = 1
   UNION ALL
   SELECT toStartOfHour(slot), org_id, 0, 0, 0, 0, 0, uniqExactMerge(events), 0, 0
   FROM action_slots
   WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+    AND slot >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') AND slot < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
     AND arrayExists(
       instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
@@ -86,11 +95,13 @@ FROM (
       {ranges:Array(Tuple(Int64, Int64))}
     )
   GROUP BY toStartOfHour(received_at), org_id
+  SETTINGS do_not_merge_across_partitions_select_final = 1
   UNION ALL
   -- What expired and was not sent again since.
   SELECT toStartOfHour(slot), org_id, 0, 0, 0, 0, 0, 0, uniqExactIf(id, class = 'events'), uniqExactIf(id, class = 'rejected')
   FROM expired
   WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+    AND slot >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') AND slot < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
     AND arrayExists(
       instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
@@ -104,8 +115,6 @@ FROM (
       SELECT 'rejected', sipHash64(epoch, partition, offset) FROM rejected WHERE org_id IN {orgs:Array(String)} OR {is_instance:Bool}
     )
   GROUP BY toStartOfHour(slot), org_id
-  -- One raw offset has one time of receipt, one event one day: copies of a row lie in one partition.
-  SETTINGS do_not_merge_across_partitions_select_final = 1
 )
 GROUP BY hour, org
 ORDER BY hour ASC, org ASC

@@ -65,6 +65,7 @@ FROM (
       {ranges:Array(Tuple(Int64, Int64))}
     )
   GROUP BY org_id, user_ref, key, action, what, persons_shown, outcome
+  SETTINGS do_not_merge_across_partitions_select_final = 1
 ) AS done
 LEFT JOIN names_in(orgs = {orgs:Array(String)}) AS directory USING (org_id, user_ref)
 ORDER BY last DESC, times DESC, if(identity = '', masked, identity) ASC, key ASC, action ASC, what ASC, persons_shown ASC, outcome ASC
