@@ -10,8 +10,10 @@ from bench.emitter import (
     CONTENDERS,
     EMITTER,
     PLAIN,
+    QUEUE_CROWD,
     QUEUE_FAST,
     QUEUE_SAFE,
+    SPOOL_CROWD,
     SPOOL_FAST,
     SPOOL_SAFE,
 )
@@ -24,7 +26,7 @@ from bench.profiles.attribution import EXACTNESS, of_path
 from bench.worker import OURS
 
 Rows = Sequence[Mapping[str, Any]]
-SPOOLS: Final = (SPOOL_SAFE, QUEUE_SAFE, SPOOL_FAST, QUEUE_FAST)
+SPOOLS: Final = (SPOOL_SAFE, QUEUE_SAFE, SPOOL_CROWD, QUEUE_CROWD, SPOOL_FAST, QUEUE_FAST)
 #: A profile's name, and the role of the whole path it is about.
 PROFILED: Final = {"worker": "stream", "sink": "sink", "clickhouse": "clickhouse"}
 SCALE_SAID: Final = (
