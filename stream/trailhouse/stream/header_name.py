@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from kafka.record import memory_records
 
+from trailhouse.stream.record_batch import QuickRecordBatch
+
 # kafka-python has no types, and names its batch in the module that reads batches.
 _READER: Final[Any] = memory_records
-_Batch: Final[Any] = _READER.DefaultRecordBatch
 
 
 class LenientBytes(bytearray):
@@ -27,8 +28,8 @@ class LenientBytes(bytearray):
         return super().decode(encoding, errors)
 
 
-class LenientRecordBatch(_Batch):  # type: ignore[misc] # untyped upstream
-    """kafka-python's batch, which reads a record again when the name of a header cannot be decoded."""
+class LenientRecordBatch(QuickRecordBatch):
+    """A batch which reads a record again when the name of a header cannot be decoded."""
 
     _buffer: bytearray
 
