@@ -75,7 +75,8 @@ class QuickRecordBatch(_Batch):  # type: ignore[misc] # untyped upstream
                     and not is_control
                 )
             except (IndexError, ValueError):
-                is_plain = False
+                yield self.__next__()
+                continue
             if not is_plain:
                 yield self.__next__()
                 continue
