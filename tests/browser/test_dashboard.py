@@ -14,6 +14,12 @@ from tests.queries.keyring import bearer
 PAGES = ("", "activity", "members", "usage", "statistics", "security", "log", "pipeline", "settings")
 
 
+#: Panels whose chart is larger than its place, over what stands below it.
+OVERFLOWING = """[...document.querySelectorAll(".chart")]
+  .filter((chart) => [...chart.children].some((each) => each.offsetHeight > chart.clientHeight + 1))
+  .map((chart) => chart.closest("article").id)"""
+
+
 def ask(company: House, path: str, **params: str) -> httpx.Response:
     answer = httpx.get(
         company.url + path, params={"org": ORG, **params}, headers=bearer(company.key()), timeout=120
@@ -52,9 +58,18 @@ def test_nothing_is_refused_by_the_policy_and_nothing_comes_from_elsewhere(visit
             visit.go(f"{name}?org={ORG}")
             wide = visit.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= 390, (name, wide)
+            assert visit.page.evaluate(OVERFLOWING) == [], name
         # A page without a report yet is a 404, which the browser complains of.
         assert not [each for each in visit.complaints if "404" not in each]
         assert {re.sub(r"^(https?://[^/]+).*", r"\1", each) for each in asked} == {visit.url}
+
+
+def test_charts_keep_to_their_place(visiting: Any) -> None:
+    """Beside another panel a pie's legend is below it, and nothing of it over the panel's foot."""
+    with visiting(EVERYTHING, viewport={"width": 1280, "height": 760}) as visit:
+        for area in ("users", "entities", "sources", "ai"):
+            visit.go(f"usage?org={ORG}&area={area}")
+            assert visit.page.evaluate(OVERFLOWING) == [], area
 
 
 def test_users_sort_search_hover_and_export(company: House, visiting: Any, tmp_path: Path) -> None:

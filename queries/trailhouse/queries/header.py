@@ -35,7 +35,8 @@ _SEMANTICS: Final = re.compile(r"[a-z][a-z0-9-]*")
 class Column:
     """A column of the answer; `unit` says what its figures count, or how its values read.
 
-    One that `is_hidden` is in no table and no file: it tells `explain` and links which row is meant.
+    One that `is_hidden` is in no table and no file: it tells `explain` and links which row is meant. A figure that
+    `is_now` is the same whatever period is asked about.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Column:
     unit: str
     text: str
     is_hidden: bool = False
+    is_now: bool = False
 
     def to_dict(self) -> dict[str, str]:
         """The column as JSON values."""

@@ -17,7 +17,7 @@
                         bucket; NAME is a parameter that chooses; `after`: that many after the one of the row's date
     explain: {where: …, bucket: day | week | month, column: …, is: …, from: …, text: …}   the events behind a row
     parameters: {name: {type: …, default: …, choices: […] | minimum: …, maximum: …, text: …}}
-    columns: {name: {type: date | time | integer | number | text, unit: …, text: …, is_hidden: …}}
+    columns: {name: {type: date | time | integer | number | text, unit: …, text: …, is_hidden: …, is_now: …}}
     */
     SELECT …
 

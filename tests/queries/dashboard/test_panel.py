@@ -7,7 +7,7 @@ from datetime import date
 from tests.queries.dashboard.answers import DAY, MONTH, NAME, USERS, answer, report_of
 
 from trailhouse.queries.dashboard.page import Panel
-from trailhouse.queries.dashboard.panel import View, asked_with
+from trailhouse.queries.dashboard.panel import View, asked_with, may_compare
 from trailhouse.queries.errors import StorageUnavailable
 from trailhouse.queries.header import Column
 
@@ -40,6 +40,37 @@ def test_a_single_figure_has_both_values_and_both_periods() -> None:
     runs = Column("via_api", "integer", "runs", "runs")
     parts = answer("number", (USERS, runs), [(5, 1_200)])
     assert View(PANEL, parts.report, {}, parts).figure["parts"] == [("via api", "1,200")]
+
+
+def test_what_is_of_now_is_compared_with_nothing() -> None:
+    """A period changes it in no way: "no change" would be a claim about a time that nobody counted."""
+    staff = Column("total_users", "integer", "users", "members", is_now=True)
+    now, before = answer("table", (USERS, staff), [(9, 71)]), answer("table", (USERS, staff), [(6, 71)])
+    active, total = View(PANEL, now.report, {}, now, before).figures
+    assert (active["change"].text, total["exact"]) == ("+50\u202f%", "71")
+    assert "change" not in total
+    only = answer("number", (staff,), [(71,)])
+    assert not may_compare(only.report, is_one_org=True)
+    assert View(PANEL, only.report, {}, only).period == "as of now"
+    assert may_compare(report_of("number", (USERS,)), is_one_org=True)
+
+
+def test_less_of_what_is_bad_is_good() -> None:
+    """On cards as in tables: fewer rejects are welcome (design rule 5)."""
+    rejects = Column("rejected", "integer", "records", "rejects")
+    for column, wanted in ((USERS, ["good", "bad", ""]), (rejects, ["bad", "good", ""])):
+        before = answer("number", (column,), [(10,)])
+        views = [answer("number", (column,), [(value,)]) for value in (11, 9, 10)]
+        tones = [View(PANEL, each.report, {}, each, before).figure["change"].tone for each in views]
+        assert tones == wanted
+
+
+def test_the_days_are_those_that_count() -> None:
+    """Of a week that was found from the period, not of the two months in which it is looked for."""
+    days = [Column(name, "date", "local day", "") for name in ("first_day", "last_day")]
+    board = answer("table", (NAME, *days), [("ann", date(2026, 3, 23), date(2026, 3, 26))])
+    view = View(PANEL, board.report, {}, board)
+    assert view.period.startswith("23 Mar 2026 \N{EN DASH} 26 Mar 2026")
 
 
 def test_kinds() -> None:

@@ -23,10 +23,14 @@ _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a figure differs from the one before; `text` has sign and words, and never says more than is known."""
+    """How a figure differs from the one before; `text` has sign and words, and never says more than is known.
+
+    `tone`: whether that is welcome.
+    """
 
     direction: Direction
     text: str
+    tone: Literal["good", "bad", ""] = ""
 
 
 def short(value: float) -> str:
@@ -117,20 +121,20 @@ def ago(value: datetime, now: datetime) -> str:
     return "now"
 
 
-def change(now: float, before: float, unit: str = "") -> Change:
+def change(now: float, before: float, unit: str = "", *, is_better_low: bool = False) -> Change:
     """The change from `before` to `now`: in per cent, of shares in points, and `new` where there was nothing before."""
     if now == before:
         return Change("same", "no change")
     direction: Direction = "up" if now > before else "down"
+    tone: Literal["good", "bad"] = "bad" if (now > before) is is_better_low else "good"
     sign = "+" if now > before else "\N{MINUS SIGN}"
     if unit in SHARES:
-        return Change(direction, f"{sign}{exact(abs(round(now - before, 1)))} points")
+        return Change(direction, f"{sign}{exact(abs(round(now - before, 1)))} points", tone)
     if before == 0:
         return Change("new", "new: none before")
     share = abs(now - before) / abs(before) * 100
-    return Change(
-        direction, f"{sign}{exact(round(share, 1) if share < 10 else round(share))}\N{NARROW NO-BREAK SPACE}%"
-    )
+    shown_share = exact(round(share, 1) if share < 10 else round(share))
+    return Change(direction, f"{sign}{shown_share}\N{NARROW NO-BREAK SPACE}%", tone)
 
 
 def _sign_of(column: Column) -> str:

@@ -8,14 +8,14 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from trailhouse.queries.dashboard.address import ROOT
-from trailhouse.queries.dashboard.figure import ago, exact, moment
+from trailhouse.queries.dashboard.figure import exact
+from trailhouse.queries.dashboard.freshness import Freshness
 from trailhouse.queries.dashboard.page import Page, Panel, Section
 from trailhouse.queries.dashboard.patience import within
 from trailhouse.queries.dashboard.report_pages import build as build_panels
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.key import Scope
 from trailhouse.queries.metrics import ApiMetrics
-from trailhouse.queries.store import ClickHouseStore
 from trailhouse.sinks.balance import read_positions
 
 HEALTH: Final = Page(
@@ -54,8 +54,8 @@ def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
 def _build(site: Site, metrics: ApiMetrics, page: Page, visit: Visit) -> Built:
     _, context = build_panels(site, page, visit)
 
-    def cards() -> list[dict[str, Any]]:
-        found = [_freshness(site, visit)]
+    def cards(fresh: Freshness) -> list[dict[str, Any]]:
+        found = [_freshness(fresh)]
         # The books and the lag are the whole installation's.
         if visit.visitor.caller.is_operator:
             found += [*_books(metrics), _lag(site)]
@@ -64,14 +64,17 @@ def _build(site: Site, metrics: ApiMetrics, page: Page, visit: Visit) -> Built:
     return "pipeline.html", context | {"cards": cards}
 
 
-def _freshness(site: Site, visit: Visit) -> dict[str, Any]:
-    with site.shared.client() as client:
-        landed = ClickHouseStore(client).landed_until()
-    if landed is None:
+def _freshness(fresh: Freshness) -> dict[str, Any]:
+    if not fresh.state:
         return _card(
             "Freshness", "nothing yet", "no event is stored; `trailhouse demo` shows how it looks", ""
         )
-    return _card("Freshness", ago(landed, visit.now), f"stored through {moment(landed)} UTC", "good")
+    return _card(
+        "Freshness",
+        fresh.since,
+        f"stored through {fresh.at} {fresh.zone}",
+        {"good": "good", "late": "warn", "old": "bad"}[fresh.state],
+    )
 
 
 def _books(metrics: ApiMetrics) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -122,7 +122,12 @@ class View:
         if self.result is None or not self.result.rows:
             return ()
         return tuple(
-            {**self._told(index, column), "name": column.name.replace("_", " "), "text": column.text}
+            {
+                **self._told(index, column),
+                "name": column.name.replace("_", " "),
+                "text": column.text,
+                "is_now": column.is_now,
+            }
             for index, column in visible(self.result)
             if column.type in _NUMBERS
         )
@@ -152,7 +157,7 @@ class View:
         whole = len(values) - (1 if told["so_far"] else 0)
         if whole >= 2 and values[whole - 1] is not None and values[whole - 2] is not None:
             now, was = values[whole - 1] or 0.0, values[whole - 2] or 0.0
-            told["change"] = figure.change(now, was, drawing.unit)
+            told["change"] = figure.change(now, was, drawing.unit, is_better_low=self._is_better_low)
             told["of"] = (
                 f"{drawing.labels[whole - 1]} ({figure.exact(now)}) against"
                 f" {drawing.labels[whole - 2]} ({figure.exact(was)})"
@@ -170,11 +175,25 @@ class View:
 
     @property
     def period(self) -> str:
-        """`22 Aug 2026 \N{EN DASH} 21 Nov 2026 · so far`; the page names the zone, once."""
+        """`22 Aug 2026 \N{EN DASH} 21 Nov 2026 · so far`, or `as of now`; the page names the zone, once."""
         if self.result is None:
             return ""
+        if is_of_now(self.report):
+            return "as of now"
         state = self.result.state
         return " · ".join([_dates(self.result), *([] if state is State.FINAL else [state.words])])
+
+    @property
+    def compared_with(self) -> str:
+        """The dates of the time before, where there is one."""
+        return _dates(self.before) if self.before else ""
+
+    @property
+    def _is_better_low(self) -> bool:
+        assert self.result is not None
+        return next(
+            (figure.is_better_low(each) for _, each in visible(self.result) if each.type in _NUMBERS), False
+        )
 
     @property
     def _is_running_total(self) -> bool:
@@ -191,10 +210,15 @@ class View:
             "exact": figure.exact(value),
             "unit": column.unit,
         }
-        before = self.before.rows[0][index] if self.before and self.before.rows else None
+        # What is of now is the same whatever period is asked about: there is nothing to compare.
+        before = (
+            self.before.rows[0][index] if self.before and self.before.rows and not column.is_now else None
+        )
         if isinstance(before, int | float) and self.before is not None:
             most = max(value, before, 1e-9)
-            told["change"] = figure.change(value, before, column.unit)
+            told["change"] = figure.change(
+                value, before, column.unit, is_better_low=figure.is_better_low(column)
+            )
             period = self.before.question.period
             told["before"] = (
                 f"{figure.exact(before)} from {figure.day(period.first)} to {figure.day(period.last)}"
@@ -219,8 +243,14 @@ def kind_of(report: Report) -> str:
 
 
 def may_compare(report: Report, *, is_one_org: bool) -> bool:
-    """Whether another time can stand beside it: figures, and a chart of a single line."""
-    return kind_of(report) in CARDS or is_one_line(report, is_one_org=is_one_org)
+    """Whether another time can stand beside it: figures that a period changes, and a chart of a single line."""
+    return not is_of_now(report) and (kind_of(report) in CARDS or is_one_line(report, is_one_org=is_one_org))
+
+
+def is_of_now(report: Report) -> bool:
+    """Whether the period changes none of its figures."""
+    figures = [column for column in report.columns if column.type in _NUMBERS]
+    return bool(figures) and all(column.is_now for column in figures)
 
 
 def is_one_line(report: Report, *, is_one_org: bool) -> bool:
@@ -273,8 +303,15 @@ def asked_with(panel: Panel, report: Report, params: Mapping[str, str]) -> dict[
 
 
 def _dates(result: Result) -> str:
-    period = result.question.period
-    return f"{figure.day(period.first)} \N{EN DASH} {figure.day(period.last)}"
+    """The days that count: of a report that finds them from the period, as `leaderboard` does, those it says itself."""
+    named = {column.name: index for index, column in enumerate(result.columns)}
+    first, last = result.question.period.first, result.question.period.last
+    if result.rows and {"first_day", "last_day"} <= named.keys():
+        told = [result.rows[0][named[name]] for name in ("first_day", "last_day")]
+        first, last = (
+            each if isinstance(each, date) else day for each, day in zip(told, (first, last), strict=True)
+        )
+    return f"{figure.day(first)} \N{EN DASH} {figure.day(last)}"
 
 
 def _before(  # noqa: PLR0913, PLR0917 - each is part of the question

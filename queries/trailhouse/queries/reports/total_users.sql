@@ -12,9 +12,9 @@ explain: {where: "category IN ('user', 'team', 'workspace') AND target_ref != 0"
 parameters:
   actors: {type: String, default: people, choices: [people, all], text: 'who counts; all adds service accounts and systems'}
 columns:
-  total_users: {type: integer, unit: users, text: 'members: neither deactivated nor only invited'}
-  invited: {type: integer, unit: users, text: 'invited, who have neither accepted nor ever been active'}
-  deactivated: {type: integer, unit: users, text: 'those whose access was revoked'}
+  total_users: {type: integer, unit: users, text: 'members: neither deactivated nor only invited', is_now: true}
+  invited: {type: integer, unit: users, text: 'invited, who have neither accepted nor ever been active', is_now: true}
+  deactivated: {type: integer, unit: users, text: 'those whose access was revoked', is_now: true}
 */
 SELECT
   countIf(status = 'member') AS total_users,

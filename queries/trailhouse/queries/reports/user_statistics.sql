@@ -12,7 +12,7 @@ explain: {where: "is_activity AND user_ref != 0 AND actor_type = 'user'", column
 columns:
   active_users: {type: integer, unit: users, text: 'distinct people active in the period'}
   new_users: {type: integer, unit: users, text: 'of them, those who had never been active before'}
-  total_users: {type: integer, unit: users, text: 'people who are members now'}
+  total_users: {type: integer, unit: users, text: 'people who are members now', is_now: true}
   logins: {type: integer, unit: events, text: 'logins of people that succeeded in the period'}
 */
 SELECT sum(active) AS active_users, sum(fresh) AS new_users, sum(members) AS total_users, sum(entries) AS logins
