@@ -66,6 +66,7 @@ class Span(Protocol):
     @property
     def ids(self) -> tuple[str, str]:
         """The ids of its trace and its own, in hex."""
+        ...
 
     def set(self, attributes: Mapping[Name, Value]) -> None: ...
 
@@ -85,6 +86,7 @@ class Tracer(Protocol):
 
     def begin(self, name: str, kind: Kind, *, parent: Span | None, traceparent: str, age_s: float) -> Span:
         """A span that began `age_s` ago; without a parent, one of the trace that a W3C `traceparent` names."""
+        ...
 
     def close(self) -> None:
         """Send what has ended, for some seconds at most."""
@@ -93,7 +95,9 @@ class Tracer(Protocol):
 class _Nothing:
     """The span of whoever makes none."""
 
-    ids: Final = ("", "")
+    @property
+    def ids(self) -> tuple[str, str]:
+        return "", ""
 
     def set(self, attributes: Mapping[Name, Value]) -> None: ...
 
