@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -106,6 +109,14 @@ for words in (["stream"], ["sink"], ["api"], ["alerts", "run"], ["archive", "run
     said = done.stderr.splitlines()
     assert said[::3] == [f"error: {TracesUnavailable('').args[0]}"] * 5
     assert all("otel]" in hint and hint.startswith("hint: pip install ") for hint in said[2::3])
+
+
+def test_the_docs_name_every_attribute() -> None:
+    """Who is asked what leaves the house can answer from the page, and nothing else may be said."""
+    page = (Path(__file__).parents[2] / "docs/operations/monitor.md").read_text()
+    section = page.partition("\n## Traces\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`((?:db|error|http|messaging|trailhouse)\.[a-z_.]+)`", section))
+    assert named == {*get_args(Name), "trailhouse.role"}
 
 
 def test_spans_are_a_tree(notes: Notes) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from typing import Final, Literal, Protocol
 
 from trailhouse.stream import correlation
@@ -46,6 +47,7 @@ Name = Literal[
     "trailhouse.rows",
 ]
 Value = str | int | tuple[str, ...]
+PACKAGES: Final = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
 
 
 class TracesUnavailable(Exception):
@@ -133,6 +135,14 @@ def stop() -> None:
     tracer, _tracer = _tracer, None
     if tracer is not None:
         tracer.close()
+
+
+def is_installed() -> bool:
+    """Whether the packages of the extra are there."""
+    try:
+        return all(find_spec(name) is not None for name in PACKAGES)
+    except ModuleNotFoundError:  # not even what they have in common
+        return False
 
 
 def is_on() -> bool:
