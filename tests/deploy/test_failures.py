@@ -9,6 +9,7 @@ from trailhouse.deploy.errors import PortTaken
 from trailhouse.deploy.failures import Failure, failure_of
 from trailhouse.deploy.invocation import install_line
 from trailhouse.producers.errors import SettingsError
+from trailhouse.stream.tracing import TracesUnavailable
 
 
 def test_three_lines_at_most() -> None:
@@ -36,12 +37,18 @@ def test_errors_of_ours_speak_for_themselves() -> None:
         ("fastapi", "queries"),
         ("chdb", "local"),
         ("sqlalchemy", "outbox"),
+        ("opentelemetry.sdk", "otel"),
     ],
 )
 def test_a_missing_package_comes_with_its_pip_line(name: str, extra: str) -> None:
     """Whichever optional package is missing, the line that brings it is printed."""
     failure = failure_of(ModuleNotFoundError(f"No module named {name!r}", name=name))
     assert failure.hint == install_line(extra)
+
+
+def test_an_extra_that_a_setting_needs_comes_with_its_pip_line() -> None:
+    """As it is installed here, which the error itself does not know."""
+    assert failure_of(TracesUnavailable("no package 'x'")).hint == install_line("otel")
 
 
 def test_exit_codes() -> None:

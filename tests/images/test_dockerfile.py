@@ -75,7 +75,7 @@ def test_its_lock_is_the_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     asked = project["dependencies"] + [
-        each for name in ("stream", "sinks", "queries", "archive", "s3") for each in extras[name]
+        each for name in ("stream", "sinks", "queries", "archive", "otel", "s3") for each in extras[name]
     ]
     named = {re.split(r"[<>=\[]", each)[0] for each in asked} - {"trailhouse"}
     assert "s3fs" in named
@@ -97,7 +97,7 @@ from trailhouse.deploy.cli import build
 from trailhouse.deploy.stack import find_stack
 import trailhouse.deploy.health, trailhouse.deploy.session
 import trailhouse.stream.worker, trailhouse.sinks.worker, trailhouse.queries.api
-import trailhouse.queries.alerts.role, trailhouse.queries.archive.worker, s3fs
+import trailhouse.queries.alerts.role, trailhouse.queries.archive.worker, trailhouse.stream.otlp, s3fs
 build([{", ".join(map(repr, (*WORKERS, ARCHIVE)))}, "topics", "migrate", "keys", "access", "size"])
 find_stack(None, {{"TRAILHOUSE_KAFKA_BOOTSTRAP": "kafka:9092"}})
 """

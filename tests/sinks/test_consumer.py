@@ -16,6 +16,7 @@ from tests.sinks.lines import GARBAGE, enriched, event, imagine
 from tests.sinks.rig import Rig, drive, sinking, value
 from tests.stream.factories import Name
 from tests.stream.listening import listening
+from tests.stream.otlp_collector import collecting, traced
 
 from trailhouse.producers.settings import KafkaSettings
 from trailhouse.sinks.clickhouse import Client
@@ -383,7 +384,7 @@ def test_the_raw_bytes_go_in_as_they_came(rig: Rig) -> None:
 
 
 def test_what_is_said_of_a_batch_names_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A warning of the storing thread has the raw offsets; what is said of none has no name."""
+    """A warning of the storing thread has the raw offsets, and so has its span; what is said of none has no name."""
     write, failures = ClickHouseWriter.write, [OSError("away")]
 
     def fail_once(self: ClickHouseWriter, lines: Sequence[bytes], table: str = "landing") -> None:
@@ -393,8 +394,21 @@ def test_what_is_said_of_a_batch_names_it(rig: Rig, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(ClickHouseWriter, "write", fail_once)
     rig.produce(enriched([event(n) for n in range(7)], epoch=rig.epoch))
-    with listening() as said, sinking(rig, batch_rows=7, batch_age_ms=60_000) as (sink, _):
-        drive(sink, lambda: rig.committed()[0] == 7, "committed")
+    with collecting() as collector:
+        with (
+            traced(collector.url, "sink"),
+            listening() as said,
+            sinking(rig, batch_rows=7, batch_age_ms=60_000) as (sink, _),
+        ):
+            drive(sink, lambda: rig.committed()[0] == 7, "committed")
+        (span,) = collector.spans
     (warning,) = [line for line in said if line["logger"] == "trailhouse.sinks.writer"]
     assert warning["correlation_id"] == f"{rig.epoch}/0/0-6"
     assert not any("correlation_id" in line for line in said if line["level"] == "INFO")
+    assert (span.name, span.trace_id, span.span_id) == (
+        "INSERT landing",
+        warning["trace_id"],
+        warning["span_id"],
+    )
+    assert span.attributes["trailhouse.correlation_id"] == f"{rig.epoch}/0/0-6"
+    assert span.attributes["trailhouse.outcome"] == "stored"

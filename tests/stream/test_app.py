@@ -15,6 +15,7 @@ import pytest
 from aiokafka.record.memory_records import MemoryRecords
 from faust.types import TP
 from tests.stream.factories import encoded
+from tests.stream.otlp_collector import collecting, traced
 
 from trailhouse.producers.settings import KafkaSettings, Secret
 from trailhouse.stream import app as module
@@ -202,6 +203,34 @@ def test_what_is_said_of_a_fetch_names_it(world: World) -> None:
     world.producer.on_send = note
     world.run(world.event(5, 7, is_first=True), world.event(2, 4, 1, is_first=True), world.event(7, 8))
     assert sorted(names) == ["the-id/0/5-6", "the-id/0/7-7", "the-id/1/2-3"]
+
+
+def test_a_fetch_is_one_span(world: World) -> None:
+    """From its arrival to its acknowledgement; not one for each event, and none for what was not written."""
+    stale = world.event(20, 22)
+    stale.message.value.assignment = Assignment()
+    stale.message.value.assignment.active = False
+    bad = world.event(9, 11, value=b"canary@leak.example")
+    with collecting() as collector:
+        with traced(collector.url, "stream"):
+            world.run(world.event(5, 9, is_first=True), stale, bad, world.event(2, 3, 1, is_first=True))
+        spans = {each.attributes["trailhouse.correlation_id"]: each for each in collector.spans}
+        assert b"canary" not in b"".join(collector.bodies)
+    assert set(spans) == {"the-id/0/5-8", "the-id/0/9-10", "the-id/1/2-2"}
+    assert {each.name for each in spans.values()} == {"process audit.events"}
+    assert {each.parent for each in spans.values()} == {""}
+    assert spans["the-id/0/9-10"].attributes == {
+        "trailhouse.correlation_id": "the-id/0/9-10",
+        "messaging.system": "kafka",
+        "messaging.destination.name": "audit.events",
+        "messaging.destination.partition.id": "0",
+        "trailhouse.offset.first": 9,
+        "trailhouse.offset.last": 10,
+        "trailhouse.events": 0,
+        "trailhouse.rejected": 2,
+    }
+    assert spans["the-id/0/5-8"].attributes["trailhouse.events"] == 4
+    assert all(each.seconds > 0 for each in spans.values())
 
 
 def test_a_fetch_that_is_not_ours_any_more_is_not_written(world: World) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from contextvars import copy_context
 
-from trailhouse.stream.correlation import NAMED_MAX, about, begin, current, name_of
+from trailhouse.stream.correlation import NAMED_MAX, about, begin, current, fresh, name_of
 
 
 def test_what_is_done_inside_belongs_to_the_name() -> None:
@@ -40,6 +41,12 @@ def test_tasks_have_their_own() -> None:
             thread.start()
             thread.join()
     assert seen == ["request", ""]
+
+
+def test_what_has_no_name_gets_one() -> None:
+    """Its kind, and what nothing else has."""
+    assert re.fullmatch(r"look/[0-9a-f]{12}", fresh("look"))
+    assert fresh("look") != fresh("look")
 
 
 def test_the_name_of_a_batch() -> None:

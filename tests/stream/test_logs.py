@@ -9,8 +9,10 @@ import sys
 
 import orjson
 import pytest
+from tests.stream.otlp_collector import traced
 
 from trailhouse.producers.errors import SettingsError
+from trailhouse.stream import tracing
 from trailhouse.stream.correlation import about
 from trailhouse.stream.logs import REMEMBERED, TEXT, JsonLines, Repeats, TextLines, log_to_stderr
 from trailhouse.stream.settings import LogSettings
@@ -114,6 +116,21 @@ def test_lines_for_people_end_with_what_they_belong_to() -> None:
     assert form.format(record).endswith(" ERROR trailhouse failed")
     with about("r-1"):
         assert form.format(record).endswith(" ERROR trailhouse failed [r-1]")
+
+
+@pytest.mark.parametrize("name", ["", "r-1"])
+def test_lines_within_a_span_lead_to_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As text and as JSON; whether it is sent or not."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    record = warn("trailhouse", "failed")
+    with traced("http://127.0.0.1:9"), about(name), tracing.span("a report"):
+        trace_id, span_id = tracing.ids()
+        text = TextLines(TEXT).format(record)
+        line = orjson.loads(JsonLines().format(record))
+    named = f"{name} " if name else ""
+    assert text.endswith(f" failed [{named}trace_id={trace_id} span_id={span_id}]")
+    assert (line["trace_id"], line["span_id"]) == (trace_id, span_id)
+    assert (len(trace_id), len(span_id)) == (32, 16)
 
 
 SAYS = """

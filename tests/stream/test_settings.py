@@ -6,7 +6,7 @@ import pytest
 
 from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import Secret
-from trailhouse.stream.settings import StreamSettings
+from trailhouse.stream.settings import StreamSettings, TracesSettings
 
 PEPPER = "sixteen letters!"
 
@@ -73,6 +73,57 @@ def test_names_of_the_metrics_endpoint() -> None:
         "stream",
         "stream.example",
     }
+
+
+def traces(**environ: str) -> TracesSettings:
+    return TracesSettings.from_env({f"OTEL_{name}": value for name, value in environ.items()})
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, ""),
+        ({"EXPORTER_OTLP_ENDPOINT": ""}, ""),
+        ({"EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, "http://collector:4318/v1/traces"),
+        ({"EXPORTER_OTLP_ENDPOINT": "https://collector/otlp/"}, "https://collector/otlp/v1/traces"),
+        (
+            {
+                "EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+                "EXPORTER_OTLP_TRACES_ENDPOINT": "http://other/here",
+            },
+            "http://other/here",
+        ),
+    ],
+)
+def test_where_traces_go(environ: dict[str, str], url: str) -> None:
+    """By the field's own variables; without them nowhere."""
+    made = traces(**environ)
+    assert (made.is_on, made.url) == (bool(url), url)
+
+
+@pytest.mark.parametrize("off", [{"TRACES_EXPORTER": "none"}, {"SDK_DISABLED": "true"}])
+def test_traces_may_be_off_beside_a_collector(off: dict[str, str]) -> None:
+    """For whoever sends metrics or logs of other programs there."""
+    assert not traces(EXPORTER_OTLP_ENDPOINT="http://collector:4318", **off).is_on
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"EXPORTER_OTLP_PROTOCOL": "grpc"},
+        {"TRACES_EXPORTER": "jaeger"},
+        {"EXPORTER_OTLP_ENDPOINT": "collector:4317"},
+        {"EXPORTER_OTLP_ENDPOINT": "me:swordfish@collector:4317"},
+        {"EXPORTER_OTLP_TRACES_ENDPOINT": "http://[::1"},
+    ],
+)
+def test_a_collector_that_cannot_be_spoken_to_is_refused(wrong: dict[str, str]) -> None:
+    """By the variable's name, without a password; where there is no collector nobody asks."""
+    (name,) = wrong
+    with pytest.raises(SettingsError, match=f"OTEL_{name}") as raised:
+        traces(**{"EXPORTER_OTLP_ENDPOINT": "http://collector:4318", **wrong})
+    assert "swordfish" not in str(raised.value)
+    assert "ENDPOINT" in name or not traces(**wrong).is_on
 
 
 def test_a_missing_pepper_is_refused() -> None:

@@ -42,6 +42,7 @@ EXTRAS: Final = {
     "grafana_foundation_sdk": "grafana",
     "fsspec": "archive",
     "s3fs": "s3",
+    "opentelemetry": "otel",
 }
 
 
@@ -72,6 +73,8 @@ def failure_of(error: BaseException, commands: Sequence[str] = ()) -> Failure:
         where = getattr(getattr(error, "ctx", None), "command_path", "trailhouse")
         return _usage(say(), getattr(error, "exit_code", USAGE), commands, where)
     cause, hint = getattr(error, "cause", ""), getattr(error, "hint", "")
+    if extra := getattr(error, "extra", ""):
+        hint = install_line(extra)
     if type(error).__module__.startswith("trailhouse."):
         code = getattr(error, "exit_code", FAILED)
         return Failure(

@@ -39,6 +39,7 @@ from trailhouse.queries.api_audit import AuditLog
 from trailhouse.queries.api_event_log import EventLog
 from trailhouse.queries.api_events import Collector
 from trailhouse.queries.api_guard import Correlation, HostGuard, RequestMeter
+from trailhouse.queries.api_span import Traced
 from trailhouse.queries.dashboard import app as dashboard
 from trailhouse.queries.dashboard.guest_book import GuestBook
 from trailhouse.queries.dashboard.provider import Provider
@@ -59,6 +60,7 @@ from trailhouse.queries.standing import SEMANTICS
 from trailhouse.queries.store import QUERY_TIMEOUT_S, ClickHouseStore, Pool
 from trailhouse.queries.surroundings import Surroundings
 from trailhouse.queries.watch import Bookkeeper, Probe, Watch, check_clickhouse, check_kafka, observe
+from trailhouse.stream import tracing
 from trailhouse.stream.logs import log_to_stderr
 
 READY_TIMEOUT_S: Final = 3.0
@@ -69,6 +71,8 @@ STREAM_WAIT_S: Final = 2.0
 ALERT_WRITERS: Final = 2
 # An address that a header claims would let whoever guesses keys change it at will.
 SERVER: Final[dict[str, Any]] = {"server_header": False, "proxy_headers": False}
+#: What FastAPI would tell of requests by itself has their addresses, their senders and the texts of errors in it.
+SILENT: Final[Any] = dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
 log = logging.getLogger(__name__)
 
 
@@ -139,6 +143,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
+        telemetry=SILENT,
     )
     api_problems.install(app, audit)
     api_access.describe(app)
@@ -169,6 +174,7 @@ def create_app(
 
     app.add_middleware(HostGuard, extra_hosts=settings.host_names)
     app.add_middleware(RequestMeter, metrics=metrics)
+    app.add_middleware(Traced)
     app.add_middleware(Correlation)
     return app
 
@@ -207,17 +213,23 @@ def _add_health(app: FastAPI, checks: dict[str, Callable[[], None]]) -> None:
 
 
 class Server(uvicorn.Server):
-    """Says where it listens, once it does."""
+    """Says where it listens, once it does; sends the last spans when it stops."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             log.info("listening on http://%s:%d", self.config.host, self.config.port)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # Here, because the signal that stops us ends the process as soon as `run` has returned.
+        await asyncio.to_thread(tracing.stop)
+
 
 def run(settings: ApiSettings) -> None:
     """Serve until a signal ends it; exits with 3 where it cannot listen."""
     log_to_stderr(settings.logs, "api")
+    tracing.start(settings.traces, "api")
     # It reports every attempt to reach a broker that is away; the watch says what matters.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     config = uvicorn.Config(

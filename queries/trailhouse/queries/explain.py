@@ -25,6 +25,7 @@ from trailhouse.queries.report import Report
 from trailhouse.queries.store import ClickHouseStore, our_errors
 from trailhouse.queries.value import Row, Value, localised, read_value, text_of
 from trailhouse.sinks.clickhouse import ROW_FAULT_CODES, ClickHouseError, Client, error_code
+from trailhouse.stream import tracing
 
 LIMIT: Final = 1_000
 #: What a parameter that names a value of the row begins with.
@@ -159,11 +160,12 @@ def explain(
     source, fields = _SOURCES[report.explain.source]
     found = f"({source}) AS found WHERE {report.explain.where}"
     bound = question.bindings | bound_period("", period) | bound_row(row)
-    with our_errors(), _readable(row):
+    with tracing.span(f"explain {report.name}") as span, our_errors(), _readable(row):
         (total, figure), *_ = client.query(
             f"SELECT count(), {report.explain.is_ or 'NULL'} FROM {found}", parameters=bound
         ).result_rows
         listed = client.query(_listing(f"SELECT {fields} FROM {found}"), parameters=bound | {"most": LIMIT})
+        span.set({"trailhouse.report": report.name, "trailhouse.rows": len(listed.result_rows)})
     zone = ZoneInfo(question.period.timezone)
     rows: tuple[Row, ...] = tuple(
         (localised(moment, zone), *map(str, others)) for moment, *others in listed.result_rows

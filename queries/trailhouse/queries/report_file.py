@@ -5,6 +5,7 @@ from __future__ import annotations
 from trailhouse.queries.question import Question
 from trailhouse.queries.store import our_errors
 from trailhouse.sinks.clickhouse import Client
+from trailhouse.stream import tracing
 
 
 def parquet(client: Client, question: Question) -> bytes:
@@ -13,5 +14,7 @@ def parquet(client: Client, question: Question) -> bytes:
     sql = question.sql
     if hidden:
         sql = f"SELECT * EXCEPT ({', '.join(hidden)}) FROM (\n{sql}\n)"
-    with our_errors():
+    name = question.report.name
+    with tracing.span(f"parquet {name}") as span, our_errors():
+        span.set({"trailhouse.report": name})
         return client.raw_query(sql, parameters=question.bindings, fmt="Parquet")

@@ -26,6 +26,7 @@ from trailhouse.queries.store import ClickHouseStore, our_errors
 from trailhouse.queries.value import Row as Row  # noqa: PLC0414 - part of a Result
 from trailhouse.queries.value import Value, localised
 from trailhouse.sinks.clickhouse import Client
+from trailhouse.stream import tracing
 
 # Formats in which a report's figures leave for somewhere else.
 FILES: Final = frozenset({"csv", "ndjson", "parquet", "svg"})
@@ -110,7 +111,11 @@ def run(
     `now` (default: the clock) decides what "today" is. Raises `BadParameter`, `NotAllowed`, `StorageUnavailable`.
     """
     asked_at = _or_clock(now)
-    return answer(client, prepare(client, report, caller, params, now=asked_at), asked_at=asked_at)
+    with tracing.span(f"report {report.name}") as span:
+        span.set({"trailhouse.report": report.name})
+        result = answer(client, prepare(client, report, caller, params, now=asked_at), asked_at=asked_at)
+        span.set({"trailhouse.rows": len(result.rows)})
+    return result
 
 
 def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:

@@ -13,7 +13,7 @@ from trailhouse.queries.caller import Caller
 from trailhouse.queries.oidc_settings import OidcSettings
 from trailhouse.sinks.settings import ClickHouseSettings, is_dsn
 from trailhouse.stream.host_guard import is_loopback
-from trailhouse.stream.settings import LogSettings
+from trailhouse.stream.settings import LogSettings, TracesSettings
 
 SECRET_LENGTH_MIN: Final = 32
 
@@ -24,6 +24,7 @@ class ApiSettings(Settings):
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     logs: LogSettings = field(default_factory=LogSettings)
+    traces: TracesSettings = field(default_factory=TracesSettings)
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
     oidc: OidcSettings = field(default_factory=OidcSettings)

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from trailhouse.sinks.head import Head
 from trailhouse.sinks.marks import Mark
-from trailhouse.stream.correlation import name_of
+from trailhouse.stream import tracing
+from trailhouse.stream.correlation import NAMED_MAX, name_of
 
 AGES_BEHIND: Final = 5
 MONTHS_MAX: Final = 24
@@ -62,13 +63,31 @@ class Batch:
     @property
     def name(self) -> str:
         """`epoch/partition/first-last` of the raw offsets, for each partition; empty without rows."""
+        return name_of(self._stretches())
+
+    def told(self) -> dict[tracing.Name, tracing.Value]:
+        """What the span of its insert says: of the raw offsets `partition/first-last`, for as many as its name has."""
+        rejected = self.rejected
+        ranges = [f"{partition}/{first}-{last}" for _, partition, first, last in self._stretches()]
+        return {
+            "db.system.name": "clickhouse",
+            "db.operation.name": "INSERT",
+            "db.collection.name": "landing",
+            "trailhouse.ranges": tuple(ranges[:NAMED_MAX]),
+            "trailhouse.rows": len(self.lines),
+            "trailhouse.events": len(self.lines) - rejected,
+            "trailhouse.rejected": rejected,
+        }
+
+    def _stretches(self) -> list[tuple[str, int, int, int]]:
+        """Topic id, partition, first and last raw offset."""
         ends: dict[tuple[str, int], tuple[int, int]] = {}
         for run in self.runs:
             # The rows of a run come one after the other, so its ends are those of all; the topic may change amid it.
             for head in (self.heads[run.start], self.heads[run.end - 1]) if run.end > run.start else ():
                 first, last = ends.get((head.epoch, head.partition), (head.from_offset, head.offset))
                 ends[head.epoch, head.partition] = min(first, head.from_offset), max(last, head.offset)
-        return name_of((epoch, partition, *ends[epoch, partition]) for epoch, partition in sorted(ends))
+        return [(epoch, partition, *ends[epoch, partition]) for epoch, partition in sorted(ends)]
 
     def is_full(self, limits: Limits) -> bool:
         return len(self.lines) >= limits.rows or self.size >= limits.bytes

@@ -44,6 +44,7 @@ from trailhouse.sinks.marks import NOTHING_STORED, Mark, Verdict
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.sinks.writer import Store, Writer
+from trailhouse.stream import tracing
 from trailhouse.stream.correlation import about
 from trailhouse.stream.header_name import read_any_header_name
 from trailhouse.stream.letter import Letter, Place
@@ -317,9 +318,17 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         summing = self._summing.submit(
             entries, batch, self._name
         )  # meanwhile: it takes as long as a tenth of the insert
-        with about(batch.name), self._metrics.insert_seconds.time():
+        with (
+            about(batch.name),
+            tracing.span("INSERT landing", "client") as span,
+            self._metrics.insert_seconds.time(),
+        ):
+            if tracing.is_on():
+                span.set(batch.told())
             is_stored = all(store.store(lines) for lines in batch.inserts())
-            return is_stored and store.record(summing.result())
+            is_stored = is_stored and store.record(summing.result())
+            span.set({"trailhouse.outcome": "stored" if is_stored else "stale"})
+            return is_stored
 
     def _bury(self, head: Head, line: bytes, why: str) -> None:
         """The dead letter of a poison row; returns when Kafka has it, raises otherwise (then nothing is committed)."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
 from trailhouse.producers.tls import Trust
-from trailhouse.stream.settings import LogSettings, MetricsSettings
+from trailhouse.stream.settings import LogSettings, MetricsSettings, TracesSettings
 
 
 def is_dsn(dsn: Secret) -> bool:
@@ -106,6 +106,7 @@ class SinkSettings(Settings):
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     logs: LogSettings = field(default_factory=LogSettings)
+    traces: TracesSettings = field(default_factory=TracesSettings)
     group: str = setting(
         "TRAILHOUSE_SINK_GROUP",
         "trailhouse-sink",

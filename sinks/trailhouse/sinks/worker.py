@@ -15,6 +15,7 @@ from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.seal import Sealer
 from trailhouse.sinks.settings import SinkSettings
 from trailhouse.sinks.writer import ClickHouseWriter
+from trailhouse.stream import tracing
 from trailhouse.stream.logs import log_to_stderr
 from trailhouse.stream.metrics import serve_metrics
 from trailhouse.stream.topics import TopicError, check_topics
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 def run(settings: SinkSettings) -> None:
     """Run until told to stop (SIGTERM, SIGINT); anything else that ends it is status 70, for the supervisor."""
     log_to_stderr(settings.logs, "sink")
+    tracing.start(settings.traces, "sink")
     is_stopping = False
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -62,6 +64,7 @@ def run(settings: SinkSettings) -> None:
         log.critical("stopping: %s: %s", type(error).__name__, error)
     else:
         if is_idle:
+            tracing.stop()
             return
         exit_now(0)
     exit_now(EXIT_INFRASTRUCTURE)

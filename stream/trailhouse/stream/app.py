@@ -21,7 +21,7 @@ import faust
 from aiokafka.producer import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
-from trailhouse.stream import correlation
+from trailhouse.stream import correlation, tracing
 from trailhouse.stream.batches import BATCH_BYTES_MAX, batches
 from trailhouse.stream.broker_credentials import credentials
 from trailhouse.stream.bundle import Bundle, DeadLetter, enrich_bundle
@@ -191,6 +191,15 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
             agent.writing -= 1
             room.release()
 
+        async def write_in_span(
+            event: Any, fetched: Fetch, bundle: Bundle, previous: asyncio.Task[None] | None
+        ) -> None:
+            age_s = time.monotonic() - fetched.fetched_at
+            with tracing.span(f"process {settings.kafka.raw_topic}", "consumer", age_s=age_s) as span:
+                span.set(_told(settings, event.message.partition, fetched, bundle))
+                await write(event, fetched, bundle, previous)
+
+        write_one = write_in_span if tracing.is_on() else write
         async for event in stream.noack().events():
             fetched: Fetch = event.message.value
             partition = event.message.partition
@@ -231,7 +240,7 @@ def create_app(settings: StreamSettings, metrics: StreamMetrics | None = None) -
                 :-1
             ]  # the last one tells where the next fetch begins; the others are lines by now
             ends[partition] = (fetched.assignment, fetched.next_offset)
-            writes[partition] = asyncio.create_task(write(event, fetched, bundle, writes.get(partition)))
+            writes[partition] = asyncio.create_task(write_one(event, fetched, bundle, writes.get(partition)))
             await asyncio.sleep(0)  # the queue may never be empty: let the writes go on meanwhile
 
     @app.timer(interval=WATCH_EVERY_S)  # type: ignore[untyped-decorator]  # Faust's
@@ -314,6 +323,22 @@ async def _write(
 async def _send_dead_letter(producer: AIOKafkaProducer, topic: str, dead: DeadLetter) -> Any:
     key, value, headers = Letter.of(dead).to_record()
     return await producer.send(topic, value=value, key=key, headers=headers)
+
+
+def _told(
+    settings: StreamSettings, partition: int, fetched: Fetch, bundle: Bundle
+) -> dict[tracing.Name, tracing.Value]:
+    """What the span of a fetch says."""
+    rejected = len(bundle.dead_letters)
+    return {
+        "messaging.system": "kafka",
+        "messaging.destination.name": settings.kafka.raw_topic,
+        "messaging.destination.partition.id": str(partition),
+        "trailhouse.offset.first": fetched.from_offset,
+        "trailhouse.offset.last": fetched.next_offset - 1,
+        "trailhouse.events": len(bundle.lines) - rejected,
+        "trailhouse.rejected": rejected,
+    }
 
 
 def _count(metrics: StreamMetrics, fetched: Fetch, bundle: Bundle, partition: int) -> None:

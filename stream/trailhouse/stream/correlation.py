@@ -6,6 +6,7 @@ otherwise starts it with `contextvars.copy_context().run`.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -34,6 +35,11 @@ def about(name: str) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def fresh(kind: str) -> str:
+    """A name for what has none of its own: `kind`, a slash and 12 hex digits that nothing else has."""
+    return f"{kind}/{uuid.uuid4().hex[:12]}"
 
 
 def name_of(stretches: Iterable[tuple[str, int, int, int]]) -> str:

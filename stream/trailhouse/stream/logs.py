@@ -15,11 +15,12 @@ from typing import Any, Final
 
 import orjson
 
+from trailhouse.stream import tracing
 from trailhouse.stream.correlation import current
 from trailhouse.stream.settings import LogSettings
 
 TEXT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
-DRIVERS: Final = ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect")
+DRIVERS: Final = ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect", "opentelemetry")
 FIRST_SILENCE_S: Final = 30.0
 LONGEST_SILENCE_S: Final = 600.0
 REMEMBERED: Final = 1000
@@ -54,18 +55,20 @@ def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType
 
 
 class TextLines(logging.Formatter):
-    """Lines for people; the correlation id stands at the end, in brackets, where there is one."""
+    """Lines for people; the correlation id and the ids of a span stand at the end, in brackets, where there are any."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         line = super().formatMessage(record)
-        return f"{line} [{found}]" if (found := current()) else line
+        trace_id, span_id = tracing.ids()
+        found = [current(), f"trace_id={trace_id} span_id={span_id}" if trace_id else ""]
+        return f"{line} [{' '.join(filter(None, found))}]" if any(found) else line
 
 
 class JsonLines(logging.Formatter):
     """One JSON object a line: `time` (RFC 3339, UTC, milliseconds), `level`, `logger`, `role`, `message`.
 
-    `correlation_id` is there where something holds (`correlation`), `error` with `type`, `text` and `stack` where an
-    exception is told of.
+    `correlation_id` is there where something holds (`correlation`), `trace_id` and `span_id` within a span (`tracing`),
+    `error` with `type`, `text` and `stack` where an exception is told of.
     """
 
     def __init__(self, role: str = "") -> None:
@@ -73,6 +76,7 @@ class JsonLines(logging.Formatter):
         self._role = role
 
     def format(self, record: logging.LogRecord) -> str:
+        trace_id, span_id = tracing.ids()
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line: dict[str, Any] = {
             "time": moment.replace("+00:00", "Z"),
@@ -81,12 +85,14 @@ class JsonLines(logging.Formatter):
             "role": self._role,
             "message": _sound(record.getMessage()),
             "correlation_id": _sound(current()),
+            "trace_id": trace_id,
+            "span_id": span_id,
         }
         kind, error, trace = record.exc_info or (None, None, None)
         if kind is not None:
             stack = "".join(traceback.format_exception(kind, error, trace))
             line["error"] = {"type": kind.__qualname__, "text": _sound(str(error)), "stack": _sound(stack)}
-        optional = ("role", "correlation_id")
+        optional = ("role", "correlation_id", "trace_id", "span_id")
         shown = {name: value for name, value in line.items() if value or name not in optional}
         return orjson.dumps(shown).decode()
 

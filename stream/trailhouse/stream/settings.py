@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
 
+from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
 
 
@@ -46,6 +49,74 @@ class LogSettings(Settings):
     )
 
 
+OTLP_OVER_HTTP: Final = "http/protobuf"
+
+
+@dataclass(frozen=True, slots=True)
+class TracesSettings(Settings):
+    """Where traces go, by OpenTelemetry's own variables; those that are not here its SDK reads itself.
+
+    They are judged only where there is a collector: elsewhere others may have set them for programs of theirs.
+    """
+
+    endpoint: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "Where an OpenTelemetry collector takes OTLP over HTTP, such as `http://collector:4318`; none = no traces. Needs the extra `otel`",
+        wanted="http[s]://host:port, or none",
+    )
+    traces_endpoint: str = setting(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "",
+        "The same for traces alone, with its whole path: `http://collector:4318/v1/traces`",
+        wanted="a URL, or none",
+    )
+    protocol: str = setting(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        OTLP_OVER_HTTP,
+        "How it is spoken to; gRPC, as on port 4317 of most collectors, is not",
+        wanted=OTLP_OVER_HTTP,
+    )
+    exporter: str = setting(
+        "OTEL_TRACES_EXPORTER", "otlp", "`none`: no traces, wherever the rest goes", wanted="otlp or none"
+    )
+    disabled: str = setting("OTEL_SDK_DISABLED", "false", "`true`: no traces", wanted="true or false")
+
+    def __post_init__(self) -> None:
+        super(TracesSettings, self).__post_init__()
+        if not self.is_on:
+            return
+        if self.protocol not in {"", OTLP_OVER_HTTP}:
+            raise SettingsError("OTEL_EXPORTER_OTLP_PROTOCOL", self.protocol, OTLP_OVER_HTTP)
+        if self.exporter not in {"", "otlp"}:
+            raise SettingsError("OTEL_TRACES_EXPORTER", self.exporter, "otlp or none")
+        if not _is_http(self.url):
+            key = "OTEL_EXPORTER_OTLP_" + ("TRACES_ENDPOINT" if self.traces_endpoint else "ENDPOINT")
+            # Where it may hold a password, it is not shown.
+            shown = Secret(self.url) if "@" in self.url else self.traces_endpoint or self.endpoint
+            raise SettingsError(key, shown, "http[s]://host:port")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a collector is named, and nothing says not to use it."""
+        return bool(self.url) and self.exporter != "none" and self.disabled.strip().lower() != "true"
+
+    @property
+    def url(self) -> str:
+        """Where spans are posted to; empty = nowhere."""
+        if self.traces_endpoint or not self.endpoint:
+            return self.traces_endpoint
+        return self.endpoint.rstrip("/") + "/v1/traces"
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class StreamSettings(Settings):
     """What the worker needs besides Kafka; `pepper` keys the hashes that stand for persons."""
@@ -53,6 +124,7 @@ class StreamSettings(Settings):
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     logs: LogSettings = field(default_factory=LogSettings)
+    traces: TracesSettings = field(default_factory=TracesSettings)
     pepper: Secret = setting(
         "TRAILHOUSE_PEPPER",
         Secret(),

@@ -11,6 +11,7 @@ from typing import Any, Final
 import faust
 from faust.types import TP
 
+from trailhouse.stream import tracing
 from trailhouse.stream.app import EXIT_INFRASTRUCTURE, create_app
 from trailhouse.stream.logs import log_to_stderr
 from trailhouse.stream.metrics import StreamMetrics, serve_metrics
@@ -46,6 +47,7 @@ def owns(app: faust.App, settings: StreamSettings, partition: int) -> bool:
 def run(settings: StreamSettings) -> None:
     """Run until told to stop (SIGTERM, SIGINT). Infrastructure errors end the process with status 70."""
     log_to_stderr(settings.logs, "stream")
+    tracing.start(settings.traces, "stream")
     try:
         check_topics(settings.kafka)
     except TopicError as error:
@@ -65,4 +67,7 @@ def run(settings: StreamSettings) -> None:
     worker.grace_s = settings.stop_grace_s
     Refiller(settings, metrics, lambda partition: owns(app, settings, partition)).start()
     app.finalize()
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    finally:
+        tracing.stop()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from trailhouse.deploy.doctor.environment import FOREIGN, OTHERS, contradictions, look, names_of
+from trailhouse.deploy.invocation import install_line
 from trailhouse.deploy.reference.running import SETTINGS
 
 OWNERS = list(SETTINGS.values())
@@ -38,6 +40,23 @@ def test_a_name_nobody_reads_is_found() -> None:
     (found,) = look({"TRAILHOUSE_SINK_BATCH_ROW": "5000"}, OWNERS)
     assert (found.level, found.name, found.found) == ("fail", "TRAILHOUSE_SINK_BATCH_ROW", "nobody reads it")
     assert found.advice == "did you mean TRAILHOUSE_SINK_BATCH_ROWS?"
+
+
+def test_traces_that_would_keep_a_role_from_starting_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector that cannot be spoken to, an extra that is missing; without a collector nobody asks."""
+    named = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    grpc = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    for environ, ills in (
+        (named, []),
+        (grpc, []),
+        (named | grpc, ["OTEL_EXPORTER_OTLP_PROTOCOL"]),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"}, ["OTEL_EXPORTER_OTLP_ENDPOINT"]),
+    ):
+        found = [each.name for each in look(environ, OWNERS) if each.level == "fail"]
+        assert found == ills, environ
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
+    (missing,) = [each for each in look(named, OWNERS) if each.level == "fail"]
+    assert (missing.name, missing.advice) == ("OTEL_EXPORTER_OTLP_ENDPOINT", install_line("otel"))
 
 
 def test_a_value_nobody_can_use_is_found_once() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.queries.alerts.test_figures import ENDLESS
 from tests.queries.alerts.yard import Yard
+from tests.stream.otlp_collector import collecting, traced
 
 from trailhouse.queries.alerts import watcher as module
 from trailhouse.queries.alerts.table import load_steps, save_sendings, save_step
@@ -35,6 +36,32 @@ def test_an_event_is_told_of_once_and_only_what_is_stored_for_good(yard: Yard) -
     yard.watcher.look()
     assert yard.new_watcher().look() is False
     assert len(yard.notices()) == 1
+
+
+def test_a_look_that_found_something_is_a_span(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it judged, how many matched, what it says; one that fails is, too, and idle ones, one a second, are not."""
+    yard.webhook("https://hooks.example.org/x")
+    yard.alert(quiet="0")
+    with collecting() as collector:
+        with traced(collector.url, "alerts"):
+            yard.watcher.look()
+            yard.land({"actor_email": "canary@leak.example"}, {}, {"actor_user_id": "canary"})
+            yard.watcher.look()
+            yard.watcher.look()
+            with monkeypatch.context() as patch, pytest.raises(StorageUnavailable):
+                patch.setattr(module, "load_alerts", _away)
+                yard.watcher.look()
+        *found, failed = collector.named("alerts look")
+        assert b"canary" not in b"".join(collector.bodies)
+    assert [
+        each.attributes["trailhouse.events"] for each in found if each.attributes["trailhouse.notices"]
+    ] == [3]
+    assert all(each.attributes["trailhouse.alerts"] == 1 for each in found)
+    assert failed.attributes == {"error.type": "StorageUnavailable"}
+
+
+def _away(*_: object) -> None:
+    raise StorageUnavailable("ClickHouse is away: canary")
 
 
 @pytest.mark.parametrize("dies_at", ["before the step", "after the step"])

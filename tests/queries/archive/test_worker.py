@@ -15,6 +15,8 @@ from tests.queries.archive.conftest import s3_of, settings_of
 from tests.queries.archive.test_round import entries_in
 from tests.queries.archive.world import events, land
 from tests.roles import Role, running, wait_for
+from tests.stream.listening import listening
+from tests.stream.otlp_collector import collecting, traced
 
 from trailhouse.producers.settings import Secret
 from trailhouse.queries.archive.errors import TargetRefused, TargetUnavailable
@@ -77,6 +79,48 @@ def test_a_target_in_trouble_is_said_once_and_caught_up_with(
     assert prove(target).problems == []
     assert len(entries_in(target)) == 6
     keeper.close()
+
+
+def test_a_round_is_a_span_and_its_lines_have_an_id(
+    database: Client,
+    clickhouse_settings: ClickHouseSettings,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With its number and what it holds; a look that finds nothing leaves none, one that fails says so under its id."""
+    caplog.set_level(logging.INFO)
+    target = Moody(tmp_path)
+    settings = ArchiveSettings(clickhouse=clickhouse_settings, every_s=600)
+    keeper = Keeper(settings, ArchiveMetrics(), lambda _: False, lambda: target)
+    with collecting() as collector:
+        with traced(collector.url, "archive"), listening() as lines:
+            land(database, events(3))
+            keeper.step()
+            keeper.step()
+            land(database, events(2, start=10), start=3)
+            target.trouble = TargetUnavailable("the disk of canary is full")
+            keeper.step()
+        done, failed = collector.named("archive round")
+        assert len(collector.spans) == 2
+        assert b"canary" not in b"".join(collector.bodies)
+    keeper.close()
+    name = done.attributes.pop("trailhouse.correlation_id")
+    assert done.attributes == {
+        "trailhouse.round": 1,
+        "trailhouse.entries": 3,
+        "trailhouse.copies": 0,
+        "trailhouse.rejected": 0,
+        "trailhouse.gone": 0,
+    }
+    (told,) = [line for line in lines if line["message"].startswith("round 1")]
+    (trouble,) = [line for line in lines if line["message"].startswith("cannot archive")]
+    assert (told["correlation_id"], told["span_id"]) == (name, done.span_id)
+    assert name.startswith("archive/")
+    assert failed.attributes == {
+        "error.type": "TargetUnavailable",
+        "trailhouse.correlation_id": trouble["correlation_id"],
+    }
+    assert trouble["correlation_id"] != name
 
 
 def test_a_clickhouse_that_is_away_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

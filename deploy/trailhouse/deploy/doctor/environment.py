@@ -9,8 +9,11 @@ from dataclasses import fields
 from typing import Final
 
 from trailhouse.deploy.doctor.finding import Finding, fail, ok, warn
+from trailhouse.deploy.invocation import install_line
 from trailhouse.producers.errors import SettingsError
 from trailhouse.producers.settings import Settings
+from trailhouse.stream.settings import TracesSettings
+from trailhouse.stream.tracing import is_installed
 
 AREA: Final = "settings"
 PREFIX: Final = "TRAILHOUSE_"
@@ -121,6 +124,7 @@ def contradictions(environ: Mapping[str, str]) -> Iterator[Finding]:
             "not set, so TRAILHOUSE_METRICS_HOST means nothing",
             "set it, 9101 for one",
         )
+    yield from _traces(environ)
     if value("SPOOL_DIR") == "off":
         yield warn(
             AREA,
@@ -128,6 +132,19 @@ def contradictions(environ: Mapping[str, str]) -> Iterator[Finding]:
             "off: what a process has not sent is gone when it is killed",
             "name a folder on a disk that stays",
         )
+
+
+def _traces(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What keeps a role from starting where a collector of traces is named; its address is judged by itself."""
+    try:
+        traces = TracesSettings.from_env(environ)
+    except SettingsError as error:
+        if not error.key.endswith("ENDPOINT"):
+            yield fail(AREA, error.key, str(error).removeprefix(f"{error.key} "), f"wanted: {error.wanted}")
+        return
+    if traces.is_on and not is_installed():
+        name = "OTEL_EXPORTER_OTLP_ENDPOINT"
+        yield fail(AREA, name, "set, and the extra `otel` is not installed", install_line("otel"))
 
 
 def _is_loopback(host: str) -> bool:

@@ -32,7 +32,7 @@ from trailhouse.queries.settings import ApiSettings
 from trailhouse.sinks.metrics import SinkMetrics
 from trailhouse.sinks.settings import ClickHouseSettings, SinkSettings
 from trailhouse.stream.metrics import StreamMetrics
-from trailhouse.stream.settings import LogSettings, MetricsSettings, StreamSettings
+from trailhouse.stream.settings import LogSettings, MetricsSettings, StreamSettings, TracesSettings
 
 # Who reads which settings; a role also reads those it holds, which stand in the table of their owner.
 SETTINGS: Final[Mapping[str, type[Settings]]] = {
@@ -44,6 +44,7 @@ SETTINGS: Final[Mapping[str, type[Settings]]] = {
     "Whether the SDK sends, and with which client": SendingSettings,
     "`/metrics` of stream, sink, alerts and archive": MetricsSettings,
     "Logs of every role": LogSettings,
+    "Traces of every role": TracesSettings,
     "`trailhouse outbox`": OutboxSettings,
     "`trailhouse stream`": StreamSettings,
     "`trailhouse sink`": SinkSettings,

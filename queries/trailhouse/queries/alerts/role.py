@@ -24,6 +24,8 @@ from trailhouse.queries.reports import load
 from trailhouse.queries.store import Pool
 from trailhouse.sinks.clickhouse import ClickHouseError
 from trailhouse.sinks.worker import EXIT_INFRASTRUCTURE, exit_now
+from trailhouse.stream import tracing
+from trailhouse.stream.correlation import about, fresh
 from trailhouse.stream.logs import log_to_stderr
 from trailhouse.stream.metrics import serve_metrics
 
@@ -40,6 +42,7 @@ log = logging.getLogger(__name__)
 def run(settings: AlertsSettings) -> None:
     """Run until SIGTERM or SIGINT. While ClickHouse is away it waits; anything unforeseen is status 70."""
     log_to_stderr(settings.logs, "alerts")
+    tracing.start(settings.traces, "alerts")
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -93,16 +96,19 @@ def run(settings: AlertsSettings) -> None:
         time.sleep(STOP_WAIT_S)
     if not status and not dispatcher.is_busy:
         leader.leave()
+    if not status:
+        tracing.stop()
     exit_now(status)
 
 
 def _turn(watcher: Watcher, dispatcher: Dispatcher, metrics: AlertsMetrics) -> bool:
     """One look and what is due; a store that does not answer is waited for."""
     has_more = False
-    try:
-        has_more = watcher.look()
-        dispatcher.tick()
-    except (QueryError, ClickHouseError) as error:
-        metrics.failures.inc()
-        log.warning("cannot look: %s", str(error).partition("\n")[0])
+    with about(fresh("look")):
+        try:
+            has_more = watcher.look()
+            dispatcher.tick()
+        except (QueryError, ClickHouseError) as error:
+            metrics.failures.inc()
+            log.warning("cannot look: %s", str(error).partition("\n")[0])
     return has_more

@@ -8,7 +8,7 @@ from typing import Final
 
 from trailhouse.producers.settings import KafkaSettings, Secret, Settings, setting
 from trailhouse.sinks.settings import ClickHouseSettings
-from trailhouse.stream.settings import LogSettings, MetricsSettings
+from trailhouse.stream.settings import LogSettings, MetricsSettings, TracesSettings
 
 KEY_LENGTH_MIN: Final = 32
 
@@ -112,6 +112,7 @@ class AlertsSettings(Settings):
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     logs: LogSettings = field(default_factory=LogSettings)
+    traces: TracesSettings = field(default_factory=TracesSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     group: str = setting(

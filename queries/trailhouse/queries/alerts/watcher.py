@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from trailhouse.queries.audit_page import read_marks, read_page
 from trailhouse.queries.errors import QueryError
 from trailhouse.queries.store import is_too_heavy
 from trailhouse.sinks.clickhouse import Client
+from trailhouse.stream import tracing
 
 PAGE: Final = 2_000
 #: A cursor that moved over nothing of interest need not be kept at once: read again, it is the same nothing.
@@ -60,17 +62,25 @@ class Watcher:
         self._steps: dict[tuple[str, str], Step] | None = None
         self._kept: dict[tuple[str, str], int] = {}
         self._rests: dict[tuple[str, str], float] = {}
+        #: Of the look under way: alerts judged, events that matched, notices made.
+        self._found: Counter[tracing.Name] = Counter()
 
     def look(self) -> bool:
         """Judge what was stored since the last look; returns whether there is more to read. Raises `QueryError`.
 
         After an error it begins again from what is kept.
         """
-        try:
-            return self._look()
-        except BaseException:
-            self._steps = None
-            raise
+        self._found.clear()
+        with tracing.span("alerts look") as span:
+            try:
+                has_more = self._look()
+            except BaseException:
+                self._steps = None
+                raise
+            if not self._found:
+                span.drop()  # there is one a second
+            span.set(self._found)
+            return has_more
 
     def forget(self) -> None:
         """Begin again from what is kept: another process may have looked meanwhile."""
@@ -148,6 +158,9 @@ class Watcher:
             save_step(self._client, alert, step)
             self._kept[key] = now
             self._copy(alert, step)
+            self._found["trailhouse.alerts"] += 1
+            self._found["trailhouse.events"] += len(matches)
+            self._found["trailhouse.notices"] += len(step.notices)
             self._metrics.matches.inc(len(matches))
             self._metrics.notices.inc(len(step.notices))
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from trailhouse.producers.settings import Secret, Settings, setting
 from trailhouse.sinks.settings import ClickHouseSettings
-from trailhouse.stream.settings import LogSettings, MetricsSettings
+from trailhouse.stream.settings import LogSettings, MetricsSettings, TracesSettings
 
 
 def _is_options(text: Secret) -> bool:
@@ -102,6 +102,7 @@ class ArchiveSettings(Settings):
     clickhouse: ClickHouseSettings = field(default_factory=ClickHouseSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     logs: LogSettings = field(default_factory=LogSettings)
+    traces: TracesSettings = field(default_factory=TracesSettings)
     every_s: float = setting(
         "TRAILHOUSE_ARCHIVE_EVERY_S",
         600.0,

@@ -25,6 +25,8 @@ from trailhouse.queries.archive.settings import ArchiveSettings
 from trailhouse.queries.archive.signature import signatures_of
 from trailhouse.queries.archive.target import FolderTarget, Target, open_target
 from trailhouse.sinks.clickhouse import Client, connect
+from trailhouse.stream import tracing
+from trailhouse.stream.correlation import about, fresh
 from trailhouse.stream.logs import log_to_stderr
 from trailhouse.stream.metrics import serve_metrics
 
@@ -64,6 +66,10 @@ class Keeper:
 
     def step(self) -> float:
         """Archive everything that has landed; returns the seconds until it is to be called again."""
+        with about(fresh("archive")):
+            return self._step()
+
+    def _step(self) -> float:
         self.acted_at = time.monotonic()
         try:
             self._archive_all()
@@ -103,11 +109,29 @@ class Keeper:
             )
         else:
             check_lock(self._archiver.target, self._settings.target)
-        while manifest := self._archiver.step():
-            self.acted_at = time.monotonic()
-            self._count(manifest)
+        while self._round(self._archiver):
             if self._wait(0):
                 break
+
+    def _round(self, archiver: Archiver) -> bool:
+        """Whether there was one to do."""
+        with tracing.span("archive round") as span:
+            manifest = archiver.step()
+            if manifest is None:
+                span.drop()
+                return False
+            self.acted_at = time.monotonic()
+            self._count(manifest)
+            span.set(
+                {
+                    "trailhouse.round": manifest.plan.number,
+                    "trailhouse.entries": manifest.events,
+                    "trailhouse.copies": manifest.copies,
+                    "trailhouse.rejected": manifest.rejected,
+                    "trailhouse.gone": manifest.gone,
+                }
+            )
+            return True
 
     def _failed(self, error: Exception) -> float:
         self.close()
@@ -147,6 +171,7 @@ class Keeper:
 def run(settings: ArchiveSettings) -> None:
     """Run until told to stop (SIGTERM, SIGINT); a target that is refused ends it with status 70."""
     log_to_stderr(settings.logs, "archive")
+    tracing.start(settings.traces, "archive")
     for driver in ("s3fs", "aiobotocore", "botocore", "fsspec"):
         logging.getLogger(driver).setLevel(logging.CRITICAL)  # what they tell they raise as well
     stopping = threading.Event()
@@ -170,3 +195,4 @@ def run(settings: ArchiveSettings) -> None:
         raise SystemExit(EXIT_INFRASTRUCTURE) from None
     finally:
         keeper.close()
+        tracing.stop()
