@@ -98,6 +98,7 @@ def _summary(rows: Mapping[str, Rows], profiles: Mapping[str, Mapping[str, Any]]
     pages = [row for row in rows.get("dashboard", []) if row["contender"].startswith("page ")]
     if not any(row.get("events", 0) >= DASHBOARD_EVENTS for row in rows.get("dashboard", [])):
         pages = []
+    crowd = next((row for row in rows.get("dashboard", []) if row["contender"] == "readers" and pages), {})
     worker, sink, path = rows.get("worker", []), rows.get("sink", []), rows.get("path", [])
     emitter, log, stack = rows.get("emitter", []), rows.get("audit", []), rows.get("stack", [])
     fresh = rows.get("freshness", [])
@@ -129,6 +130,8 @@ def _summary(rows: Mapping[str, Rows], profiles: Mapping[str, Mapping[str, Any]]
         ("The same while reports are read against without, median", ratio(fresh, freshness.HALF_READ, freshness.HALF, "p50_s"), " x", 2),
         ("The same while reports are read against without, p99", ratio(fresh, freshness.HALF_READ, freshness.HALF, "p99_s"), " x", 2),
         ("First paint of the slowest dashboard page, p95", max((row["p95_ms"] for row in pages), default=None), " ms", 300),
+        ("Pages that failed while 50 people read them and 2,000 events/s came in", crowd.get("errors"), "", 1),
+        ("What is stored is older meanwhile than without readers, p95", _older(crowd), " x", 2),
         ("Weight of the heaviest page on a first visit", max((row["bytes"] / 1000 for row in pages), default=None), " kB", 60),
         ("`emit` at level fast, median", _call(rows, "p50_us"), " µs", 10),
         ("`emit` at level fast, 99th percentile", _call(rows, "p99_us"), " µs", 40),
@@ -167,6 +170,12 @@ def _raw_against_report(rows: Rows) -> float | None:
 def _median(rows: Rows, contender: str, key: str) -> float | None:
     found = figure(rows, contender, key)
     return found.median if found.runs else None
+
+
+def _older(crowd: Mapping[str, Any]) -> float | None:
+    if not crowd:
+        return None
+    return float(crowd["freshness_during_s"]["p95"] / crowd["freshness_before_s"]["p95"])
 
 
 def _export(rows: Rows) -> float | None:

@@ -41,6 +41,7 @@ PAGES: Final = {
     "Audit log": "log",
     "Pipeline health": "pipeline",
     "Settings": "settings",
+    "Notifications": "notifications",
 }
 READERS: Final = 50
 EVENTS_PER_S: Final = 2_000
