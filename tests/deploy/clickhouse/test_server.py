@@ -42,11 +42,10 @@ def test_a_deletion_from_many_parts_is_under_way_in_all_of_them(
         client.command("INSERT INTO months SELECT number, number % 24 FROM numbers(2400)")
         client.command("ALTER TABLE months DELETE WHERE n < 1200 SETTINGS mutations_sync = 2")
         assert client.query("SELECT count() FROM months").result_rows == [(1200,)]
-        limits = dict(
-            client.query(
-                "SELECT name, toUInt32(value) FROM system.server_settings WHERE name LIKE 'background_%pool_size' OR name LIKE 'background_%concurrency_ratio'"
-            ).result_rows
-        )
+        found = client.query(
+            "SELECT name, toUInt32(value) FROM system.server_settings WHERE name LIKE 'background_%pool_size' OR name LIKE 'background_%concurrency_ratio'"
+        ).result_rows
+    limits = {str(name): int(value) for name, value in found}
     assert limits["background_pool_size"] * limits["background_merges_mutations_concurrency_ratio"] >= 24
 
 
