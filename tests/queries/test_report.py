@@ -6,7 +6,9 @@ import re
 from datetime import date
 
 import pytest
+import yaml
 
+from trailhouse.queries import report as module
 from trailhouse.queries.errors import ReportBroken, UnknownReport
 from trailhouse.queries.header import Explain, Semantics
 from trailhouse.queries.parameter import Parameter
@@ -129,6 +131,17 @@ def test_the_packaged_reports() -> None:
         "weekly_active_users": "week,active_users",
         "who_read_what": "who,key,action,what,persons_shown,outcome,times,last",
     }
+
+
+def test_reports_are_read_once_and_alike_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes one out of what `load` gave keeps it from nobody; PyYAML may come without its faster reader."""
+    once = load()
+    kept = dict(once)
+    once.clear()
+    assert all(kept[name] is each for name, each in load().items())
+    assert load().keys() == kept.keys()
+    monkeypatch.setattr(module, "_SAFE_LOADER", yaml.SafeLoader)
+    assert module._packaged.__wrapped__() == kept
 
 
 def test_values_reach_the_sql_as_server_side_parameters_only() -> None:

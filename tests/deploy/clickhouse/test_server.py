@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ def test_a_database_of_its_own_has_all_migrations(database: Client) -> None:
     tables = {row[0] for row in database.query("SHOW TABLES").result_rows}
     assert {"events", "landing", "user_days"} <= tables
     assert database.query("SELECT count() FROM events").result_rows == [(0,)]
+
+
+def test_a_deletion_from_many_parts_is_under_way_in_all_of_them(
+    clickhouse_settings: ClickHouseSettings,
+) -> None:
+    """As on a server; a part beyond those that may be under way is begun most of a second later."""
+    with closing(connect(clickhouse_settings)) as client:
+        client.command("CREATE TABLE months (n UInt64, m UInt8) ENGINE = MergeTree PARTITION BY m ORDER BY n")
+        client.command("INSERT INTO months SELECT number, number % 24 FROM numbers(2400)")
+        client.command("ALTER TABLE months DELETE WHERE n < 1200 SETTINGS mutations_sync = 2")
+        assert client.query("SELECT count() FROM months").result_rows == [(1200,)]
+        found = client.query(
+            "SELECT name, toUInt32(value) FROM system.server_settings WHERE name LIKE 'background_%pool_size' OR name LIKE 'background_%concurrency_ratio'"
+        ).result_rows
+    limits = {str(name): int(value) for name, value in found}
+    assert limits["background_pool_size"] * limits["background_merges_mutations_concurrency_ratio"] >= 24
 
 
 def test_acknowledged_rows_survive_kills(

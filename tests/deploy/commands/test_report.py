@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pyarrow.parquet
 import pytest
+from tests.databases import Databases
 from tests.queries.landing import reject, store
 from tests.queries.recording import Recorded
 
@@ -21,13 +23,8 @@ from trailhouse.sinks.settings import ClickHouseSettings
 JANUARY = ("--since", "2026-01-01", "--until", "2026-01-31")
 
 
-@pytest.fixture
-def stack(
-    database: Client, clickhouse_settings: ClickHouseSettings, monkeypatch: pytest.MonkeyPatch
-) -> Client:
-    """A stack known by the environment, with one organisation of two people and a bot."""
-    monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
-    monkeypatch.setenv("TRAILHOUSE_CLICKHOUSE_DSN", clickhouse_settings.dsn.reveal())
+def land(client: Client) -> None:
+    """One organisation of two people and a bot."""
     people = [
         ("ann", "2026-01-05T10:00:00Z"),
         ("ann", "2026-01-06T10:00:00Z"),
@@ -38,9 +35,34 @@ def stack(
         for who, at in people
     ]
     events.append({**events[0], "actor_user_id": "bot", "actor_type": "service_account"})
-    store(
-        database, [each | {"event_id": f"00000000-0000-4000-8000-{n:012}"} for n, each in enumerate(events)]
-    )
+    store(client, [each | {"event_id": f"00000000-0000-4000-8000-{n:012}"} for n, each in enumerate(events)])
+
+
+@pytest.fixture(scope="module")
+def shared(databases: Databases) -> Iterator[tuple[ClickHouseSettings, Client]]:
+    """A database for the tests that only read."""
+    with databases.lend() as (settings, client):
+        land(client)
+        yield settings, client
+
+
+@pytest.fixture
+def stack(shared: tuple[ClickHouseSettings, Client], monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A stack known by the environment, for reading."""
+    settings, client = shared
+    monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
+    monkeypatch.setenv("TRAILHOUSE_CLICKHOUSE_DSN", settings.dsn.reveal())
+    return client
+
+
+@pytest.fixture
+def own_stack(
+    database: Client, clickhouse_settings: ClickHouseSettings, monkeypatch: pytest.MonkeyPatch
+) -> Client:
+    """The same, for a test that writes."""
+    monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
+    monkeypatch.setenv("TRAILHOUSE_CLICKHOUSE_DSN", clickhouse_settings.dsn.reveal())
+    land(database)
     return database
 
 
@@ -213,10 +235,10 @@ def test_zero_and_never_any_data_are_told_apart(
 
 
 def test_what_names_no_organisation_is_nobodys(
-    stack: Client, capsysbinary: pytest.CaptureFixture[bytes]
+    own_stack: Client, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """It is shown with the whole installation, and not as if an organisation asked for had sent it."""
-    reject(stack, [("", "bad_json", datetime(2026, 1, 10, tzinfo=UTC))])
+    reject(own_stack, [("", "bad_json", datetime(2026, 1, 10, tzinfo=UTC))])
     own = call(capsysbinary, "report", "rejected_by_reason", *JANUARY, "--org", "nosuch", "--format", "csv")
     assert own[:2] == (0, "reason,records,org\r\n")
     assert "note: nothing of organisation 'nosuch' was rejected" in own[2]
@@ -237,10 +259,12 @@ def test_where_nothing_was_ever_rejected_it_says_so(
     assert (code, err) == (0, "note: nothing was rejected\n")
 
 
-def test_several_organisations_are_named(stack: Client, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_several_organisations_are_named(
+    own_stack: Client, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     """Who leaves out a needed --org learns which there are."""
     store(
-        stack,
+        own_stack,
         [
             {
                 "org_id": "beta",

@@ -150,6 +150,9 @@ def config_xml(users: Path, data: Path, memory_bytes: int | None = None) -> str:
 
     All queries together get `memory_bytes`, by default half of the memory this machine or container has. Who asks for
     more fails with MEMORY_LIMIT_EXCEEDED, the greediest first; the process stays.
+
+    As many merges and mutations may be under way as on a server, by two threads in turn: chDB allows four, and a deletion
+    from more parts than are free waits most of a second for each of the others.
     """
     bound = (
         f"<max_server_memory_usage_to_ram_ratio>{MEMORY_SHARE}</max_server_memory_usage_to_ram_ratio>"
@@ -158,6 +161,7 @@ def config_xml(users: Path, data: Path, memory_bytes: int | None = None) -> str:
     )
     return f"""<clickhouse>
 {bound}
+<background_merges_mutations_concurrency_ratio>16</background_merges_mutations_concurrency_ratio>
 <user_directories><users_xml><path>{escape(str(users))}</path></users_xml></user_directories>
 <user_files_path>{escape(str(data / "user_files"))}/</user_files_path>
 </clickhouse>
