@@ -10,7 +10,7 @@ from trailhouse.sinks.clickhouse import Client
 def parquet(client: Client, question: Question) -> bytes:
     """The file; the report is run anew for it. Raises `StorageUnavailable`."""
     hidden = [f"`{column.name}`" for column in question.report.columns if column.is_hidden]
-    sql = question.sql
+    sql = question.spelled_sql
     if hidden:
         sql = f"SELECT * EXCEPT ({', '.join(hidden)}) FROM (\n{sql}\n)"
     with our_errors():
