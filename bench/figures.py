@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,16 @@ def figure(rows: Sequence[Mapping[str, Any]], contender: str, key: str) -> Figur
     if not values:
         return Figure(0.0, 0.0, 0.0, 0)
     return Figure(statistics.median(values), min(values), max(values), len(values))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of the values do not exceed; of fewer than twenty, 0.95 is the largest.
+
+    Raises `ValueError` without values.
+    """
+    if not values:
+        raise ValueError("no values")
+    return sorted(values)[max(math.ceil(len(values) * share) - 1, 0)]
 
 
 def is_valid(row: Mapping[str, Any]) -> bool:

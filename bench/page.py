@@ -295,8 +295,21 @@ def _reports(rows: Rows) -> str:
     ]
     return (
         f"## Reports over {load['events']:,} events\n\n20 organisations, 15 months, asked about {reports.WINDOW_DAYS} days of the"
-        f" largest, which has three tenths of the events{loaded}.\n\n{sections.lacking(rows)}{table(head, lines)}\n"
+        f" largest, which has three tenths of the events{loaded}.{_askings(by_name)}\n\n{sections.lacking(rows)}{table(head, lines)}\n"
         f"{_windows(asked)}{_growth(asked)}On disk:\n\n{table(['table', 'rows', 'bytes per event'], tables)}"
+    )
+
+
+def _askings(by_name: Mapping[str, Mapping[str, Any]]) -> str:
+    """How often each report of the table was asked; nothing where results are of a time that did not say so."""
+    asked = [row["askings"] for row in by_name.values() if "events_read_share" in row and "askings" in row]
+    if not asked:
+        return ""
+    least, most = min(asked), max(asked)
+    times = f"{most} times" if least == most else f"{least} to {most} times, the slow ones less often"
+    return (
+        f" Each report was asked once in each of {len(reports.ZONES)} time zones first, to warm up, which does not count: the first"
+        f" asking after a start takes longer. Then {times}, in the same zones in turns; of 100 askings, 95 took no longer than the p95."
     )
 
 

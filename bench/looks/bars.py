@@ -7,7 +7,7 @@ import re
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
@@ -17,6 +17,7 @@ import httpx
 
 from bench.audit import DATABASE, kafka_of, serving_api
 from bench.database import Database, fresh_database, kept_database
+from bench.figures import percentile
 from bench.flow import coming_in
 from bench.looks.chromium import browsing
 from bench.path import roles
@@ -255,9 +256,3 @@ def _told(page: str) -> str:
     """What an error on a page says."""
     found = re.search(r'role="alert">(.{0,200})', page, re.DOTALL)
     return found[1] if found else ""
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of them do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

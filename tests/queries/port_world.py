@@ -224,7 +224,7 @@ class PortWorld:
             **own,
         }
         bound |= bound_period("", period) | bound_period("before_", before)
-        is_cut = period.cuts or before.cuts
+        is_cut = period.cuts or before.cuts or cuts
         answer = self.client.query(report.sql if is_cut else report.uncut_sql, parameters=bound)
         shown = [not column.is_hidden for column in report.columns]
         assert not answer.result_rows or list(answer.column_names) == [

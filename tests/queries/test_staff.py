@@ -232,3 +232,36 @@ def test_what_a_day_holds_after_the_period_hides_nothing_before(town: Town) -> N
     february = {"since": "2026-01-01", "until": "2026-02-15", "timezone": "America/New_York"}
     (row,) = asked("leaderboard", org, period=february, span="last_month")
     assert row == (1, "ann", 2, moments[2], date(2026, 1, 1), date(2026, 1, 31))
+
+
+def test_an_erased_identity_that_an_archive_had_linked_adds_no_logins(town: Town) -> None:
+    """Until then its last login is the person's; what they did under another name stays."""
+    org = Org.new(town.client)
+    first, second = "2026-01-05T10:00", "2026-02-05T10:00"
+    org.tell(
+        said("user:login", first, actor_user_id="ann"), said("user:login", second, actor_user_id="ann-old")
+    )
+    who = "SELECT max(identity) AS named, user_ref FROM users WHERE org_id = {org:String} GROUP BY user_ref"
+    found = town.client.query(who, parameters={"org": org.name}).result_rows
+    refs = {str(name): int(ref) for name, ref in found}
+    moments = {at: datetime.fromisoformat(f"{at}+00:00") for at in (first, second)}
+    town.client.insert(
+        "links",
+        [[org.name, refs["ann-old"], refs["ann"], True, moments[second]]],
+        column_names=["org_id", "user_ref", "person_ref", "is_alias", "aliased_at"],
+    )
+
+    def standing() -> list[tuple[Any, ...]]:
+        sql = "SELECT identity, user_refs, toUnixTimestamp64Milli(last_login) FROM staff_in(orgs = {orgs:Array(String)})"
+        stand = town.client.query(sql, parameters={"orgs": [org.name]}).result_rows
+        return [
+            (name, sorted(known), datetime.fromtimestamp(login / 1000, UTC)) for name, known, login in stand
+        ]
+
+    assert standing() == [("ann", sorted(refs.values()), moments[second])]
+    assert [(row[0], row[3]) for row in asked("last_logins", org)] == [("ann", moments[second])]
+
+    town.client.insert("erased", [[org.name, refs["ann-old"]]], column_names=["org_id", "user_ref"])
+    assert standing() == [("ann", [refs["ann"]], moments[first])]
+    assert [(row[0], row[3]) for row in asked("last_logins", org)] == [("ann", moments[first])]
+    assert asked("total_users", org) == [(1, 0, 0)]

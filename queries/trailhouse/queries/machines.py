@@ -12,6 +12,7 @@ from typing import Final
 
 from trailhouse.queries.question import Question
 from trailhouse.queries.report import uncut
+from trailhouse.queries.spelling import spelled_out
 from trailhouse.queries.store import ClickHouseStore, moment_of, our_errors
 from trailhouse.sinks.clickhouse import Client
 
@@ -52,7 +53,7 @@ def beside(client: Client, question: Question) -> Beside:
     """What is said beside the answer to a question; raises `StorageUnavailable`."""
     if not question.orgs or not counts_people_only(question):
         return Beside(ClickHouseStore(client).landed_until(), None)
-    sql = _SQL if question.period.cuts else uncut(_SQL)
+    sql = spelled_out(_SQL if question.period.cuts else uncut(_SQL))
     with our_errors():
         found = {
             str(what): int(number)

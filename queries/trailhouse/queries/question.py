@@ -26,6 +26,7 @@ from trailhouse.queries.periods import (
 )
 from trailhouse.queries.pieces import dates_of, months_of, pieces_of, stretches_of
 from trailhouse.queries.report import ASKED, Report
+from trailhouse.queries.spelling import spelled_out
 from trailhouse.queries.zones import find_zone
 from trailhouse.sinks.org_settings import WEEKDAYS
 
@@ -82,9 +83,18 @@ class Question:
 
     @property
     def sql(self) -> str:
-        """The report's SQL as this question needs it."""
-        is_cut = self.period.cuts or ("{before_cuts:" in self.report.sql and self.before.cuts)
+        """The report's SQL as this question needs it, for people to read."""
+        is_cut = (
+            self.period.cuts
+            or ("{before_cuts:" in self.report.sql and self.before.cuts)
+            or ("{past_cuts:" in self.report.sql and past(self.period)[1])
+        )
         return self.report.sql if is_cut else self.report.uncut_sql
+
+    @property
+    def spelled_sql(self) -> str:
+        """The same for the engine, which plans it sooner."""
+        return spelled_out(self.sql)
 
     @property
     def pinned(self) -> dict[str, str]:

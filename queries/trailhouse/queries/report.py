@@ -84,7 +84,9 @@ BOUND: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 # Views that look in `events` for what a period cuts of quarter-hours; each has a twin that does not.
-_CUTTING: Final = re.compile(r"\b(?=(?:active_days|login_days|active|day_counts|page_views)_in\()")
+_CUTTING: Final = re.compile(
+    r"\b(?=(?:(?:active_days|login_days|active|day_counts|page_views)_in|activations)\()"
+)
 # What every report can be asked with besides its own parameters.
 ASKED: Final[Mapping[str, str]] = MappingProxyType(
     {

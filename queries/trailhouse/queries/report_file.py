@@ -11,7 +11,7 @@ from trailhouse.stream import tracing
 def parquet(client: Client, question: Question) -> bytes:
     """The file; the report is run anew for it. Raises `StorageUnavailable`."""
     hidden = [f"`{column.name}`" for column in question.report.columns if column.is_hidden]
-    sql = question.sql
+    sql = question.spelled_sql
     if hidden:
         sql = f"SELECT * EXCEPT ({', '.join(hidden)}) FROM (\n{sql}\n)"
     name = question.report.name

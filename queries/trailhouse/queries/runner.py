@@ -122,7 +122,7 @@ def answer(client: Client, question: Question, *, asked_at: datetime) -> Result:
     """Run a complete question; raises `StorageUnavailable`, and `ReportBroken` when the columns are not the header's."""
     started = time.perf_counter()
     with our_errors():
-        result = client.query(question.sql, parameters=question.bindings)
+        result = client.query(question.spelled_sql, parameters=question.bindings)
     names = tuple(column.name for column in question.report.columns)
     # An answer without rows may come without names.
     if result.result_rows and tuple(result.column_names) != names:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import chdb._chdb
 
+from trailhouse.deploy.clickhouse.allowed import Allowed
 from trailhouse.deploy.clickhouse.errors import EngineError
 from trailhouse.deploy.clickhouse.identities import Identity, config_xml, users_xml
 from trailhouse.deploy.errors import StartFailed
@@ -125,6 +126,7 @@ class Engine:
             self._keeper.query("SELECT lower(name) FROM system.table_functions", "TSVRaw").bytes().decode()
         )
         self.table_functions: Final = frozenset(names.split())
+        self.allowed: Final = Allowed()
 
     def connect(self, identity: Identity) -> Connection:
         """A connection that can do what `identity` is granted; the caller makes it read-only after its settings."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from trailhouse.deploy.clickhouse.allowed import key_of
 from trailhouse.deploy.clickhouse.body import Body
 from trailhouse.deploy.clickhouse.codec import ENGINE_COMPRESSION, decode
 from trailhouse.deploy.clickhouse.engine import Engine, Result
@@ -25,6 +26,8 @@ from trailhouse.deploy.clickhouse.statements import (
     result_format,
 )
 
+# What the engine's parser calls a statement that changes nothing.
+_READ_ONLY: Final = "READ_ONLY"
 # Settings the reader may choose for itself; they change how a result looks or end it sooner.
 _READER_SETTINGS: Final = (
     "output_format_",
@@ -137,6 +140,23 @@ class Job:
             self._connection.run("SET readonly = 2")
 
     def _check(self, sql: bytes) -> str:
+        """The kind of a statement, as `_judge` finds it or found it before."""
+        request = self._request
+        key = key_of(
+            request.identity.name,
+            sql,
+            request.default_format,
+            request.settings or {},
+            is_session=self._lease is not None,
+        )
+        if self._engine.allowed.knows(key):
+            return _READ_ONLY
+        kind = self._judge(sql)
+        if kind == _READ_ONLY:
+            self._engine.allowed.add(key)
+        return kind
+
+    def _judge(self, sql: bytes) -> str:
         """The kind of a statement; raises when it is several or `identity` may not run it.
 
         Grants do not cover everything: SET ROLE, INTO OUTFILE, KILL, USE and BACKUP are of kind CONTROL, some
@@ -153,7 +173,7 @@ class Job:
         if identity.is_admin or not kind.statements:
             return kind.name
         writes = kind.name == "MUTATING" and not identity.is_readonly
-        if (kind.name != "READ_ONLY" and not writes) or names_file(sql):
+        if (kind.name != _READ_ONLY and not writes) or names_file(sql):
             raise refused(497, "ACCESS_DENIED", f"{identity.name}: Not enough privileges for this statement")
         tree = self._connection.run(b"EXPLAIN AST " + sql, "TSVRaw", self._request.parameters).data
         if name := forbidden(tree.decode(errors="replace"), self._engine.table_functions):
@@ -169,11 +189,11 @@ class Job:
         parameters = self._request.parameters or {}
         kind, text = self._check(sql), sql.decode(errors="replace")
         wanted = result_format(text, self._request.default_format)
-        if kind == "READ_ONLY" and is_streamable(text, wanted):
+        if kind == _READ_ONLY and is_streamable(text, wanted):
             self._connection.stream(sql, wanted, parameters)
             return Answer(Result(self._connection.fetch()), wanted, is_stream=True)
         result = self._connection.run(sql, wanted, parameters)
-        return Answer(result, wanted if result.data or kind == "READ_ONLY" else "")
+        return Answer(result, wanted if result.data or kind == _READ_ONLY else "")
 
 
 def allowed_settings(identity: Identity, settings: Mapping[str, str]) -> dict[str, str]:

@@ -27,8 +27,7 @@ FROM (
     identity,
     agent_type,
     invocations,
-    toString(made.user_ref) AS ref,
-    row_number() OVER (ORDER BY invocations DESC, multiIf(ref = '0', '', identity = '', masked, identity) ASC, org_id ASC, agent_type ASC) AS place
+    toString(made.user_ref) AS ref
   FROM (
     SELECT org_id, user_ref, attributes['agent_type'] AS agent_type, count() AS invocations
     FROM notable FINAL
@@ -48,5 +47,5 @@ FROM (
   ) AS made
   LEFT JOIN names_in(orgs = {orgs:Array(String)}) AS directory ON made.org_id = directory.org_id AND made.user_ref = directory.user_ref
 )
-ORDER BY place
+ORDER BY invocations DESC, multiIf(ref = '0', '', identity = '', masked, identity) ASC, org_id ASC, agent_type ASC
 LIMIT {limit:UInt32}

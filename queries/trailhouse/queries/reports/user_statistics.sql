@@ -46,9 +46,11 @@ FROM (
     AND is_activity
     AND user_ref != 0
     AND actor_type = 'user'
-    AND arrayExists(
+    AND occurred_at >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC')
+    AND occurred_at < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
+    AND (length({ranges:Array(Tuple(Int64, Int64))}) = 1 OR arrayExists(
       instants -> toUnixTimestamp64Milli(occurred_at) >= instants.1 AND toUnixTimestamp64Milli(occurred_at) < instants.2,
       {ranges:Array(Tuple(Int64, Int64))}
-    )
+    ))
   SETTINGS do_not_merge_across_partitions_select_final = 1
 )
