@@ -121,7 +121,9 @@
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const what of [".log tbody", ".fresh"]) {
       const now = document.querySelector(what), then = page.querySelector(what);
-      if (!now || !then) continue;
+      // The first that a search hits makes the table.
+      if (!now && then) { location.reload(); return; }
+      if (!then) continue;
       const known = new Set($$("a[href*='/log/']", now).map((each) => each.getAttribute("href")));
       const fresh = $$("tr", then).filter((row) => known.size && !known.has(row.querySelector("a")?.getAttribute("href")));
       for (const row of fresh) row.classList.add("arrived");
