@@ -238,6 +238,17 @@ def test_grafana_finds_what_its_provisioning_names() -> None:
     assert grafana["environment"]["TRAILHOUSE_GRAFANA_CLICKHOUSE_USER"] in ROLES
 
 
+def test_grafanas_limit_is_one_it_may_ask_for() -> None:
+    """Its ClickHouse client sends the time a query or a connection may take, and five seconds more, as `max_execution_time`."""
+    sources = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/trailhouse.yaml").read_text())
+    (options,) = (
+        each["jsonData"] for each in sources["datasources"] if each["uid"] == "trailhouse-clickhouse"
+    )
+    cap = ROLES["grafana"].caps["max_execution_time"]
+    assert int(options.get("queryTimeout", 60)) + 5 <= cap
+    assert int(options.get("dialTimeout", 10)) + 5 <= cap
+
+
 def make_secrets(folder: Path) -> Path:
     """What `secrets.sh` makes, in a folder of its own."""
     script = folder / "secrets.sh"
