@@ -77,6 +77,25 @@ def test_each_service_is_held(name: str) -> None:
     assert service["networks"][0] == "inside"
 
 
+def test_the_first_page_says_how_to_start_it() -> None:
+    """The commands of README are those of the page about it, line by line."""
+    page, first = ((DEPLOY.parent / name).read_text() for name in ("docs/operations/compose.md", "README.md"))
+    started = page.split("```bash\n")[1].split("```")[0]
+    assert "docker compose up --detach --wait\n" in started
+    assert f"```bash\n{started}```" in first
+
+
+def test_an_upgrade_reaches_every_service() -> None:
+    """`up` leaves alone what is in a profile nobody named; the line about upgrades says how to name each."""
+    page = (DEPLOY.parent / "docs/operations/compose.md").read_text()
+    (upgrade,) = (line for line in page.splitlines() if line.startswith("- **Upgrade**"))
+    kept = [service for service in SERVICES.values() if service["restart"] == "unless-stopped"]
+    profiles = {profile for service in kept for profile in service.get("profiles", [])}
+    assert profiles == {"archive"}
+    assert "COMPOSE_PROFILES" in env_example()
+    assert set(re.findall(r"COMPOSE_PROFILES=(\w+)", upgrade)) == profiles
+
+
 def test_only_the_api_and_grafana_are_reached_from_outside() -> None:
     """On this machine's loopback address, unless `.env` says otherwise; the inner network reaches nothing."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
@@ -236,6 +255,17 @@ def test_grafana_finds_what_its_provisioning_names() -> None:
     assert set(asked) == {given, *(key for key in grafana["environment"] if key.startswith("TRAILHOUSE_"))}
     assert Path(re.findall(r"cat ([^)]+)\)", script)[0]).name in grafana["secrets"]
     assert grafana["environment"]["TRAILHOUSE_GRAFANA_CLICKHOUSE_USER"] in ROLES
+
+
+def test_grafanas_limit_is_one_it_may_ask_for() -> None:
+    """Its ClickHouse client sends the time a query or a connection may take, and five seconds more, as `max_execution_time`."""
+    sources = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/trailhouse.yaml").read_text())
+    (options,) = (
+        each["jsonData"] for each in sources["datasources"] if each["uid"] == "trailhouse-clickhouse"
+    )
+    cap = ROLES["grafana"].caps["max_execution_time"]
+    assert int(options.get("queryTimeout", 60)) + 5 <= cap
+    assert int(options.get("dialTimeout", 10)) + 5 <= cap
 
 
 def make_secrets(folder: Path) -> Path:

@@ -51,6 +51,22 @@ def test_each_role_gets_what_it_needs_and_no_more() -> None:
     assert "GRANT INSERT, SELECT, SHOW ON trailhouse.* TO ingest" in text
 
 
+def test_a_driver_may_ask_for_less_and_for_no_more() -> None:
+    """Drivers send a time limit with every query: CONST would refuse all of them, and 0 would be none."""
+    statements = [line for line in access_sql() if "SETTINGS" in line]
+    assert len(statements) == sum(bool(role.caps or role.is_readonly) for role in ROLES.values())
+    text = server_users_xml()
+    assert not re.search(r"\bconst\b", " ".join((*statements, text)), re.IGNORECASE)
+    for role in ROLES.values():
+        for name, cap in role.caps.items():
+            (line,) = (line for line in statements if f"ROLE {role.name} " in line)
+            assert f"{name} = {cap} MIN 1 MAX {cap}" in line
+            profile = re.search(f"<trailhouse_{role.name}>.*</trailhouse_{role.name}>", text)
+            assert profile
+            assert f"<{name}>{cap}</{name}>" in profile[0]
+            assert f"<{name}><min>1</min><max>{cap}</max></{name}>" in profile[0]
+
+
 def test_held_to_organisations_in_every_table_that_has_one() -> None:
     """A table with the column and no policy would show all of them."""
     tables = {

@@ -150,16 +150,17 @@ def _on(cluster: str) -> str:
 
 
 def _settings_of(role: Identity) -> str:
-    caps = [f"{name} = {value} CONST" for name, value in role.caps.items()]
-    # 2: queries alone, and their own settings may be set, which drivers do.
+    caps = [f"{name} = {value} MIN 1 MAX {value}" for name, value in role.caps.items()]
+    # 2: queries alone, and their own settings may be set, which drivers do: Grafana's sends a time limit with every
+    # query, which CONST would refuse. Less than the cap may be asked for, and not 0, which is no limit.
     return ", ".join([*caps, *(["readonly = 2"] if role.is_readonly else [])])
 
 
 def _profile(role: Identity) -> str:
     caps = "".join(f"<{name}>{value}</{name}>" for name, value in role.caps.items())
-    fixed = "".join(f"<{name}><const/></{name}>" for name in role.caps)
+    bounds = "".join(f"<{name}><min>1</min><max>{value}</max></{name}>" for name, value in role.caps.items())
     readonly = "<readonly>2</readonly>" if role.is_readonly else ""
-    constraints = f"<constraints>{fixed}</constraints>" if fixed else ""
+    constraints = f"<constraints>{bounds}</constraints>" if bounds else ""
     return f"<trailhouse_{role.name}>{readonly}{caps}{constraints}</trailhouse_{role.name}>"
 
 
