@@ -6,13 +6,14 @@ import re
 from typing import Any
 
 import pytest
-from tests.queries.alerts.receivers import free_port, receiving, wait_for
+from tests.queries.alerts.receivers import free_port, receiving, slack, wait_for
 from tests.queries.alerts.yard import Yard
 from tests.queries.keyring import give
 
 from trailhouse.producers.settings import Secret
 from trailhouse.queries.alerts import delivery as module
 from trailhouse.queries.alerts.desk import By
+from trailhouse.queries.alerts.slack import exchange, read_app
 from trailhouse.queries.alerts.webhook import is_signed
 from trailhouse.queries.errors import StorageUnavailable
 from trailhouse.queries.key import Scope
@@ -55,6 +56,27 @@ def test_people_are_named_only_if_the_alert_says_so_and_its_owner_may(yard: Yard
     assert (event["actor"] == "mia@example.org") is is_allowed
     assert (event.get("actor_ip") == "192.0.2.7") is is_allowed
     assert "mia" not in stored
+
+
+def test_a_test_arrives_at_the_hook_that_slack_granted(yard: Yard) -> None:
+    """WL6: the app is let in, *Test* is pressed, and Slack gets one message of blocks, unsigned, where it said."""
+    with slack() as far:
+        home = "https://trailhouse.example.org"
+        app = read_app(yard.org, "12.34", Secret("s3cretsecret"), [home])
+        yard.desk.connect_slack(yard.org, yard.by, exchange(app, far.url + "/api/", home, "good"))
+        far.requests.clear()
+        alert = yard.alert(channels=["#audit"])
+        notice, dispatcher = yard.desk.test(yard.org, yard.by, alert), yard.dispatcher()
+        yard.deliver(dispatcher)
+        yard.deliver(dispatcher)
+    (request,) = far.requests
+    assert (request.path, request.headers["content-type"]) == ("/services/T0/B0/hook", "application/json")
+    assert [each["type"] for each in request.json["blocks"]] == ["header", "context"]
+    assert "An alert" in request.json["text"]
+    assert request.json["metadata"]["event_payload"] == {"notification_id": notice}
+    assert "webhook-signature" not in request.headers
+    (found,) = yard.desk.outcome(yard.org, alert, notice)
+    assert (found["status"], found["attempts"]) == ("delivered", 1)
 
 
 def test_failures_are_tried_again_ever_later_and_given_up_visibly(yard: Yard) -> None:
