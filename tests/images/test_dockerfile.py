@@ -76,10 +76,10 @@ def test_its_lock_is_the_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     asked = project["dependencies"] + [
-        each for name in ("stream", "sinks", "queries", "archive", "s3") for each in extras[name]
+        each for name in ("stream", "sinks", "queries", "archive", "s3", "parquet") for each in extras[name]
     ]
     named = {re.split(r"[<>=\[]", each)[0] for each in asked} - {"trailhouse"}
-    assert "s3fs" in named
+    assert {"s3fs", "pyarrow"} <= named
     assert named <= image.keys()
 
 
