@@ -89,7 +89,7 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock (ARGS=--u
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --output-file requirements.lock $(ARGS)
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --group image \
-	  --extra stream --extra sinks --extra queries --extra outbox --extra otel --extra s3 --constraint requirements.lock \
+	  --extra stream --extra sinks --extra queries --extra outbox --extra otel --extra s3 --extra parquet --constraint requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --output-file deploy/requirements.lock $(ARGS)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from tests.images.files import DEPLOY, ROOT, image_environ, instructions
 
 from trailhouse.deploy.cli import COMMANDS
-from trailhouse.deploy.programs import ARCHIVE, WORKERS
 
+#: Commands of the local stack, which the image is not for.
+LOCAL = {"demo", "up", "down"}
 PIN = re.compile(r"^([a-z0-9_-]+)==(\S+)", re.MULTILINE)
 
 
@@ -75,15 +76,17 @@ def test_its_lock_is_the_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     asked = project["dependencies"] + [
-        each for name in ("stream", "sinks", "queries", "archive", "otel", "s3") for each in extras[name]
+        each
+        for name in ("stream", "sinks", "queries", "archive", "otel", "s3", "parquet")
+        for each in extras[name]
     ]
     named = {re.split(r"[<>=\[]", each)[0] for each in asked} - {"trailhouse"}
-    assert "s3fs" in named
+    assert {"s3fs", "pyarrow"} <= named
     assert named <= image.keys()
 
 
 def test_its_commands_need_no_package_that_it_lacks() -> None:
-    """Those of compose.yaml and of the manifests load with the local stack's packages out of reach."""
+    """Every command but the local stack's own loads with that stack's packages out of reach."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     image = locked(DEPLOY / "requirements.lock")
     local = {re.split(r"[<>=\[]", each)[0] for each in project["optional-dependencies"]["local"]}
@@ -98,7 +101,7 @@ from trailhouse.deploy.stack import find_stack
 import trailhouse.deploy.health, trailhouse.deploy.session
 import trailhouse.stream.worker, trailhouse.sinks.worker, trailhouse.queries.api
 import trailhouse.queries.alerts.role, trailhouse.queries.archive.worker, trailhouse.stream.otlp, s3fs
-build([{", ".join(map(repr, (*WORKERS, ARCHIVE)))}, "topics", "migrate", "keys", "access", "size"])
+build({sorted(command.name for command in COMMANDS if command.name not in LOCAL)!r})
 find_stack(None, {{"TRAILHOUSE_KAFKA_BOOTSTRAP": "kafka:9092"}})
 """
     done = subprocess.run(

@@ -66,7 +66,7 @@ class Host:
         """A file as `secrets.sh` makes it; ClickHouse's are the local engine's."""
         path = self.folder / name
         text = "f" * 64
-        if name in {"smtp_password", "oidc_client_secret"}:
+        if name in {"smtp_password", "oidc_client_secret", "archive_signing_key", "archive_public_key"}:
             text = ""
         elif name.startswith("clickhouse_"):
             user = name.split("_")[1]
@@ -180,6 +180,12 @@ def test_every_role_runs_as_the_files_say(host: Host, tmp_path: Path) -> None:
             assert os.stat(f"/proc/{process.pid}").st_uid == NOBODY  # noqa: PTH116 - no file
         said = (tmp_path / f"{name}.log").read_text()
         assert "f" * 64 not in said
+    operator = services["trailhouse"]
+    environ = host.environ(operator) | {"TRAILHOUSE_ARCHIVE_TARGET": str(host.folder / "volume/archive")}
+    for command in ("doctor", "balance", "archive check"):
+        log = tmp_path / f"{command}.log"
+        process = host.start([*entry, *command.split()], environ, log)
+        assert process.wait(60 * PATIENCE) == 0, log.read_text()
     for name, (environ, process) in roles.items():
         process.send_signal(getattr(signal, text["STOPSIGNAL"]))
         # uvicorn, once it has ended well, dies of the signal that asked for it.

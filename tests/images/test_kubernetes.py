@@ -38,7 +38,7 @@ HOME = DEPLOY / "kubernetes"
 RENDERED = ("base", "overlays/small", "overlays/production")
 VERSIONS = ("1.30", "1.33")
 CRDS = {"ServiceMonitor"}  # the operator's own kind; Kubernetes has no schema of it
-COMPONENTS = ("archive", "autoscaling", "mail", "monitor", "secure", "sign-in")
+COMPONENTS = ("archive", "autoscaling", "commands", "mail", "monitor", "secure", "sign-in")
 #: Which change what is there, and bring nothing of their own.
 CHANGES = {"mail", "secure", "sign-in"}
 
@@ -90,17 +90,26 @@ def test_the_schemas_find_mistakes() -> None:
         kubernetes_validate.validate(broken | {"spec": spec}, VERSIONS[0], strict=True)
 
 
+def onto_the_base(folder: Path, *components: str) -> tuple[dict[str, Any], ...]:
+    """The objects of an overlay in `folder` that has the base and these components."""
+    overlay = folder / "overlay"
+    overlay.mkdir()
+    shutil.copytree(HOME, folder / "kubernetes")
+    named = ", ".join(f"../kubernetes/components/{each}" for each in components)
+    (overlay / "kustomization.yaml").write_text(f"resources: [../kubernetes/base]\ncomponents: [{named}]\n")
+    return render(str(overlay))
+
+
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_each_component_goes_onto_the_base_alone(component: str, tmp_path: Path) -> None:
     """None needs another one."""
-    overlay = tmp_path / "overlay"
-    overlay.mkdir()
-    shutil.copytree(HOME, tmp_path / "kubernetes")
-    (overlay / "kustomization.yaml").write_text(
-        f"resources: [../kubernetes/base]\ncomponents: [../kubernetes/components/{component}]\n"
-    )
-    before, after = render("base"), render(str(overlay))
+    before, after = render("base"), onto_the_base(tmp_path, component)
     assert len(after) > len(before) or component in CHANGES
+    # Where the others are, and of the image they have, whatever the overlay says or leaves out.
+    assert {each["metadata"].get("namespace") for each in after if each["kind"] != "Namespace"} == {
+        "trailhouse"
+    }
+    assert len({each["image"] for _, pod in pods(after) for each in pod["spec"]["containers"]}) == 1
     secrets = {"mail": ("alerts", "smtp-password"), "sign-in": ("api", "oidc-client-secret")}
     if component in secrets:
         role, key = secrets[component]
@@ -139,6 +148,29 @@ def test_every_pod_is_held(folder: str) -> None:
         writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
         assert writable == {"/tmp", image_environ()["HOME"]}, name
         assert template["metadata"]["labels"]["app.kubernetes.io/part-of"] == "trailhouse"
+
+
+def test_a_pod_for_commands_is_there_when_asked_for(tmp_path: Path) -> None:
+    """None runs by itself; one that does has what `erase` and `migrate` need, certificates too, and is held as others."""
+    objects = onto_the_base(tmp_path, "commands", "secure")
+    deployment = of_kind(objects, "Deployment")["commands"]
+    assert deployment["spec"]["replicas"] == 0
+    found = dict(pods(objects))
+    spec, other = found["commands"]["spec"], found["stream"]["spec"]
+    (container,), (held,) = spec["containers"], other["containers"]
+    assert spec["securityContext"] == other["securityContext"]
+    assert container["securityContext"] == held["securityContext"]
+    assert container["image"] == held["image"]
+    environ = {each["name"]: each.get("value", "") for each in container["env"]}
+    keys = {item["key"] for each in spec["volumes"] for item in each.get("secret", {}).get("items", [])}
+    for name, value in environ.items():
+        assert not name.endswith("_FILE") or Path(value).name in keys
+    assert {
+        "TRAILHOUSE_CLICKHOUSE_DSN",
+        "TRAILHOUSE_PEPPER_FILE",
+        "TRAILHOUSE_ALERTS_KEY_FILE",
+    } <= environ.keys()
+    assert "/run/secrets/connections" in {each["mountPath"] for each in container["volumeMounts"]}
 
 
 @pytest.mark.parametrize("folder", RENDERED)
