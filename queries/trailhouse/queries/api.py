@@ -111,7 +111,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keeper = Bookkeeper(settings)
-        surroundings = Surroundings(settings.clickhouse, metrics)
+        surroundings = Surroundings(settings.clickhouse, settings.kafka, metrics)
 
         def look() -> None:
             surroundings.look(pool)

@@ -172,7 +172,7 @@ class ApiMetrics:
             "certificate",
             Gauge(
                 CERTIFICATE,
-                "Until when the certificate of a server this role connects to holds, Unix seconds; by peer: clickhouse",
+                "Until when the certificate of a server this role connects to holds, Unix seconds; by peer: clickhouse, kafka",
                 ["peer"],
                 registry=own,
             ),

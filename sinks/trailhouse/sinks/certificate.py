@@ -18,7 +18,7 @@ class CertificateExpired(Exception):
 
 
 def expires_at(
-    host: str, port: int, *, context: ssl.SSLContext | None = None, timeout_s: float = TIMEOUT_S
+    host: str, port: int, context: ssl.SSLContext | None = None, *, timeout_s: float = TIMEOUT_S
 ) -> float:
     """Unix seconds at which the certificate of `host` expires, checked as a client would check it.
 

@@ -9,7 +9,7 @@ import pytest
 
 from trailhouse.deploy.doctor.cluster import Survey, judge, look, version
 from trailhouse.deploy.doctor.finding import Finding
-from trailhouse.producers.settings import KafkaSettings
+from trailhouse.producers.settings import KafkaSecurity, KafkaSettings
 from trailhouse.stream.topics import Topic, TopicError, admin, create_topics, wanted_configs
 
 DAY_MS = 86_400_000
@@ -74,6 +74,13 @@ def test_a_broker_that_is_away_is_told_by_its_address() -> None:
     """`examined` makes a finding of it."""
     with pytest.raises(TopicError, match="no Kafka broker answers at"):
         list(look(KafkaSettings(bootstrap="127.0.0.1:9"), wait_ms=200))
+
+
+def test_certificates_are_looked_at_before_anybody_is_let_in() -> None:
+    """So also where that fails; without TLS there are none."""
+    secure = KafkaSettings(bootstrap="127.0.0.1:9", security=KafkaSecurity(protocol="SSL"))
+    first = next(look(secure, now=lambda: 0.0, expiry=lambda *_: 10 * 86400.0))
+    assert (first.area, first.name, first.level) == ("certificates", "Kafka", "warn")
 
 
 def test_an_old_broker_is_too_old() -> None:

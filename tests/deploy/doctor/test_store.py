@@ -103,7 +103,7 @@ def test_a_host_whose_clock_is_wrong_sees_clickhouses_differ(
 def test_a_certificate_that_ends_is_found(days: int | None, level: str) -> None:
     """Before anybody is let in, so also where that fails."""
 
-    def expiry(host: str, port: int) -> float:
+    def expiry(host: str, port: int, _: object) -> float:
         if days is None:
             raise CertificateExpired(f"the certificate of {host}:{port} has expired")
         return time.time() + days * 86400

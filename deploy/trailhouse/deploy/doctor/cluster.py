@@ -1,4 +1,4 @@
-"""Kafka: its version, its clock, and how the three topics are set up."""
+"""Kafka: its certificates, its version, its clock, and how the three topics are set up."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from trailhouse.deploy.doctor import clocks
+from trailhouse.deploy.doctor import certificates, clocks
 from trailhouse.deploy.doctor.finding import Finding, fail, ok, warn
 from trailhouse.producers.settings import KafkaSettings
+from trailhouse.sinks.certificate import expires_at
+from trailhouse.sinks.peer import Expiry, kafka_peer
 from trailhouse.stream.topics import Topic, admin, problems, read_configs
 
 AREA: Final = "Kafka"
@@ -37,11 +39,13 @@ def look(
     now: Callable[[], float] = time.time,
     *,
     wait_ms: int = WAIT_MS,
+    expiry: Expiry = expires_at,
 ) -> Iterator[Finding]:
     """Ask the cluster; `hold_s` = how long a breaker may hold a partition, `wait_ms` = how long one waits for a broker.
 
     Raises what Kafka's client raises.
     """
+    yield from certificates.look(AREA, kafka_peer(settings), now(), expiry)
     names = [settings.raw_topic, settings.enriched_topic, settings.rejected_topic]
     with admin(settings, wait_ms) as client:
         nodes = [each["broker_id"] for each in client.describe_cluster()["brokers"]]

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Final
 
-from trailhouse.deploy.doctor import clocks, host
+from trailhouse.deploy.doctor import certificates, clocks, host
 from trailhouse.deploy.doctor.finding import Finding, fail, ok, warn
-from trailhouse.sinks.certificate import CertificateExpired, expires_at
+from trailhouse.sinks.certificate import expires_at
 from trailhouse.sinks.clickhouse import ClickHouseError, Client, connect
 from trailhouse.sinks.errors import MigrationError
 from trailhouse.sinks.migrate import load, pending
+from trailhouse.sinks.peer import Expiry, clickhouse_peer
 from trailhouse.sinks.settings import ClickHouseSettings
 
 AREA: Final = "ClickHouse"
 OLDEST: Final = (24, 8)
-CERTIFICATE_WARN_DAYS, CERTIFICATE_FAIL_DAYS = 21, 3
 #: What the sink must be able to do, and what nobody but an administrator shall.
 READ: Final = ("events", "landed", "batches", "user_days", "action_slots")
 WRITE: Final = ("landing", "batches", "rejected", "lost")
@@ -32,14 +32,13 @@ def look(
     *,
     writes: ClickHouseSettings | None = None,
     now: Callable[[], float] = time.time,
-    expiry: Callable[[str, int], float] = expires_at,
+    expiry: Expiry = expires_at,
 ) -> Iterator[Finding]:
     """Ask it as `settings` say; `writes` = as whom sinks write, None = that is the same user, who may be a reader.
 
     Raises the driver's errors when nobody answers.
     """
-    if settings.is_secure:
-        yield certificate(settings, now(), expiry)
+    yield from certificates.look(AREA, clickhouse_peer(settings), now(), expiry)
     with closing(connect(settings, timeout_s=30)) as client:
         before = now()
         ((text, there, free, size),) = client.query(
@@ -117,20 +116,6 @@ def grants(client: Client, user: str, *, must_write: bool) -> Iterator[Finding]:
         )
     else:
         yield ok(AREA, f"{user} writes", "what sinks need, and no more")
-
-
-def certificate(settings: ClickHouseSettings, now: float, expiry: Callable[[str, int], float]) -> Finding:
-    """Until when it holds."""
-    try:
-        days = (expiry(settings.host, settings.port) - now) / 86400
-    except CertificateExpired as error:
-        return fail("certificates", "ClickHouse", str(error), error.hint)
-    found, advice = f"holds {days:.0f} days", "renew it at the server"
-    if days < CERTIFICATE_FAIL_DAYS:
-        return fail("certificates", "ClickHouse", found, advice)
-    if days < CERTIFICATE_WARN_DAYS:
-        return warn("certificates", "ClickHouse", found, advice)
-    return ok("certificates", "ClickHouse", found)
 
 
 def _check(client: Client, right: str, table: str) -> bool:
