@@ -173,6 +173,6 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.delitem(sys.modules, "trailhouse.stream.otlp", raising=False)
     with pytest.raises(TracesUnavailable, match="OTEL_EXPORTER_OTLP_ENDPOINT") as raised:
         tracing.start(TracesSettings(endpoint="http://127.0.0.1:4318"), "test")
-    assert "trailhouse[otel]" in raised.value.hint
+    assert "PATH-OF-A-CLONE[otel]" in raised.value.hint
     assert "opentelemetry.sdk.trace" in raised.value.cause
     assert not tracing.is_on()

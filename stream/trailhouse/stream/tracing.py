@@ -59,7 +59,7 @@ class TracesUnavailable(Exception):
         super().__init__(
             "a collector of traces is named (OTEL_EXPORTER_OTLP_ENDPOINT), and the extra `otel` is not installed"
         )
-        self.cause, self.hint = cause, "pip install 'trailhouse[otel]', or unset the variable"
+        self.cause, self.hint = cause, "pip install 'PATH-OF-A-CLONE[otel]', or unset the variable"
 
 
 class Span(Protocol):
