@@ -83,7 +83,7 @@ def test_a_sender_may_name_the_trace(given: str, parent: str) -> None:
     """By the W3C's form alone; anything else begins a trace of its own."""
     with collecting() as collector:
         with traced(collector.url):
-            begin("GET", "server", traceparent=given).end()
+            copy_context().run(begin, "GET", "server", given).end()
         (sent,) = collector.spans
     assert (sent.parent, sent.trace_id == TRACE) == (parent, bool(parent))
 
