@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+import re
 from typing import Any
 
 import pytest
-from tests.house import EVERYTHING, ORG
+from tests.browser.axe import AXE, severe, severe_in_both
+from tests.house import EVERYTHING, ORG, OTHER
 
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
-SEVERE = {"serious", "critical"}
 AREAS = ("users", "entities", "actions", "sources", "ai")
 PAGES = (
     "", "activity?compare=previous&", "members", *(f"usage?area={area}&" for area in AREAS), "statistics", "security", "log",
-    "pipeline", "settings", "sql/active_users", "explain/active_users?row.active_users=1&", "no-such-page", "log?q=nothing-at-all&",
+    "pipeline", "settings", "notifications", "sql/active_users", "explain/active_users?row.active_users=1&", "no-such-page", "log?q=nothing-at-all&",
 )  # fmt: skip
-# Menus and tables that are open are looked at, too; animations would be looked at half-way.
-OPENED = """() => {
-  document.getAnimations().forEach((each) => each.finish());
-  document.querySelectorAll("details").forEach((each) => { each.open = true; });
-}"""
-CLOSED = '() => document.querySelectorAll("details.menu").forEach((each) => { each.open = false; })'
-RUN = """async () => {
-  const found = await axe.run(document, { resultTypes: ["violations"] });
-  return found.violations.map((each) => ({
-    id: each.id, impact: each.impact, where: each.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any.map((one) => one.message).join(" ").slice(0, 200)}`),
-  }));
-}"""
-
-
-def severe(page: Any) -> list[dict[str, Any]]:
-    return [each for each in page.evaluate(RUN) if each["impact"] in SEVERE]
 
 
 @pytest.mark.parametrize("name", PAGES, ids=[each.split("&")[0] or "users" for each in PAGES])
@@ -40,13 +23,22 @@ def test_nothing_serious(visiting: Any, name: str) -> None:
     with visiting(EVERYTHING) as visit:
         page = visit.page
         visit.go(f"{name}{'' if name.endswith('&') else '?'}org={ORG}")
-        page.evaluate(AXE)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.evaluate(OPENED)
-            page.evaluate(CLOSED)
-            assert severe(page) == [], scheme
+        assert severe_in_both(page) == {}
         assert not [each for each in visit.complaints if "40" not in each]
+
+
+def test_nothing_serious_of_one_event_and_where_an_organisation_is_chosen(visiting: Any) -> None:
+    """The two pages that have no address of their own beforehand."""
+    with visiting(EVERYTHING) as visit:
+        visit.go(f"log?org={ORG}&action=user:login")
+        visit.page.locator(".log time").first.click()
+        visit.page.wait_for_url(re.compile("/log/[0-9a-f]{8}-"))
+        visit.page.wait_for_selector("text=Its way through the pipeline")
+        assert severe_in_both(visit.page) == {}
+    with visiting(EVERYTHING, (ORG, OTHER)) as visit:
+        visit.go("activity")
+        assert visit.page.inner_text("h1") == "Choose an organization"
+        assert severe_in_both(visit.page) == {}
 
 
 def test_signing_in_and_open_menus(visiting: Any) -> None:

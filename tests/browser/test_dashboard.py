@@ -11,7 +11,18 @@ import pytest
 from tests.house import EVERYTHING, MASKED, ORG, OTHER, House
 from tests.queries.keyring import bearer
 
-PAGES = ("", "activity", "members", "usage", "statistics", "security", "log", "pipeline", "settings")
+PAGES = (
+    "",
+    "activity",
+    "members",
+    "usage",
+    "statistics",
+    "security",
+    "log",
+    "pipeline",
+    "settings",
+    "notifications",
+)
 
 
 #: Panels whose chart is larger than its place, over what stands below it.

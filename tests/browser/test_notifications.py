@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.browser.axe import severe_in_both
 from tests.house import EVERYTHING, ORG, House
 
 # Another site than ours, as Slack is: the browser keeps our cookies at home on the way back.
@@ -50,6 +51,7 @@ def test_an_alert_is_made_and_tested_by_hand(company: House, visiting: Any) -> N
         page.wait_for_selector("text=A test is on its way")
         assert "waiting" in page.inner_text("#sent")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert severe_in_both(page) == {}
         assert visit.complaints == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -202,3 +202,130 @@ def test_print_and_two_orgs(visiting: Any) -> None:
         assert ORG in page.inner_text(".printed")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
+
+
+def test_rules_13_14_a_tooltip_at_both_ends_and_arrows_both_ways(visiting: Any) -> None:
+    """The nearest date's, on the screen also where the chart begins and ends; a key goes back as it goes on, and no further."""
+    with visiting(EVERYTHING, viewport={"width": 390, "height": 844}) as visit:
+        page = visit.page
+        visit.go(f"activity?org={ORG}&over_time=30d")
+        canvas = page.locator("#over_time .canvas")
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        titles = []
+        for x in (box["x"] + 1, box["x"] + box["width"] - 1):
+            page.mouse.move(x, box["y"] + 60)
+            titles.append(page.inner_text(".tip b"))
+            tip = page.locator(".tip").bounding_box()
+            assert tip["x"] >= 0
+            assert tip["x"] + tip["width"] <= 390
+            assert tip["y"] >= 0
+        page.mouse.move(0, 0)
+        page.focus("#over_time .plot")
+        for key, wanted in (("ArrowLeft", titles[1]), ("Home", titles[0]), ("ArrowLeft", titles[0])):
+            page.keyboard.press(key)
+            assert page.inner_text(".tip b") == wanted, key
+        page.keyboard.press("ArrowRight")
+        second = page.inner_text(".tip b")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowLeft")
+        assert page.inner_text(".tip b") == second != titles[0]
+        assert page.text_content("#live").startswith(f"{second}: ")
+
+
+def test_rule_19_the_sql_on_the_clipboard(visiting: Any) -> None:
+    """What the button copies is what stands there, whole."""
+    with visiting(EVERYTHING, permissions=["clipboard-read", "clipboard-write"]) as visit:
+        visit.go(f"sql/active_users?org={ORG}")
+        visit.page.click("text=Copy SQL")
+        visit.page.wait_for_selector(".tip >> text=Copied")
+        copied = visit.page.evaluate("navigator.clipboard.readText()")
+        assert copied == visit.page.text_content("#sql")
+        assert copied.count("SELECT") >= 1
+
+
+def test_the_other_keys(visiting: Any) -> None:
+    """A week, a year, anew, dark, and out of what is open; what is typed into a field is no key."""
+    with visiting(EVERYTHING, color_scheme="light") as visit:
+        page = visit.page
+        visit.go(f"members?org={ORG}")
+        page.keyboard.press("w")
+        page.wait_for_url(re.compile("last=7d"))
+        visit.go(f"activity?org={ORG}")
+        page.focus("#over_time .plot")
+        page.keyboard.press("y")
+        page.wait_for_url(re.compile("over_time=12m"))
+        page.evaluate("window.old = true")
+        with page.expect_navigation():
+            page.keyboard.press("r")
+        assert not page.evaluate("window.old")
+        page.keyboard.press("t")
+        assert page.get_attribute("html", "data-theme") == "dark"
+        page.keyboard.press("t")
+        assert page.get_attribute("html", "data-theme") == "light"
+        page.click("#weekly .more summary")
+        page.keyboard.press("Escape")
+        assert page.locator(".menu[open]").count() == 0
+        assert page.evaluate("document.activeElement.matches('#weekly .more summary')")
+        visit.go(f"log?org={ORG}")
+        page.keyboard.press("/")
+        page.keyboard.type("try")
+        assert page.input_value("input[type=search]") == "try"
+        assert page.get_attribute("html", "data-theme") == "light"
+        page.keyboard.press("Escape")
+        assert page.input_value("input[type=search]") == ""
+
+
+def test_rule_21_failed_panels_are_named_at_the_top(visiting: Any) -> None:
+    """Below the head and above the panels, though they are the last of the page to be known: without the script, on paper."""
+    for options in ({}, {"java_script_enabled": False, "viewport": {"width": 390, "height": 844}}):
+        with visiting(EVERYTHING, **options) as visit:
+            page = visit.page
+            visit.go(f"activity?org={ORG}&total=never&weekly=never")
+            for media in ("screen", "print"):
+                page.emulate_media(media=media)
+                alarm, head = page.locator(".alarm").bounding_box(), page.locator("h1").bounding_box()
+                assert "2 of 4 panels" in page.inner_text(".alarm")
+                assert alarm["y"] >= head["y"] + head["height"], media
+                for panel in page.locator("article.panel").all():
+                    assert alarm["y"] + alarm["height"] <= panel.bounding_box()["y"], media
+
+
+def assert_on_screen(page: Any, what: str) -> None:
+    """Nothing of it is beyond the left or the right edge."""
+    box = page.locator(what).bounding_box()
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= page.viewport_size["width"], what
+
+
+def test_days_of_ones_own_without_a_mouse(visiting: Any) -> None:
+    """Two dates in a panel's menu, in the page's one period and in the comparison: without the script, on a phone."""
+    until = datetime.now(UTC).date()
+    since = until - timedelta(days=4)
+    with visiting(EVERYTHING, java_script_enabled=False, viewport={"width": 390, "height": 844}) as visit:
+        page = visit.page
+        visit.go(f"activity?org={ORG}&weekly=12m&timezone=UTC")
+        page.click("#over_time .period summary")
+        assert_on_screen(page, "#over_time .pop")
+        page.fill("#over_time [name=first]", str(since))
+        page.fill("#over_time [name=last_day]", str(until))
+        page.press("#over_time [name=last_day]", "Enter")
+        page.wait_for_url(re.compile(rf"over_time={since}\.\.{until}#over_time"))
+        assert "weekly=12m" in page.url
+        assert "timezone=UTC" in page.url
+        page.click("#over_time .as-table summary")
+        assert page.locator("#over_time tbody tr").count() == 5
+        page.click(".compare summary")
+        assert_on_screen(page, ".compare .pop")
+        page.fill("[name=compare]", str(since - timedelta(days=5)))
+        page.press("[name=compare]", "Enter")
+        page.wait_for_url(re.compile(f"compare={since - timedelta(days=5)}"))
+        assert page.locator("#over_time .line.before").count() == 1
+        visit.go(f"members?org={ORG}")
+        page.click(".own summary")
+        assert_on_screen(page, ".own .pop")
+        page.fill(".own [name=first]", str(since))
+        page.fill(".own [name=last_day]", str(until))
+        page.click("text=Show these days")
+        page.wait_for_url(re.compile(rf"last={since}\.\.{until}"))
+        assert page.locator(".segments [aria-current]").count() == 0
+        assert len({each.split(" · ")[0] for each in page.locator("article footer").all_inner_texts()}) == 1

@@ -12,6 +12,9 @@ from trailhouse.queries.dashboard.address import ROOT
 from trailhouse.queries.key import EVERY_ORG
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+_ZONE = "timezone=Asia%2FTehran"
+#: What leads out of the pages, or is no page.
+_ELSEWHERE = ("static/", "sign-in", "sign-out")
 _ONE_OF_MANY = re.compile(r"(explain|sql|export)/\w+")
 
 
@@ -23,11 +26,13 @@ def kind_of(address: str) -> tuple[str, str]:
 
 
 def test_every_link_leads_somewhere(company: House) -> None:
-    """No kind of link is answered with a refusal or a failure, and each page has one back to the others."""
+    """No kind of link is answered with a refusal or a failure, each page has one back to the others, and none forgets
+    the organization or the time zone of the page it stands on."""
     seen: set[tuple[str, str]] = set()
     odd: list[tuple[str, int]] = []
+    forgetful: set[tuple[str, str]] = set()
     with company.visitor(orgs=(EVERY_ORG,)) as client:
-        todo = deque([f"{ROOT}?org={ORG}"])
+        todo = deque([f"{ROOT}?org={ORG}&{_ZONE}"])
         while todo:
             address = todo.popleft()
             if kind_of(address) in seen:
@@ -41,8 +46,16 @@ def test_every_link_leads_somewhere(company: House) -> None:
                     unescape(each).partition("#")[0] for each in re.findall(r'href="([^"]+)"', answer.text)
                 ]
                 assert ROOT in {each.partition("?")[0] for each in links}, address
-                todo += [each for each in links if each.startswith(ROOT)]
+                links = [each for each in links if each.startswith(ROOT)]
+                todo += links
+                forgetful |= {
+                    (address, each)
+                    for each in links
+                    if not each.removeprefix(ROOT).startswith(_ELSEWHERE)
+                    and (_ZONE not in each or not re.search(r"[?&](org|company)=", each))
+                }
     assert odd == []
+    assert forgetful == set()
     assert {path for path, _ in seen} >= {
         "activity",
         "sql/…",

@@ -7,12 +7,17 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.house import MASKED, ORG, House, rows_of
+from tests.sinks.lines import enriched
 
 from trailhouse.queries.dashboard import log_page
+from trailhouse.queries.dashboard.figure import moment
 from trailhouse.queries.key import EVERY_ORG
+from trailhouse.sinks.clickhouse import insert_lines
+from trailhouse.sinks.org_settings import OrgSettings, set_org_settings
 from trailhouse.sinks.trace import Step, Way
 
 
@@ -130,3 +135,49 @@ def test_the_file_is_what_the_filters_give(company: House) -> None:
     assert rows[0]["event_id"]
     (told,) = company.recorded.take()
     assert (told["action"], told["attributes"]["filters"]) == ("export:create", "action")
+
+
+def test_times_are_in_the_organisations_own_zone(company: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the address names none, as in reports; one that is named goes before it."""
+    monkeypatch.setattr(log_page, "PATIENCE_S", 0.2)
+    set_org_settings(company.database, OrgSettings(ORG, timezone="Asia/Tehran"))
+    try:
+        with company.visitor() as client:
+            page = client.get(f"log?org={ORG}&action=user%3Alogin&outcome=failure").text
+            utc = client.get(f"log?org={ORG}&action=user%3Alogin&outcome=failure&timezone=UTC").text
+            (event_id, *_) = re.findall(r"/org/dashboard/log/([0-9a-f-]{36})", page)
+            event = client.get(f"log/{event_id}?org={ORG}").text
+    finally:
+        set_org_settings(company.database, OrgSettings(ORG))
+    (iso, shown) = re.findall(r'<time datetime="([^"]+)">([^<]+)</time></a></td>', page)[0]
+    local = datetime.fromisoformat(iso).astimezone(ZoneInfo("Asia/Tehran"))
+    assert shown == moment(local)
+    assert "Time (Asia/Tehran)" in page
+    assert "times in" in page
+    assert "Asia/Tehran</a>" in page
+    assert moment(local) in event
+    assert "Time (UTC)" in utc
+    assert f">{moment(datetime.fromisoformat(iso))}</time></a>" in utc
+
+
+def test_an_empty_log_says_why_and_what_to_type(company: House) -> None:
+    """Never an event, or none in these days; the line sends one where the page came from (design rules 22 and 23)."""
+    at = datetime.now(UTC) - timedelta(days=60)
+    event = {
+        "event_id": "6a1c2a4e-0000-4000-8000-000000000060", "occurred_at": at.isoformat(), "org_id": "quiet",
+        "action": "page:view", "actor_user_id": "ann",
+    }  # fmt: skip
+    insert_lines(company.database, "landing", enriched([event], epoch="epoch-quiet", received=at))
+    with company.visitor(orgs=(EVERY_ORG,)) as client:
+        never, quiet = (client.get(f"log?org={org}").text for org in ("nobodys", "quiet"))
+        sql = client.get(f"sql/active_users?org={ORG}").text
+    assert "No event yet" in never
+    assert "data-waiting" in never
+    assert "No event in the last 30 days" in quiet
+    assert "data-waiting" not in quiet
+    for page in (never, quiet):
+        assert f"{company.url}/api/v1/events</pre>" in page
+    assert (
+        f"&#34;{company.url}/api/v1/reports/active_users?" in sql
+        or f'"{company.url}/api/v1/reports/active_users?' in sql
+    )

@@ -231,3 +231,26 @@ def test_what_the_panels_say_belongs_to_the_request(company: House, monkeypatch:
     assert set(seen) == {"look-1"}
     events = [event for event in company.recorded.take() if event["action"] == "analytics:read"]
     assert [event["correlation_id"] for event in events] == ["look-1"]
+
+
+def test_two_dates_of_a_form_become_the_period(company: House) -> None:
+    """Whichever is the earlier, for the panel or for the page that has one period; the rest of the address stays."""
+    dates = "first=2026-03-07&last_day=2026-03-01"
+    with company.visitor() as client:
+        form = client.get(f"activity?org={ORG}&compare=off").text
+        panel = client.get(f"activity?org={ORG}&compare=off&period=over_time&{dates}")
+        page = client.get(f"members?org={ORG}&period=last&{dates}&timezone=UTC")
+        wrong = [
+            client.get(f"activity?org={ORG}&period={each}").status_code
+            for each in ("nothing", "total", "last")
+        ]
+    assert (
+        panel.headers["location"]
+        == f"{ROOT}activity?org={ORG}&compare=off&over_time=2026-03-01..2026-03-07#over_time"
+    )
+    assert page.headers["location"] == f"{ROOT}members?org={ORG}&timezone=UTC&last=2026-03-01..2026-03-07"
+    assert wrong == [400, 400, 400]
+    assert (
+        '<input type="hidden" name="compare" value="off"><input type="hidden" name="period" value="over_time">'
+        in form
+    )

@@ -11,6 +11,7 @@ from tests.house import MASKED, ORG, House, rows_of
 from tests.queries.keyring import bearer
 
 from trailhouse.queries.directory_export import COLUMNS
+from trailhouse.sinks.org_settings import OrgSettings, set_org_settings
 
 
 def _shown(user: dict[str, Any]) -> str:
@@ -104,3 +105,24 @@ def test_pages_of_people(company: House) -> None:
     with company.visitor() as client:
         assert people(client.get("?page=9").text) == people(client.get("?page=1").text)
         assert client.get("?page=x").status_code == 400
+
+
+def test_times_are_in_the_organisations_own_zone(company: House) -> None:
+    """Where the address names none, as in reports; in the file too. One that is named goes before it."""
+    set_org_settings(company.database, OrgSettings(ORG, timezone="Asia/Tehran"))
+    try:
+        with company.visitor() as client:
+            own, named, utc = (
+                client.get(f"?org={ORG}{zone}").text
+                for zone in ("", "&timezone=Asia/Tehran", "&timezone=UTC")
+            )
+            files = [
+                client.get(f"users.csv?org={ORG}{zone}").text
+                for zone in ("", "&timezone=Asia/Tehran", "&timezone=UTC")
+            ]
+    finally:
+        set_org_settings(company.database, OrgSettings(ORG))
+    times = [re.findall(r"<time [^>]+>([^<]+)</time> <small>", page) for page in (own, named, utc)]
+    assert times[0] == times[1] != times[2]
+    assert files[0] == files[1] != files[2]
+    assert "Asia/Tehran</a>" in own

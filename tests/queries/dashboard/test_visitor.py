@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trailhouse.queries.caller import Caller
-from trailhouse.queries.dashboard.visitor import BODY_BYTES_MAX, Visitor, keep, read_form
+from trailhouse.queries.dashboard.visitor import BODY_BYTES_MAX, Visitor, keep, origin, read_form
 from trailhouse.queries.errors import BadBody, BodyTooLarge
 from trailhouse.queries.key import Scope
 from trailhouse.queries.self_audit import Who
@@ -66,3 +66,18 @@ def test_without_a_key_there_are_reports_alone() -> None:
     nobody = Visitor(Caller(), Who())
     assert nobody.allows(Scope.REPORTS_READ)
     assert not nobody.allows(Scope.AUDIT_READ)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "wanted"),
+    [
+        ("http", "127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http", "localhost", "http://localhost"),
+        ("http", "audit.example.com", "https://audit.example.com"),
+        ("https", "audit.example.com:8443", "https://audit.example.com:8443"),
+    ],
+)
+def test_the_address_to_type(scheme: str, host: str, wanted: str) -> None:
+    """TLS everywhere but on this machine, whatever the proxy before the API told it."""
+    request = Request({"type": "http", "scheme": scheme, "method": "GET", "path": "/", "query_string": b"", "headers": [(b"host", host.encode())]})  # fmt: skip
+    assert origin(request) == wanted

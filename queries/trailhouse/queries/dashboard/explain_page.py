@@ -42,6 +42,7 @@ def build(site: Site, visit: Visit, name: str) -> Built:
     hidden = {column.name for column in report.columns if column.is_hidden}
     # Only events have a page of their own in the audit log.
     has_pages = report.explain.source == "events" and visit.visitor.allows(Scope.AUDIT_READ)
+    timezone = visit.params.get("timezone")
     return "explain.html", {
         "report": report,
         "row": [(key, str(value)) for key, value in found.row.items() if key not in hidden],
@@ -52,7 +53,9 @@ def build(site: Site, visit: Visit, name: str) -> Built:
             {
                 "time": moment(at) if isinstance(at, datetime) else str(at),
                 "cells": cells,
-                "href": link(f"log/{cells[2]}", {"org": str(cells[3])}) if has_pages else "",
+                "href": link(f"log/{cells[2]}", {"org": str(cells[3]), "timezone": timezone})
+                if has_pages
+                else "",
             }
             for at, *cells in found.rows
         ],

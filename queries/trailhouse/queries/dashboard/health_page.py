@@ -51,8 +51,11 @@ def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
     return router
 
 
-def _build(site: Site, metrics: ApiMetrics, page: Page, visit: Visit) -> Built:
-    _, context = build_panels(site, page, visit)
+def _build(site: Site, metrics: ApiMetrics, page: Page, visit: Visit) -> Built | Response:
+    made = build_panels(site, page, visit)
+    if isinstance(made, Response):
+        return made
+    _, context = made
 
     def cards(fresh: Freshness) -> list[dict[str, Any]]:
         found = [_freshness(fresh)]

@@ -24,7 +24,7 @@ from trailhouse.queries.dashboard.patience import within
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.errors import BadParameter, QueryError
 from trailhouse.queries.key import Scope
-from trailhouse.queries.periods import parse_bound
+from trailhouse.queries.periods import EARLIEST, parse_bound
 from trailhouse.queries.store import ClickHouseStore
 from trailhouse.queries.zones import find_zone
 from trailhouse.sinks.trace import Way, trace
@@ -69,7 +69,8 @@ def routes(site: Site) -> APIRouter:
 
 def build(site: Site, visit: Visit) -> Built:
     """The latest events that pass the filters: read when what stands around them was sent, and refused before that."""
-    find, days = _question(site, visit, EVENTS_MAX)
+    timezone = site.zone(visit)
+    find, days = _question(site, visit, EVENTS_MAX, find_zone(timezone))
     asked = {name: visit.params.get(name) or "" for name in _ASKED}
     state = visit.state
 
@@ -79,9 +80,10 @@ def build(site: Site, visit: Visit) -> Built:
         found = find()
         _record(site, visit, "audit:read", asked=asked, rows=len(found.events), form="html")
         return {
-            "rows": [_row(each, visit, state) for each in found.events],
+            "rows": [_row(each, visit, state, find_zone(timezone)) for each in found.events],
             "older": link("log", {**state, "before": found.before.to_text()}) if found.before else "",
-            "freshness": freshness_of(landed, visit.now, visit.params.get("timezone") or "UTC"),
+            "is_new": not found.events and not filters and not _has_any(site, visit),
+            "freshness": freshness_of(landed, visit.now, timezone),
         }
 
     filters = [
@@ -91,6 +93,7 @@ def build(site: Site, visit: Visit) -> Built:
     ]  # fmt: skip
     return "log.html", {
         "look": look,
+        "zone": timezone,
         "asked": asked,
         "days": days,
         "filters": filters,
@@ -127,7 +130,7 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
         "event:trace", visit.org, visit.visitor.who,
         details={"event": event_id, "format": "html", "pii_shown": caller.read_pii},
     )  # fmt: skip
-    event, zone = events[-1], find_zone(visit.params.get("timezone") or "UTC")
+    event, zone = events[-1], find_zone(site.zone(visit))
     return "event.html", {
         "event": event,
         "fields": [(name, _text(value)) for name, value in event.items() if name not in _HEAD],
@@ -139,16 +142,17 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
         "ways": _ways(site, visit, event_id, zone),
         "occurred": precise(datetime.fromisoformat(event["occurred_at"]).astimezone(zone)),
         "zone": zone.key,
-        "share": link(f"log/{event_id}", {"org": visit.org}),
+        "share": link(f"log/{event_id}", {"org": visit.org, "timezone": visit.params.get("timezone")}),
         "back": link("log", {"org": visit.org, "timezone": visit.params.get("timezone")}),
     }
 
 
-def _question(site: Site, visit: Visit, limit: int) -> tuple[Callable[[], EventPage], tuple[date, date]]:
+def _question(
+    site: Site, visit: Visit, limit: int, zone: tzinfo
+) -> tuple[Callable[[], EventPage], tuple[date, date]]:
     """What finds the events the filters ask for, and the days it looks at; what cannot be asked is refused here."""
     profile, caller = PROFILES[site.settings.profile], visit.visitor.caller
     check_rights(visit.org, caller, profile, site.settings.has_plan)
-    zone = find_zone(visit.params.get("timezone") or "UTC")
     texts = {name: text for name in (*_ASKED, "since", "until") if (text := visit.params.get(name))}
     wanted = filter_of(texts, read_pii=caller.read_pii)
     until = _day(texts.get("until"), "until", zone) or visit.now.date() + timedelta(days=1)
@@ -174,6 +178,25 @@ def _question(site: Site, visit: Visit, limit: int) -> tuple[Callable[[], EventP
     return find, (since, until)
 
 
+def _has_any(site: Site, visit: Visit) -> bool:
+    """Whether the organisation ever had an event that its profile shows."""
+    caller = visit.visitor.caller
+    with site.pool.client() as client:
+        found = latest(
+            client,
+            visit.org,
+            filter_of({}, read_pii=caller.read_pii),
+            first=EARLIEST,
+            last=visit.now.date() + timedelta(days=1),
+            before=None,
+            limit=1,
+            read_pii=caller.read_pii,
+            collected=PROFILES[site.settings.profile].collected,
+            has_own=bool(visit.params.get("own")),
+        )
+    return bool(found.events)
+
+
 def _day(text: str | None, name: str, zone: Any) -> date | None:
     if text is None:
         return None
@@ -181,9 +204,8 @@ def _day(text: str | None, name: str, zone: Any) -> date | None:
     return bound.astimezone(UTC).date() if isinstance(bound, datetime) else bound
 
 
-def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str]) -> dict[str, Any]:
+def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str], zone: tzinfo) -> dict[str, Any]:
     at = datetime.fromisoformat(event["occurred_at"])
-    zone = find_zone(visit.params.get("timezone") or "UTC")
     rest = {**state, "before": None}
     return {
         "event": event,
@@ -203,7 +225,7 @@ def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str]) -> di
 
 
 def _csv(site: Site, visit: Visit) -> Response:
-    find, _ = _question(site, visit, FILE_ROWS_MAX)
+    find, _ = _question(site, visit, FILE_ROWS_MAX, find_zone(site.zone(visit)))
     found = find()
     asked = {name: visit.params.get(name) or "" for name in _ASKED}
     _record(site, visit, "export:create", asked=asked, rows=len(found.events), form="csv")

@@ -185,7 +185,7 @@ def _change(site: Site, visitor: Visitor, form: Mapping[str, str]) -> Response |
         )
     else:
         raise BadParameter("do", do, "one of this page's buttons")
-    return redirect(link(PAGE, {"org": org, "done": do}))
+    return redirect(link(PAGE, {"org": org, "timezone": form.get("timezone"), "done": do}))
 
 
 def _alert_of(form: Mapping[str, str]) -> dict[str, Any]:

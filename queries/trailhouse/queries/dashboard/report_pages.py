@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
+from datetime import date
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +15,7 @@ from trailhouse.queries.dashboard.address import ROOT, lasting, link
 from trailhouse.queries.dashboard.cells import behind_row
 from trailhouse.queries.dashboard.chosen import NAMES
 from trailhouse.queries.dashboard.comparison import CHOICES, OFF, PREVIOUS, words
+from trailhouse.queries.dashboard.frame import redirect
 from trailhouse.queries.dashboard.freshness import Freshness, freshness_of
 from trailhouse.queries.dashboard.page import MEMBERS, Page, Panel, period_words
 from trailhouse.queries.dashboard.panel import CARDS, TO, View, ask_panel, asked_with, kind_of, may_compare
@@ -28,6 +30,8 @@ from trailhouse.sinks.clickhouse import Client
 
 # Panels of one page that are asked at a time.
 AT_ONCE: Final = 4
+#: What the form of a period sends, beside which one it is.
+_DAYS: Final = ("first", "last_day")
 
 
 def routes(site: Site) -> APIRouter:
@@ -47,11 +51,13 @@ def _endpoint(site: Site, page: Page) -> Callable[[Request], Any]:
     return endpoint
 
 
-def build(site: Site, page: Page, visit: Visit) -> Built:
+def build(site: Site, page: Page, visit: Visit) -> Built | Response:
     """Ask every panel of a page at once; each is waited for where the page shows it, and one that fails is told in its place.
 
     That the page is read is recorded before any of it is. Raises `NotRecorded`.
     """
+    if visit.params.get("period"):
+        return _own_days(page, visit)
     tabs, page = tabs_of(page, visit)
     params = page_params(page, visit.asked)
     _record(site, page, visit)
@@ -80,12 +86,29 @@ def build(site: Site, page: Page, visit: Visit) -> Built:
         "view_of": lambda key: asked[key].result(),
         "links_of": lambda view: links(page, view, visit),
         "picked": params.get("last", ""),
+        "picked_words": period_words(params.get("last", "")),
         "look": freshness,
         "comparison": comparison(page, site.reports, visit),
         "here": link(page.name, visit.asked),
         "members": page.name == MEMBERS.name and visit.visitor.allows(Scope.AUDIT_READ),
         "end": lambda: workers.shutdown(wait=False, cancel_futures=True),
     }
+
+
+def _own_days(page: Page, visit: Visit) -> Response:
+    """To the address with the two dates of a form, which every browser sends as two parameters, as one period."""
+    key, days = visit.params["period"], []
+    keys = ("last",) if page.picker else tuple(each.key for each in page.panels if not each.by)
+    if key not in keys:
+        raise BadParameter("period", key, "one of " + ", ".join(keys))
+    for name in _DAYS:
+        try:
+            days.append(date.fromisoformat(visit.params.get(name, "")))
+        except ValueError:
+            raise BadParameter(name, visit.params.get(name, ""), "a date such as 2026-01-31") from None
+    state = {name: text for name, text in visit.state.items() if name not in {"period", *_DAYS}}
+    place = "" if page.picker else f"#{key}"
+    return redirect(link(page.name, state, **{key: f"{min(days)}{TO}{max(days)}"}) + place)
 
 
 def _zone(client: Client, report: Report, panel: Panel, visit: Visit, params: Mapping[str, str]) -> str:
@@ -129,6 +152,7 @@ def links(page: Page, view: View, visit: Visit) -> dict[str, Any]:
     period = view.result.question.period if view.result else None
     behind = {
         **visit.chosen.place,
+        "timezone": visit.params.get("timezone"),
         "since": text_of(period.since) if period else None,
         "until": text_of(period.until) if period else None,
     }

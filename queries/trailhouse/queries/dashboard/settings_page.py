@@ -110,7 +110,7 @@ def build(site: Site, visit: Visit, attempt: Attempt | None = None) -> Built:
         "is_operator": visit.visitor.caller.is_operator,
         "meant": {scope.value: text for scope, text in _MEANT.items()},
         "zones": sorted(available_timezones()),
-        "zone": visit.params.get("timezone") or "UTC",
+        "zone": site.zone(visit),
         "profile": site.settings.profile,
         "weekdays": WEEKDAYS,
         "attempt": attempt,

@@ -20,7 +20,7 @@ from trailhouse.queries.dashboard.chosen import NAMES, Chosen, choose, companies
 from trailhouse.queries.dashboard.frame import Frame, redirect
 from trailhouse.queries.dashboard.page import Page
 from trailhouse.queries.dashboard.pages import PAGES
-from trailhouse.queries.dashboard.visitor import ALL_ORGS, SESSION_COOKIE, Door, Visitor
+from trailhouse.queries.dashboard.visitor import ALL_ORGS, SESSION_COOKIE, Door, Visitor, origin
 from trailhouse.queries.errors import (
     BadParameter,
     MissingScope,
@@ -28,6 +28,7 @@ from trailhouse.queries.errors import (
     QueryError,
 )
 from trailhouse.queries.key import Scope
+from trailhouse.queries.orgs import OrgSet
 from trailhouse.queries.report import Report
 from trailhouse.queries.self_audit import SelfAudit
 from trailhouse.queries.settings import ApiSettings
@@ -141,6 +142,15 @@ class Site:
             return self.frame.stream(request, template, context, lambda error: _note(request, error), status)
         return self.frame.page(request, template, context, status)
 
+    def zone(self, visit: Visit) -> str:
+        """The name of the time zone of a page about one organisation: its address's, else the organisation's own, as of reports."""
+        asked = visit.params.get("timezone")
+        if asked:
+            return asked
+        with self.pool.client() as client:  # one row, read anew: what was just set counts at once
+            said = tuple(ClickHouseStore(client).settings([visit.org]))
+        return OrgSet((visit.org,), settings=said).timezone(None)[0]
+
     def refuse(
         self, request: Request, error: QueryError, visitor: Visitor | None = None, page: str = ""
     ) -> Response:
@@ -185,6 +195,7 @@ class Site:
             "shows_one": page in _ABOUT_ONE,
             "token": self.door.sessions.token(nonce),
             "next": _here(request),
+            "origin": origin(request),
         }
 
     def _visit(

@@ -57,7 +57,7 @@ def routes(site: Site) -> APIRouter:
 
 def build(site: Site, visit: Visit) -> Built:
     """The directory, one page of it: read when what stands around it was sent, and refused before that."""
-    wanted, number = _wanted(visit), _page_number(visit.params.get("page"))
+    wanted, number = _wanted(site, visit), _page_number(visit.params.get("page"))
     if wanted.search is not None and not visit.visitor.caller.read_pii:
         raise MissingScope(Scope.AUDIT_READ_PII)
     find_zone(wanted.timezone)
@@ -65,7 +65,7 @@ def build(site: Site, visit: Visit) -> Built:
     def look() -> dict[str, Any]:
         with site.shared.client() as client:  # before the people are: they are at least as fresh as that
             landed = ClickHouseStore(client).landed_until()
-        found = _find(site, visit)
+        found = _find(site, visit, wanted)
         record_reading(site.audit, visit.visitor.who, visit.visitor.caller, found, "html")
         return _shown(visit, wanted, found, landed, number)
 
@@ -87,7 +87,7 @@ def _shown(
         "state": state,
         "wanted": wanted,
         "can_search": visit.visitor.caller.read_pii,
-        "freshness": freshness_of(landed, visit.now, visit.params.get("timezone") or "UTC"),
+        "freshness": freshness_of(landed, visit.now, wanted.timezone),
         "sorts": {
             name: link("", state, sort=name) for name in ("name", "last_active", "added", "active_days")
         },
@@ -116,7 +116,7 @@ def _row(person: Person, now: datetime) -> dict[str, Any]:
     }
 
 
-def _wanted(visit: Visit) -> Wanted:
+def _wanted(site: Site, visit: Visit) -> Wanted:
     params = visit.params
     return Wanted(
         org=visit.org,
@@ -124,23 +124,23 @@ def _wanted(visit: Visit) -> Wanted:
         status=params.get("status") or None,
         search=params.get("search") or None,
         sort=params.get("sort") or "last_active",
-        timezone=params.get("timezone") or "UTC",
+        timezone=site.zone(visit),
     )
 
 
-def _find(site: Site, visit: Visit) -> Directory:
+def _find(site: Site, visit: Visit, wanted: Wanted) -> Directory:
     with site.shared.client() as client:
         return read_directory(
             client,
             visit.visitor.caller,
-            _wanted(visit),
+            wanted,
             semantics=SEMANTICS[site.settings.profile],
             now=visit.now,
         )
 
 
 def _csv(site: Site, visit: Visit) -> Response:
-    found = _find(site, visit)
+    found = _find(site, visit, _wanted(site, visit))
     record_reading(site.audit, visit.visitor.who, visit.visitor.caller, found, "csv")
     return Response(
         directory_export.csv(found.people),

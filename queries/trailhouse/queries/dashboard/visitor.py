@@ -161,6 +161,14 @@ def is_on_this_machine(request: Request) -> bool:
     return request.url.scheme != "https" and is_loopback(host_name(request.headers.get("host", "")))
 
 
+def origin(request: Request) -> str:
+    """Where the API is for who asks, to be typed: the Host it came with, which the API's guard let in because it knows it.
+
+    A proxy with TLS stands before it wherever it is not asked by this machine itself.
+    """
+    return f"http{'' if is_on_this_machine(request) else 's'}://{request.headers.get('host', '')}"
+
+
 def keep(  # noqa: PLR0913 - each is something of a cookie
     response: Response,
     request: Request,
