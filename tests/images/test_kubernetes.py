@@ -344,6 +344,29 @@ def test_the_settings_of_each_role_are_good(folder: str, tmp_path: Path) -> None
         assert all(isinstance(word, str) for word in container["args"])
 
 
+def partitions(objects: tuple[dict[str, Any], ...]) -> int:
+    """As many as job `topics` makes."""
+    args = of_kind(objects, "Job")["topics"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    return int(args[args.index("--partitions") + 1])
+
+
+def test_scaled_up_to_the_partitions_of_the_base(tmp_path: Path) -> None:
+    """The component alone has the number that the base's job makes."""
+    objects = onto_the_base(tmp_path, "autoscaling")
+    scalers = of_kind(objects, "HorizontalPodAutoscaler").values()
+    assert [each["spec"]["maxReplicas"] for each in scalers] == [partitions(objects)] * 2
+
+
+def test_a_partition_that_two_pods_show_counts_once() -> None:
+    """The adapter's rule asks what the recording rules ask."""
+    page = (DEPLOY.parent / "docs/operations/kubernetes.md").read_text()
+    (query,) = re.findall(r"metricsQuery: (.*)", page)
+    rules = (DEPLOY / "prometheus/rules/recording.yml").read_text()
+    for lag in (STREAM_LAG, SINK_LAG):
+        asked = query.replace("<<.Series>>{<<.LabelMatchers>>}", lag)
+        assert f"expr: {asked}\n" in rules
+
+
 def test_scaled_by_how_far_they_are_behind() -> None:
     """By the gauge that each role has, up to the partitions there are; the Deployment leaves the number alone."""
     objects = render("overlays/production")
@@ -351,6 +374,7 @@ def test_scaled_by_how_far_they_are_behind() -> None:
     scalers = of_kind(objects, "HorizontalPodAutoscaler")
     assert scalers.keys() == lags.keys()
     for name, scaler in scalers.items():
+        assert scaler["spec"]["maxReplicas"] == partitions(objects)
         (metric,) = scaler["spec"]["metrics"]
         assert metric["external"]["metric"]["name"] == lags[name]
         assert "replicas" not in of_kind(objects, "Deployment")[name]["spec"]
