@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import shutil
-import subprocess
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry
 from tests.images.files import DEPLOY, image_environ, instructions
+from tests.images.manifests import of_kind, onto_the_base, pods, render
 from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA
 
 from trailhouse.deploy.cli import COMMANDS
@@ -34,7 +31,6 @@ from trailhouse.stream.metrics import LAG as STREAM_LAG
 from trailhouse.stream.metrics import serve_metrics
 from trailhouse.stream.settings import MetricsSettings, StreamSettings
 
-HOME = DEPLOY / "kubernetes"
 RENDERED = ("base", "overlays/small", "overlays/production")
 VERSIONS = ("1.30", "1.33")
 CRDS = {"ServiceMonitor"}  # the operator's own kind; Kubernetes has no schema of it
@@ -45,26 +41,6 @@ CHANGES = {"mail", "secure", "sign-in"}
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None and not os.environ.get("CI"), reason="kubectl renders the manifests"
 )
-
-
-@functools.cache
-def render(folder: str) -> tuple[dict[str, Any], ...]:
-    """The objects of a base or an overlay."""
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(HOME / folder)], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr, done.stderr  # warnings are of things that go away
-    return tuple(each for each in yaml.safe_load_all(done.stdout) if each)
-
-
-def of_kind(objects: tuple[dict[str, Any], ...], *kinds: str) -> dict[str, dict[str, Any]]:
-    return {each["metadata"]["name"]: each for each in objects if each["kind"] in kinds}
-
-
-def pods(objects: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, each in of_kind(objects, "Deployment", "Job").items():
-        yield name, each["spec"]["template"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -88,16 +64,6 @@ def test_the_schemas_find_mistakes() -> None:
     spec = broken["spec"] | {"replica": 1}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(broken | {"spec": spec}, VERSIONS[0], strict=True)
-
-
-def onto_the_base(folder: Path, *components: str) -> tuple[dict[str, Any], ...]:
-    """The objects of an overlay in `folder` that has the base and these components."""
-    overlay = folder / "overlay"
-    overlay.mkdir()
-    shutil.copytree(HOME, folder / "kubernetes")
-    named = ", ".join(f"../kubernetes/components/{each}" for each in components)
-    (overlay / "kustomization.yaml").write_text(f"resources: [../kubernetes/base]\ncomponents: [{named}]\n")
-    return render(str(overlay))
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
