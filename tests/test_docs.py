@@ -271,6 +271,7 @@ KNOWN_COMMANDS = {
     "gzip",
     "head",
     "kubectl",
+    "mkdir",
     "openssl",
     "pip",
     "printf",

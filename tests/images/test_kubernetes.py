@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import shutil
-import subprocess
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry
 from tests.images.files import DEPLOY, image_environ, instructions
+from tests.images.manifests import of_kind, onto_the_base, pods, render
 from tests.queries.serving import NO_CLICKHOUSE, NO_KAFKA
 
 from trailhouse.deploy.cli import COMMANDS
@@ -34,7 +31,6 @@ from trailhouse.stream.metrics import LAG as STREAM_LAG
 from trailhouse.stream.metrics import serve_metrics
 from trailhouse.stream.settings import MetricsSettings, StreamSettings
 
-HOME = DEPLOY / "kubernetes"
 RENDERED = ("base", "overlays/small", "overlays/production")
 VERSIONS = ("1.30", "1.33")
 CRDS = {"ServiceMonitor"}  # the operator's own kind; Kubernetes has no schema of it
@@ -45,26 +41,6 @@ CHANGES = {"mail", "secure", "sign-in"}
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None and not os.environ.get("CI"), reason="kubectl renders the manifests"
 )
-
-
-@functools.cache
-def render(folder: str) -> tuple[dict[str, Any], ...]:
-    """The objects of a base or an overlay."""
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(HOME / folder)], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr, done.stderr  # warnings are of things that go away
-    return tuple(each for each in yaml.safe_load_all(done.stdout) if each)
-
-
-def of_kind(objects: tuple[dict[str, Any], ...], *kinds: str) -> dict[str, dict[str, Any]]:
-    return {each["metadata"]["name"]: each for each in objects if each["kind"] in kinds}
-
-
-def pods(objects: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, each in of_kind(objects, "Deployment", "Job").items():
-        yield name, each["spec"]["template"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -88,16 +64,6 @@ def test_the_schemas_find_mistakes() -> None:
     spec = broken["spec"] | {"replica": 1}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(broken | {"spec": spec}, VERSIONS[0], strict=True)
-
-
-def onto_the_base(folder: Path, *components: str) -> tuple[dict[str, Any], ...]:
-    """The objects of an overlay in `folder` that has the base and these components."""
-    overlay = folder / "overlay"
-    overlay.mkdir()
-    shutil.copytree(HOME, folder / "kubernetes")
-    named = ", ".join(f"../kubernetes/components/{each}" for each in components)
-    (overlay / "kustomization.yaml").write_text(f"resources: [../kubernetes/base]\ncomponents: [{named}]\n")
-    return render(str(overlay))
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -344,6 +310,29 @@ def test_the_settings_of_each_role_are_good(folder: str, tmp_path: Path) -> None
         assert all(isinstance(word, str) for word in container["args"])
 
 
+def partitions(objects: tuple[dict[str, Any], ...]) -> int:
+    """As many as job `topics` makes."""
+    args = of_kind(objects, "Job")["topics"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    return int(args[args.index("--partitions") + 1])
+
+
+def test_scaled_up_to_the_partitions_of_the_base(tmp_path: Path) -> None:
+    """The component alone has the number that the base's job makes."""
+    objects = onto_the_base(tmp_path, "autoscaling")
+    scalers = of_kind(objects, "HorizontalPodAutoscaler").values()
+    assert [each["spec"]["maxReplicas"] for each in scalers] == [partitions(objects)] * 2
+
+
+def test_a_partition_that_two_pods_show_counts_once() -> None:
+    """The adapter's rule asks what the recording rules ask."""
+    page = (DEPLOY.parent / "docs/operations/kubernetes.md").read_text()
+    (query,) = re.findall(r"metricsQuery: (.*)", page)
+    rules = (DEPLOY / "prometheus/rules/recording.yml").read_text()
+    for lag in (STREAM_LAG, SINK_LAG):
+        asked = query.replace("<<.Series>>{<<.LabelMatchers>>}", lag)
+        assert f"expr: {asked}\n" in rules
+
+
 def test_scaled_by_how_far_they_are_behind() -> None:
     """By the gauge that each role has, up to the partitions there are; the Deployment leaves the number alone."""
     objects = render("overlays/production")
@@ -351,6 +340,7 @@ def test_scaled_by_how_far_they_are_behind() -> None:
     scalers = of_kind(objects, "HorizontalPodAutoscaler")
     assert scalers.keys() == lags.keys()
     for name, scaler in scalers.items():
+        assert scaler["spec"]["maxReplicas"] == partitions(objects)
         (metric,) = scaler["spec"]["metrics"]
         assert metric["external"]["metric"]["name"] == lags[name]
         assert "replicas" not in of_kind(objects, "Deployment")[name]["spec"]
