@@ -27,8 +27,8 @@ for user in settings alerts; do
   chmod 0444 "secrets/clickhouse_${user}_dsn"
 done
 
-# Not ours to make; empty until you write them: of a mail server, of an OpenID provider.
-for name in smtp_password oidc_client_secret; do
+# Not ours to make; empty until you write them: of a mail server, of an OpenID provider, of an incoming webhook at Slack.
+for name in smtp_password oidc_client_secret alertmanager_slack; do
   if [ ! -e "secrets/$name" ]; then : > "secrets/$name"; fi
   chmod 0644 "secrets/$name"
 done
