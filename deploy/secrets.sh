@@ -27,8 +27,9 @@ for user in settings alerts; do
   chmod 0444 "secrets/clickhouse_${user}_dsn"
 done
 
-# Not ours to make; empty until you write them: of a mail server, of an OpenID provider, of a signed archive.
-for name in smtp_password oidc_client_secret archive_signing_key archive_public_key; do
+# Not ours to make; empty until you write them: of a mail server, of an OpenID provider, of a signed archive, of an incoming
+# webhook at Slack.
+for name in smtp_password oidc_client_secret archive_signing_key archive_public_key alertmanager_slack; do
   if [ ! -e "secrets/$name" ]; then : > "secrets/$name"; fi
   chmod 0644 "secrets/$name"
 done

@@ -96,10 +96,12 @@ def test_an_upgrade_reaches_every_service() -> None:
     assert set(re.findall(r"COMPOSE_PROFILES=(\w+)", upgrade)) == profiles
 
 
-def test_only_the_api_and_grafana_are_reached_from_outside() -> None:
-    """On this machine's loopback address, unless `.env` says otherwise; the inner network reaches nothing."""
+def test_only_the_api_grafana_and_alertmanager_are_reached_from_outside() -> None:
+    """On this machine's loopback address, unless `.env` says otherwise; Alertmanager, which asks for no password, always."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"api", "grafana"}
+    assert set(published) == {"api", "grafana", "alertmanager"}
+    anywhere = compose({"TRAILHOUSE_PUBLISH": "0.0.0.0"})["services"]
+    assert anywhere["alertmanager"]["ports"] == ["127.0.0.1:9093:9093"]
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert compose()["networks"]["inside"] == {"internal": True}
 
