@@ -15,6 +15,7 @@ from trailhouse.queries.errors import BadParameter, MissingScope
 from trailhouse.queries.key import Scope
 from trailhouse.queries.orgs import org_of
 from trailhouse.queries.periods import Last, between, first_day
+from trailhouse.queries.question import filled
 from trailhouse.queries.self_audit import SelfAudit, Who
 from trailhouse.queries.standing import SELF_MANAGED, SEMANTICS, Semantics, Status, status_of
 from trailhouse.queries.store import ClickHouseStore, our_errors
@@ -130,17 +131,34 @@ def read_directory(
     if wanted.search is not None and not caller.read_pii:
         raise MissingScope(Scope.AUDIT_READ_PII)
     zone = find_zone(wanted.timezone)
-    store = ClickHouseStore(client)
-    org = org_of(wanted.org, caller, store)
-    bindings = _period(store.first_event(org), now, zone, semantics)
+    bindings = _bindings(client, caller, wanted, semantics, now)
+    org = bindings["org"]
     active_since = _active_since(now, zone) if semantics.has_dormant else None
     with our_errors():
-        rows = client.query(_SQL.read_text(), parameters={"org": org, **bindings}).named_results()
+        rows = client.query(_SQL.read_text(), parameters=bindings).named_results()
         everybody = [_person(row, zone, active_since, is_masked=not caller.read_pii) for row in rows]
     those = [each for each in everybody if wanted.is_of_kind(each)]
     found = sorted_by(wanted.sort, filter(wanted.matches, those))
     others = sum(not each.is_person for each in those)
     return Directory(org, semantics.name, wanted.timezone, now, tuple(found), len(those), others)
+
+
+def directory_sql(
+    client: Client, caller: Caller, wanted: Wanted, *, semantics: Semantics, now: datetime
+) -> str:
+    """What `read_directory` asks, with its values in it, to be printed; raises as that does.
+
+    Kinds, status, search and order are made of its rows here, and pseudonyms for who may not see people.
+    """
+    return filled(_SQL.read_text(), _bindings(client, caller, wanted, semantics, now))
+
+
+def _bindings(
+    client: Client, caller: Caller, wanted: Wanted, semantics: Semantics, now: datetime
+) -> dict[str, Any]:
+    store = ClickHouseStore(client)
+    org = org_of(wanted.org, caller, store)
+    return {"org": org, **_period(store.first_event(org), now, find_zone(wanted.timezone), semantics)}
 
 
 def semantics_of(name: str) -> Semantics:

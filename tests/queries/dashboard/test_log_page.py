@@ -10,7 +10,7 @@ from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.house import MASKED, ORG, House, rows_of
+from tests.house import EVERYTHING, MASKED, ORG, House, rows_of
 from tests.sinks.lines import enriched
 
 from trailhouse.queries.dashboard import log_page
@@ -122,6 +122,20 @@ def test_pseudonyms_in_the_list(company: House) -> None:
         assert client.get(f"log?org={ORG}&actor=u-0001").status_code == 400
         (mask, *_) = re.findall(r"u_[0-9a-f]{16}", page)
         assert {row[1] for row in rows_of(client.get(f"log?org={ORG}&actor={mask}").text)[1:]} == {mask}
+
+
+def test_its_sql_finds_the_events_of_the_page(company: House) -> None:
+    """What the menu shows can be run as it stands, filters and rights included."""
+    for scopes in (EVERYTHING, MASKED):
+        with company.visitor(scopes) as client:
+            page = client.get(f"log?org={ORG}&action=user%3Alogin").text
+            href = unescape(re.findall(r'href="([^"]*log\.sql[^"]*)"', page)[0])
+            text = client.get(href).text
+        sql = unescape(re.findall(r'<pre id="sql"[^>]*>(.*?)</pre>', text, re.DOTALL)[0])
+        found = [row[1] for row in company.database.query(sql).result_rows]
+        listed = re.findall(r"/log/([0-9a-f-]{36})", page)
+        assert found[: len(listed)] == listed
+        assert listed
 
 
 def test_the_file_is_what_the_filters_give(company: House) -> None:

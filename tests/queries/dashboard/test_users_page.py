@@ -76,6 +76,17 @@ def test_search_status_and_export(company: House) -> None:
         assert all(row[1].startswith("Deactivated") for row in rows_of(pending)[1:])
 
 
+def test_its_sql_finds_everybody_of_the_page(company: House) -> None:
+    """What the menu shows can be run as it stands."""
+    with company.visitor() as client:
+        shown = client.get("?kind=all")
+        assert f"users.sql?org={ORG}" in shown.text or "users.sql" in shown.text
+        page = client.get(f"users.sql?org={ORG}&timezone=Asia/Tehran").text
+        total = int(re.findall(r"([\d,]+) in all", client.get("?kind=all").text)[0].replace(",", ""))
+    sql = unescape(re.findall(r'<pre id="sql"[^>]*>(.*?)</pre>', page, re.DOTALL)[0])
+    assert len(company.database.query(sql).result_rows) == total
+
+
 def test_pseudonyms_for_those_who_may_not_see_people(company: House) -> None:
     """No name, no address, no search; in the file neither."""
     with company.visitor(MASKED) as client:

@@ -15,6 +15,7 @@ from trailhouse.queries.audit_filter import Filter
 from trailhouse.queries.audit_lines import json_line
 from trailhouse.queries.audit_read import source
 from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.question import filled
 from trailhouse.queries.store import our_errors
 from trailhouse.sinks.clickhouse import Client
 
@@ -88,7 +89,7 @@ def latest(  # noqa: PLR0913 - each is part of the question
             before=before,
             limit=limit + 1 - len(found),
             read_pii=read_pii,
-            collected=collected if has_own else f"({collected}) AND event.source != 'trailhouse'",
+            collected=_shown(collected, has_own=has_own),
         )
         end, days = start - timedelta(days=1), days * 4
     shown = found[:limit]
@@ -110,6 +111,29 @@ def one(
     return [orjson.loads(row[0]) for row in found]
 
 
+def latest_sql(  # noqa: PLR0913 - as `latest`
+    org: str,
+    wanted: Filter,
+    *,
+    first: date,
+    last: date,
+    before: Before | None,
+    limit: int,
+    read_pii: bool,
+    collected: str = "1",
+    has_own: bool = True,
+) -> str:
+    """What `latest` asks, of all the days at once and with its values in it, to be printed."""
+    sql, bound = _statement(
+        org, wanted, first, last, before=before, limit=limit, read_pii=read_pii, collected=_shown(collected, has_own=has_own),
+    )  # fmt: skip
+    return filled(sql, bound)
+
+
+def _shown(collected: str, *, has_own: bool) -> str:
+    return collected if has_own else f"({collected}) AND event.source != 'trailhouse'"
+
+
 def _read(  # noqa: PLR0913 - as `latest`
     client: Client,
     org: str,
@@ -122,6 +146,25 @@ def _read(  # noqa: PLR0913 - as `latest`
     read_pii: bool,
     collected: str,
 ) -> list[tuple[int, str, Mapping[str, Any]]]:
+    sql, bound = _statement(
+        org, wanted, first, last, before=before, limit=limit, read_pii=read_pii, collected=collected
+    )
+    with our_errors():
+        found = client.query(sql, parameters=bound).result_rows
+    return [(int(ms), str(event_id), orjson.loads(line)) for ms, event_id, line in found]
+
+
+def _statement(  # noqa: PLR0913 - as `latest`
+    org: str,
+    wanted: Filter,
+    first: date,
+    last: date,
+    *,
+    before: Before | None,
+    limit: int,
+    read_pii: bool,
+    collected: str,
+) -> tuple[str, dict[str, Any]]:
     rows = (
         "org_id = {org:String} AND toDate(occurred_at) >= {first:Date} AND toDate(occurred_at) <= {last:Date}"
     )
@@ -133,9 +176,13 @@ def _read(  # noqa: PLR0913 - as `latest`
         f" WHERE {older} AND ({collected}) AND {wanted.sql}"
         " ORDER BY event.occurred_at DESC, event.event_id DESC LIMIT {limit:UInt32}"
     )
-    bound = {"org": org, "first": str(first), "last": str(last), "limit": limit, **wanted.bound}
+    bound: dict[str, Any] = {
+        "org": org,
+        "first": str(first),
+        "last": str(last),
+        "limit": limit,
+        **wanted.bound,
+    }
     if before is not None:
         bound |= {"before_ms": before.ms, "before_id": before.event_id}
-    with our_errors():
-        found = client.query(sql, parameters=bound).result_rows
-    return [(int(ms), str(event_id), orjson.loads(line)) for ms, event_id, line in found]
+    return sql, bound

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.audit_request import check_rights
 from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.event_file import csv_of
-from trailhouse.queries.dashboard.event_list import Before, EventPage, latest, one
+from trailhouse.queries.dashboard.event_list import Before, latest, latest_sql, one
 from trailhouse.queries.dashboard.figure import lasted, moment, precise
 from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.patience import within
@@ -47,12 +47,16 @@ class NoSuchEvent(QueryError):
 
 
 def routes(site: Site) -> APIRouter:
-    """`log`, `log.csv` and `log/{event id}`."""
+    """`log`, `log.csv`, `log.sql` and `log/{event id}`."""
     router = APIRouter(prefix=ROOT.rstrip("/"), include_in_schema=False)
 
     @router.get("/log")
     async def listed(request: Request) -> Response:
         return await site.answer(request, "log", Scope.AUDIT_READ, lambda visit: build(site, visit))
+
+    @router.get("/log.sql")
+    async def sql(request: Request) -> Response:
+        return await site.answer(request, "log.sql", Scope.AUDIT_READ, lambda visit: _sql(site, visit))
 
     @router.get("/log.csv")
     async def export(request: Request) -> Response:
@@ -70,14 +74,14 @@ def routes(site: Site) -> APIRouter:
 def build(site: Site, visit: Visit) -> Built:
     """The latest events that pass the filters: read when what stands around them was sent, and refused before that."""
     timezone = site.zone(visit)
-    find, days = _question(site, visit, EVENTS_MAX, find_zone(timezone))
+    question = _question(site, visit, EVENTS_MAX, find_zone(timezone))
     asked = {name: visit.params.get(name) or "" for name in _ASKED}
     state = visit.state
 
     def look() -> dict[str, Any]:
         with site.pool.client() as client:  # before the events are: they are at least as fresh as that
             landed = ClickHouseStore(client).landed_until()
-        found = find()
+            found = latest(client, **question)
         _record(site, visit, "audit:read", asked=asked, rows=len(found.events), form="html")
         return {
             "rows": [_row(each, visit, state, find_zone(timezone)) for each in found.events],
@@ -95,7 +99,7 @@ def build(site: Site, visit: Visit) -> Built:
         "look": look,
         "zone": timezone,
         "asked": asked,
-        "days": days,
+        "days": (question["first"], question["last"]),
         "filters": filters,
         "outcomes": [each.value for each in Outcome],
         "newest": link("log", {**state, "before": None}) if visit.params.get("before") else "",
@@ -108,6 +112,24 @@ def build(site: Site, visit: Visit) -> Built:
             bool(visit.params.get("live")) and not visit.params.get("before"),
         ),
         "csv": link("log.csv", {**state, "before": None, "live": None}),
+        "sql": link("log.sql", {**state, "live": None}),
+    }
+
+
+def _sql(site: Site, visit: Visit) -> Built:
+    question = _question(site, visit, EVENTS_MAX, find_zone(site.zone(visit)))
+    state = {**visit.state, "before": None, "live": None}
+    return "sql.html", {
+        "report": {
+            "title": "Audit log",
+            "question": f"What happened in {visit.org}, the latest first?",
+            "counts": "nothing: it lists events; the page reads the latest days first, and older ones until it is full",
+        },
+        "sql": latest_sql(**question),
+        "csv": link("log.csv", state),
+        "api": link("", {name: state.get(name) for name in ("org", *_ASKED, "since", "until")}).replace(
+            ROOT, "/api/v1/events"
+        ),
     }
 
 
@@ -147,10 +169,8 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
     }
 
 
-def _question(
-    site: Site, visit: Visit, limit: int, zone: tzinfo
-) -> tuple[Callable[[], EventPage], tuple[date, date]]:
-    """What finds the events the filters ask for, and the days it looks at; what cannot be asked is refused here."""
+def _question(site: Site, visit: Visit, limit: int, zone: tzinfo) -> dict[str, Any]:
+    """What `latest` is asked with for the filters; what cannot be asked is refused here."""
     profile, caller = PROFILES[site.settings.profile], visit.visitor.caller
     check_rights(visit.org, caller, profile, site.settings.has_plan)
     texts = {name: text for name in (*_ASKED, "since", "until") if (text := visit.params.get(name))}
@@ -160,22 +180,17 @@ def _question(
     text = visit.params.get("before")
     before = Before.from_text(text) if text else None
 
-    def find() -> EventPage:
-        with site.pool.client() as client:
-            return latest(
-                client,
-                visit.org,
-                wanted,
-                first=since,
-                last=until,
-                before=before,
-                limit=limit,
-                read_pii=caller.read_pii,
-                collected=profile.collected,
-                has_own=bool(visit.params.get("own")),
-            )
-
-    return find, (since, until)
+    return {
+        "org": visit.org,
+        "wanted": wanted,
+        "first": since,
+        "last": until,
+        "before": before,
+        "limit": limit,
+        "read_pii": caller.read_pii,
+        "collected": profile.collected,
+        "has_own": bool(visit.params.get("own")),
+    }
 
 
 def _has_any(site: Site, visit: Visit) -> bool:
@@ -225,8 +240,9 @@ def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str], zone:
 
 
 def _csv(site: Site, visit: Visit) -> Response:
-    find, _ = _question(site, visit, FILE_ROWS_MAX, find_zone(site.zone(visit)))
-    found = find()
+    question = _question(site, visit, FILE_ROWS_MAX, find_zone(site.zone(visit)))
+    with site.pool.client() as client:
+        found = latest(client, **question)
     asked = {name: visit.params.get(name) or "" for name in _ASKED}
     _record(site, visit, "export:create", asked=asked, rows=len(found.events), form="csv")
     return Response(

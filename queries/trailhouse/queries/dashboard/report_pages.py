@@ -20,6 +20,7 @@ from trailhouse.queries.dashboard.freshness import Freshness, freshness_of
 from trailhouse.queries.dashboard.page import MEMBERS, Page, Panel, period_words
 from trailhouse.queries.dashboard.panel import CARDS, TO, View, ask_panel, asked_with, kind_of, may_compare
 from trailhouse.queries.dashboard.site import Built, Site, Visit
+from trailhouse.queries.dashboard.statistics_page import STATISTICS
 from trailhouse.queries.errors import BadParameter, QueryError
 from trailhouse.queries.key import Scope
 from trailhouse.queries.report import Report
@@ -90,6 +91,9 @@ def build(site: Site, page: Page, visit: Visit) -> Built | Response:
         "look": freshness,
         "comparison": comparison(page, site.reports, visit),
         "here": link(page.name, visit.asked),
+        "search": page.name == STATISTICS.name
+        and visit.visitor.allows(Scope.AUDIT_READ)
+        and visit.visitor.caller.read_pii,
         "members": page.name == MEMBERS.name and visit.visitor.allows(Scope.AUDIT_READ),
         "end": lambda: workers.shutdown(wait=False, cancel_futures=True),
     }

@@ -46,7 +46,7 @@ _OWN: Final = (
     ("notifications", "Notifications", Scope.ADMIN, False),
 )
 #: Pages about one organisation, where several are chosen about one of these.
-_ABOUT_ONE: Final = frozenset({"", "log", "settings", "notifications"})
+_ABOUT_ONE: Final = frozenset({"", "users.sql", "log", "log.sql", "settings", "notifications"})
 log = logging.getLogger(__name__)
 
 

@@ -13,7 +13,15 @@ from trailhouse.queries.dashboard.figure import ago, day, moment
 from trailhouse.queries.dashboard.frame import redirect
 from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.site import Built, Site, Visit
-from trailhouse.queries.directory import KINDS, Directory, Person, Wanted, read_directory, record_reading
+from trailhouse.queries.directory import (
+    KINDS,
+    Directory,
+    Person,
+    Wanted,
+    directory_sql,
+    read_directory,
+    record_reading,
+)
 from trailhouse.queries.errors import BadParameter, MissingScope
 from trailhouse.queries.key import Scope
 from trailhouse.queries.standing import SEMANTICS, Status, last_active_cell
@@ -22,6 +30,8 @@ from trailhouse.queries.zones import find_zone
 
 PEOPLE_MAX: Final = 50
 PAGE_MAX: Final = 100_000
+#: What the page's address says of whom it shows.
+_OWN: Final = ("org", "company", "of", "timezone", "search", "status", "kind", "sort")
 _EXPLAINED: Final = {
     Status.ACTIVE: "has been active; the time is that of the latest activity",
     Status.DORMANT: "not active in the last 6 months",
@@ -47,6 +57,10 @@ def routes(site: Site) -> APIRouter:
     @router.get(ROOT.rstrip("/"))
     async def slash(request: Request) -> Response:
         return redirect(link("", dict(request.query_params)))
+
+    @router.get(f"{ROOT}users.sql")
+    async def sql(request: Request) -> Response:
+        return await site.answer(request, "users.sql", Scope.AUDIT_READ, lambda visit: _sql(site, visit))
 
     @router.get(f"{ROOT}users.csv")
     async def export(request: Request) -> Response:
@@ -78,8 +92,7 @@ def _shown(
     """The `number`th page of those who were found; beyond the last it is the last."""
     number = max(1, min(number, -(-len(found.people) // PEOPLE_MAX)))
     start = (number - 1) * PEOPLE_MAX
-    own = ("org", "company", "of", "timezone", "search", "status", "kind", "sort")
-    state = {name: visit.state.get(name) for name in own}
+    state = {name: visit.state.get(name) for name in _OWN}
     return {
         "found": found,
         "people": [_row(each, visit.now) for each in found.people[start : start + PEOPLE_MAX]],
@@ -93,6 +106,8 @@ def _shown(
         },
         "kinds": [(kind, kind.replace("_", " ").capitalize(), link("", state, kind=kind)) for kind in KINDS],
         "csv": link("users.csv", state),
+        "sql": link("users.sql", state),
+        "events": link("log", {name: visit.state.get(name) for name in ("org", "timezone")}),
         "first": start + 1 if found.people else 0,
         "last": min(start + PEOPLE_MAX, len(found.people)),
         "older": link("", state, page=str(number - 1)) if number > 1 else "",
@@ -137,6 +152,28 @@ def _find(site: Site, visit: Visit, wanted: Wanted) -> Directory:
             semantics=SEMANTICS[site.settings.profile],
             now=visit.now,
         )
+
+
+def _sql(site: Site, visit: Visit) -> Built:
+    with site.pool.client() as client:
+        sql = directory_sql(
+            client,
+            visit.visitor.caller,
+            _wanted(site, visit),
+            semantics=SEMANTICS[site.settings.profile],
+            now=visit.now,
+        )
+    own = {name: visit.state.get(name) for name in _OWN}
+    return "sql.html", {
+        "report": {
+            "title": "Users",
+            "question": f"Who belongs to {visit.org}, and when was everybody active?",
+            "counts": "everybody the directory knows; the page then keeps whom it was asked for, and sorts them",
+        },
+        "sql": sql,
+        "csv": link("users.csv", own),
+        "api": link("", {"org": visit.org}).replace(ROOT, "/api/v1/users"),
+    }
 
 
 def _csv(site: Site, visit: Visit) -> Response:
