@@ -130,7 +130,7 @@ def test_its_sql_finds_the_events_of_the_page(company: House) -> None:
         with company.visitor(scopes) as client:
             page = client.get(f"log?org={ORG}&action=user%3Alogin").text
             href = unescape(re.findall(r'href="([^"]*log\.sql[^"]*)"', page)[0])
-            text = client.get(href).text
+            text = client.get(company.url + href).text
         sql = unescape(re.findall(r'<pre id="sql"[^>]*>(.*?)</pre>', text, re.DOTALL)[0])
         found = [row[1] for row in company.database.query(sql).result_rows]
         listed = re.findall(r"/log/([0-9a-f-]{36})", page)
