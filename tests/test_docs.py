@@ -143,6 +143,13 @@ def test_every_page_is_in_the_index() -> None:
     assert {name_of(page) for page in DOCS.rglob("*.md") if page not in linked} <= {"docs/README.md"}
 
 
+def test_operations_are_in_their_index() -> None:
+    """Who runs it finds each page about running it on one page."""
+    folder = DOCS / "operations"
+    linked = {target.partition("#")[0] for target in LINK.findall((folder / "README.md").read_text())}
+    assert {page.name for page in folder.glob("*.md")} - linked == {"README.md"}
+
+
 def test_every_variable_of_the_code_is_documented() -> None:
     """`docs/configuration.md` has each TRAILHOUSE_ variable that the code reads, and none that it does not."""
     found: set[str] = set()

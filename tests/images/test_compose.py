@@ -9,6 +9,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import jsonschema_rs
 import pytest
@@ -242,6 +243,24 @@ def test_clickhouse_knows_the_roles() -> None:
     for service in SERVICES.values():
         if dsn := service.get("environment", {}).get("TRAILHOUSE_CLICKHOUSE_DSN"):
             assert re.search(r"//(\w+)@", dsn)[1] in ROLES  # type: ignore[index]  # it matches
+
+
+def test_clickhouse_has_the_disk_that_backups_go_to() -> None:
+    """The one that the page names, allowed, below a volume that ClickHouse's user may write to already."""
+    file = DEPLOY / "compose/clickhouse/backups.xml"
+    config = ET.parse(file).getroot()
+    (disk,) = config.findall("storage_configuration/disks/*")
+    assert [each.text for each in config.findall("backups/allowed_disk")] == [disk.tag]
+    page = (DEPLOY.parent / "docs/operations/back-up.md").read_text()
+    assert set(re.findall(r"Disk\('(\w+)'", page)) == {disk.tag}
+    path = disk.findtext("path")
+    assert path
+    volumes = [each.split(":") for each in SERVICES["clickhouse"]["volumes"]]
+    kept = [target for source, target, *_ in volumes if source in compose()["volumes"]]
+    assert any(path.startswith(f"{target}/") for target in kept)
+    assert f"clickhouse:{path}" in page
+    (mounted,) = (target for source, target, *_ in volumes if source.endswith(file.name))
+    assert mounted.startswith("/etc/clickhouse-server/config.d/")
 
 
 def test_the_health_check_is_that_of_the_image() -> None:

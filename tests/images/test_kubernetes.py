@@ -43,16 +43,21 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("folder", RENDERED)
-def test_every_object_is_valid(folder: str, version: str) -> None:
+def validate(objects: tuple[dict[str, Any], ...], version: str) -> None:
     """By Kubernetes' own schemas, strictly: no unknown field."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import kubernetes_validate
-    for each in render(folder):
+    for each in objects:
         if each["kind"] not in CRDS:
             kubernetes_validate.validate(each, version, strict=True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("folder", RENDERED)
+def test_every_object_is_valid(folder: str, version: str) -> None:
+    """What the base and the overlays render."""
+    validate(render(folder), version)
 
 
 def test_the_schemas_find_mistakes() -> None:
@@ -68,8 +73,10 @@ def test_the_schemas_find_mistakes() -> None:
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_each_component_goes_onto_the_base_alone(component: str, tmp_path: Path) -> None:
-    """None needs another one."""
+    """None needs another one, and what it makes of the base is valid."""
     before, after = render("base"), onto_the_base(tmp_path, component)
+    for version in VERSIONS:
+        validate(after, version)
     assert len(after) > len(before) or component in CHANGES
     # Where the others are, and of the image they have, whatever the overlay says or leaves out.
     assert {each["metadata"].get("namespace") for each in after if each["kind"] != "Namespace"} == {

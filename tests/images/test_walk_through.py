@@ -21,7 +21,8 @@ pytestmark = pytest.mark.skipif(
 def walk_through() -> list[str]:
     """The commands that the page about Kubernetes has, line by line."""
     page = (DEPLOY.parent / "docs/operations/kubernetes.md").read_text()
-    return "\n".join(re.findall(r"```bash\n(.*?)```", page, re.DOTALL)).splitlines()
+    blocks: list[str] = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    return "\n".join(blocks).splitlines()
 
 
 def test_the_page_makes_every_secret_that_is_asked_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,14 @@ def test_each_role_gets_what_it_needs_and_no_more() -> None:
     assert written == {"alerts": set(ALERTS), "settings": set(SETTINGS)}
     assert "trailhouse.* TO settings" not in text
     assert "GRANT INSERT, SELECT, SHOW ON trailhouse.* TO ingest" in text
+
+
+def test_the_page_about_security_knows_every_role() -> None:
+    """Each role, and each table that is closed to whoever reads."""
+    page = (Path(__file__).parents[3] / "docs/operations/secure.md").read_text()
+    table = page[page.index("| user of |") : page.index("`trailhouse doctor`")]
+    for name in (*ROLES, *DOOR, *SEALED, *PERSONAL, *ALERTS, LINKS):
+        assert f"`{name}`" in table, name
 
 
 def test_a_driver_may_ask_for_less_and_for_no_more() -> None:
