@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
 from tests.certificates import Certificates
+from tests.queries.alerts.receivers import receiving
 from tests.roles import SINK, STREAM, Role, running, wait_for
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
+from trailhouse.deploy.doctor import cluster, store
 from trailhouse.deploy.kafka import LocalKafka
 from trailhouse.deploy.kafka.secure import SecureListeners
 from trailhouse.deploy.ports import LOOPBACK, free_ports
@@ -95,11 +98,18 @@ def trailhouse(environ: Mapping[str, str], *words: str) -> subprocess.CompletedP
     )
 
 
-def test_an_event_reaches_a_report(secured: Secured) -> None:
-    """emit, stream, sink, report: all encrypted, all as somebody, and no log says a password."""
+@pytest.fixture(scope="module")
+def prepared(secured: Secured) -> Secured:
+    """With topics and tables, made by the commands."""
     environ = secured.environ()
     assert (made := trailhouse(environ, "topics", "--partitions", "1")).returncode == 0, made.stderr
     assert (made := trailhouse(environ, "migrate")).returncode == 0, made.stderr
+    return secured
+
+
+def test_an_event_reaches_a_report(prepared: Secured) -> None:
+    """emit, stream, sink, report: all encrypted, all as somebody, and no log says a password."""
+    secured, environ = prepared, prepared.environ()
     stream = Role(STREAM, environ, secured.folder / "stream.log")
     sink = Role(SINK, environ, secured.folder / "sink.log")
     with running(stream, sink):
@@ -112,6 +122,83 @@ def test_an_event_reaches_a_report(secured: Secured) -> None:
     said = stream.log.read_text() + sink.log.read_text() + answer.stderr
     assert SCRAM_WORD not in said
     assert PEPPER not in said
+
+
+class Command(Role):
+    """A role as the command that runs it."""
+
+    def __init__(self, words: tuple[str, ...], environ: Mapping[str, str], log: Path) -> None:
+        super().__init__(STREAM, environ, log)
+        self.argv = [sys.executable, "-m", "trailhouse.deploy", *words]
+
+
+def test_an_event_of_the_collector_is_told_and_archived(prepared: Secured) -> None:
+    """The other roles: api, alerts and archive beside worker and sink, each by TLS, and until when certificates hold."""
+    secured, (port,) = prepared, free_ports(1)
+    archive = secured.folder / "archive"
+    environ = secured.environ() | {
+        "TRAILHOUSE_API_PORT": str(port),
+        "TRAILHOUSE_ALERTS_KEY": "k" * 40,
+        "TRAILHOUSE_ALERTS_ALLOW": "127.0.0.0/8",
+        "TRAILHOUSE_ALERTS_EVERY_S": "0.1",
+        "TRAILHOUSE_ARCHIVE_TARGET": str(archive),
+        "TRAILHOUSE_ARCHIVE_EVERY_S": "0.5",
+        "TRAILHOUSE_SPOOL_DIR": str(secured.folder / "spool"),
+    }
+    scopes = ("--scope", "events:write", "--scope", "admin")
+    made = trailhouse(
+        environ, "keys", "create", "--org", "acme", "--username", "me", *scopes, "--format", "json"
+    )
+    assert made.returncode == 0, made.stderr
+    headers = {"Authorization": f"Bearer {json.loads(made.stdout)['key']}"}
+    words = {"api": ("api",), "alerts": ("alerts", "run"), "archive": ("archive", "run")}
+    others = {name: Command(each, environ, secured.folder / f"{name}.log") for name, each in words.items()}
+    stream = Role(STREAM, environ, secured.folder / "stream-2.log")
+    sink = Role(SINK, environ, secured.folder / "sink-2.log")
+    with receiving() as hook, running(stream, sink, *others.values()):
+        url = f"http://{LOOPBACK}:{port}"
+        wait_for(lambda: answers(f"{url}/readyz"), 60, "ready", others["api"])
+        channel = {"name": "hook", "url": hook.url}
+        for path, body in (
+            ("alert_channels", channel),
+            ("alerts", {"name": "Sign-ins", "channels": ["hook"], "action": "user:login"}),
+            ("events", {"action": "user:login", "org_id": "acme", "actor_user_id": "grace"}),
+        ):
+            answer = httpx.post(f"{url}/api/v1/{path}", json=body, headers=headers, timeout=60)
+            assert answer.is_success, answer.text
+        wait_for(lambda: bool(hook.requests), 60, "told", stream, sink, others["alerts"])
+        wait_for(
+            lambda: any(archive.glob("wandb-audit-logs/acme/**/*.gz")), 60, "archived", others["archive"]
+        )
+        for peer in ("clickhouse", "kafka"):
+            wait_for(lambda peer=peer: shows(url, peer), 60, f"seen until when {peer}'s holds", others["api"])  # type: ignore[misc]
+    said = "".join(each.log.read_text() for each in (stream, sink, *others.values()))
+    assert SCRAM_WORD not in said
+    assert PEPPER not in said
+
+
+def shows(url: str, peer: str) -> bool:
+    """Whether the api says until when a peer's certificate holds."""
+    name = f'trailhouse_certificate_expiry_timestamp_seconds{{peer="{peer}"}} '
+    return name in httpx.get(f"{url}/metrics", timeout=30).text
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_the_doctor_sees_both_certificates(secured: Secured) -> None:
+    """By the authority of the settings, before anybody signs in."""
+    dsn = secured.clickhouse.dsn("admin", "default")
+    settings = ClickHouseSettings(dsn=dsn, ca=str(secured.certificates.authority))
+    found = [next(cluster.look(secured.settings())), next(store.look(settings))]
+    assert [(each.area, each.name, each.level) for each in found] == [
+        ("certificates", "Kafka", "ok"),
+        ("certificates", "ClickHouse", "ok"),
+    ]
 
 
 @pytest.mark.parametrize(
