@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.deploy.commands.test_report import call, stack
+from tests.deploy.commands.test_report import call, own_stack
 from tests.queries.recording import Recorded
 
 from trailhouse.sinks.clickhouse import Client
 
-__all__ = ["stack"]
+__all__ = ["own_stack"]
 
 
-@pytest.mark.usefixtures("stack")
+@pytest.mark.usefixtures("own_stack")
 def test_what_is_said_of_an_organisation_decides_its_reports(
     recorded: Recorded, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:

@@ -88,7 +88,15 @@ def test_what_fails_on_the_way_is_told_where_it_happened() -> None:
         "next": "/org/dashboard/log",
         "the_page": {"title": "Usage", "lead": "", "picker": None},
     }
-    around = {"picked": "", "comparison": [], "members": False, "tabs": [], "here": "", "token": ""}
+    around = {
+        "picked": "",
+        "comparison": [],
+        "members": False,
+        "search": False,
+        "tabs": [],
+        "here": "",
+        "token": "",
+    }
     visit = SimpleNamespace(chosen=SimpleNamespace(words="acme", orgs=("acme",)), orgs=("acme",), now=NOW)
     answer = frame.stream(request(), "panels.html", {**context, **around, "visit": visit}, seen.append)
     text = asyncio.run(body_of(answer))
