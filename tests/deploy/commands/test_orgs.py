@@ -56,7 +56,9 @@ def test_what_cannot_be_said_is_refused(
     assert error in err
 
 
-def test_where_nothing_is_known_it_says_so(stack: Client, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_where_nothing_is_known_it_says_so(
+    own_stack: Client, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     """An empty list is told in words."""
-    stack.command("TRUNCATE TABLE action_slots")
+    own_stack.command("TRUNCATE TABLE action_slots")
     assert call(capsysbinary, "orgs", "list")[2].startswith("no organisation has a stored event")
