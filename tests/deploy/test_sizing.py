@@ -62,7 +62,7 @@ def test_a_million_a_second() -> None:
     assert found.sinks * known.sink_events_s * load.use >= 1_500_000
     assert found.partitions >= 2 * max(found.workers, found.sinks)
     assert found.clickhouse_cells * load.clickhouse_cores >= found.clickhouse_cores
-    assert found.clickhouse_cores == pytest.approx(1.5e6 * 28.2 / 1e6 / 0.6)
+    assert found.clickhouse_cores == pytest.approx(1.5e6 * known.clickhouse_cpu / 1e6 / 0.6)
 
 
 def test_more_never_takes_less() -> None:

@@ -24,12 +24,12 @@ class Figures:
     `worker_events_s` and `sink_events_s` are what one process did beside broker and engine on two cores.
     """
 
-    worker_events_s: float = 51_990
-    sink_events_s: float = 41_690
-    stream_cpu: float = 20.0
-    sink_cpu: float = 12.3
-    clickhouse_cpu: float = 28.2
-    kafka_cpu: float = 3.4
+    worker_events_s: float = 70_200
+    sink_events_s: float = 26_300
+    stream_cpu: float = 16.2
+    sink_cpu: float = 13.7
+    clickhouse_cpu: float = 40.1
+    kafka_cpu: float = 3.6
     raw_bytes: float = 115
     """on the raw topic, lz4"""
     enriched_bytes: float = 115
