@@ -10,7 +10,7 @@ import pytest
 from tests.house import ORG, House
 
 from trailhouse.queries.audit_filter import Filter, filter_of
-from trailhouse.queries.dashboard.event_list import Before, latest, one
+from trailhouse.queries.dashboard.event_list import Before, Listing, latest, one
 from trailhouse.queries.errors import BadParameter
 
 TODAY = datetime.now(UTC).date()
@@ -21,11 +21,12 @@ def walk(company: House, wanted: Filter, days: int, limit: int, **more: Any) -> 
     found: list[dict[str, Any]] = []
     before: Before | None = None
     while True:
-        page = latest(
-            company.database, ORG, wanted,
+        asked = Listing(
+            org=ORG, wanted=wanted,
             first=TODAY - timedelta(days=days), last=TODAY + timedelta(days=1),
             before=before, limit=limit, read_pii=True, **more,
         )  # fmt: skip
+        page = latest(company.database, asked)
         found += map(dict, page.events)
         if page.before is None:
             return found

@@ -54,43 +54,70 @@ class EventPage:
     before: Before | None
 
 
-def latest(  # noqa: PLR0913 - each is part of the question
-    client: Client,
-    org: str,
-    wanted: Filter,
-    *,
-    first: date,
-    last: date,
-    before: Before | None,
-    limit: int,
-    read_pii: bool,
-    collected: str = "1",
-    has_own: bool = True,
-) -> EventPage:
-    """At most `limit` events of the UTC days `first` to `last` that pass, older than `before`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which events: at most `limit` of the UTC days `first` to `last` that pass, older than `before`.
 
-    `has_own` False leaves out what Trailhouse records of itself. Days are read from the end, so the usual page reads
-    few of them. `collected` is SQL over a row of `events`, never from outside. Raises `StorageUnavailable`.
+    `has_own` False leaves out what Trailhouse records of itself. `collected` is SQL over a row of `events`, never from
+    outside.
     """
-    if before is not None:
-        last = min(last, datetime.fromtimestamp(before.ms / 1000, UTC).date())
+
+    org: str
+    wanted: Filter
+    first: date
+    last: date
+    before: Before | None
+    limit: int
+    read_pii: bool
+    collected: str = "1"
+    has_own: bool = True
+
+    def to_sql(self) -> str:
+        """All the days in one statement with its values in it, to be printed."""
+        return filled(*self.statement(self.first, self.last, self.limit))
+
+    def statement(self, first: date, last: date, limit: int) -> tuple[str, dict[str, Any]]:
+        """What finds at most `limit` of the days `first` to `last`, and what is bound to it."""
+        rows = "org_id = {org:String} AND toDate(occurred_at) >= {first:Date} AND toDate(occurred_at) <= {last:Date}"
+        place = "(toUnixTimestamp64Milli(event.occurred_at), event.event_id)"
+        older = f"{place} < ({{before_ms:Int64}}, {{before_id:UUID}})" if self.before else "1"
+        own = "1" if self.has_own else "event.source != 'trailhouse'"
+        sql = (
+            f"SELECT toUnixTimestamp64Milli(event.occurred_at), toString(event.event_id), {json_line(EVENT, read_pii=self.read_pii)}"
+            f" FROM {source(rows, read_pii=self.read_pii, is_key=True)}"
+            f" WHERE {older} AND ({self.collected}) AND {own} AND {self.wanted.sql}"
+            " ORDER BY event.occurred_at DESC, event.event_id DESC LIMIT {limit:UInt32}"
+        )
+        bound: dict[str, Any] = {
+            "org": self.org,
+            "first": str(first),
+            "last": str(last),
+            "limit": limit,
+            **self.wanted.bound,
+        }
+        if self.before is not None:
+            bound |= {"before_ms": self.before.ms, "before_id": self.before.event_id}
+        return sql, bound
+
+
+def latest(client: Client, asked: Listing) -> EventPage:
+    """The events of a listing. Days are read from the end, so the usual page reads few of them.
+
+    Raises `StorageUnavailable`.
+    """
+    first, last, limit = asked.first, asked.last, asked.limit
+    if asked.before is not None:
+        last = min(last, datetime.fromtimestamp(asked.before.ms / 1000, UTC).date())
     found: list[tuple[int, str, Mapping[str, Any]]] = []
     days, end = DAYS_AT_FIRST, last
     for number in range(ROUNDS_MAX):
         if end < first or len(found) > limit:
             break
         start = first if number == ROUNDS_MAX - 1 else max(first, end - timedelta(days=days - 1))
-        found += _read(
-            client,
-            org,
-            wanted,
-            start,
-            end,
-            before=before,
-            limit=limit + 1 - len(found),
-            read_pii=read_pii,
-            collected=_shown(collected, has_own=has_own),
-        )
+        sql, bound = asked.statement(start, end, limit + 1 - len(found))
+        with our_errors():
+            rows = client.query(sql, parameters=bound).result_rows
+        found += [(int(ms), str(event_id), orjson.loads(line)) for ms, event_id, line in rows]
         end, days = start - timedelta(days=1), days * 4
     shown = found[:limit]
     follows = Before(shown[-1][0], shown[-1][1]) if len(found) > limit else None
@@ -109,80 +136,3 @@ def one(
     with our_errors():
         found = client.query(sql, parameters={"org": org, "event_id": event_id}).result_rows
     return [orjson.loads(row[0]) for row in found]
-
-
-def latest_sql(  # noqa: PLR0913 - as `latest`
-    org: str,
-    wanted: Filter,
-    *,
-    first: date,
-    last: date,
-    before: Before | None,
-    limit: int,
-    read_pii: bool,
-    collected: str = "1",
-    has_own: bool = True,
-) -> str:
-    """What `latest` asks, of all the days at once and with its values in it, to be printed."""
-    sql, bound = _statement(
-        org, wanted, first, last, before=before, limit=limit, read_pii=read_pii, collected=_shown(collected, has_own=has_own),
-    )  # fmt: skip
-    return filled(sql, bound)
-
-
-def _shown(collected: str, *, has_own: bool) -> str:
-    return collected if has_own else f"({collected}) AND event.source != 'trailhouse'"
-
-
-def _read(  # noqa: PLR0913 - as `latest`
-    client: Client,
-    org: str,
-    wanted: Filter,
-    first: date,
-    last: date,
-    *,
-    before: Before | None,
-    limit: int,
-    read_pii: bool,
-    collected: str,
-) -> list[tuple[int, str, Mapping[str, Any]]]:
-    sql, bound = _statement(
-        org, wanted, first, last, before=before, limit=limit, read_pii=read_pii, collected=collected
-    )
-    with our_errors():
-        found = client.query(sql, parameters=bound).result_rows
-    return [(int(ms), str(event_id), orjson.loads(line)) for ms, event_id, line in found]
-
-
-def _statement(  # noqa: PLR0913 - as `latest`
-    org: str,
-    wanted: Filter,
-    first: date,
-    last: date,
-    *,
-    before: Before | None,
-    limit: int,
-    read_pii: bool,
-    collected: str,
-) -> tuple[str, dict[str, Any]]:
-    rows = (
-        "org_id = {org:String} AND toDate(occurred_at) >= {first:Date} AND toDate(occurred_at) <= {last:Date}"
-    )
-    place = "(toUnixTimestamp64Milli(event.occurred_at), event.event_id)"
-    older = f"{place} < ({{before_ms:Int64}}, {{before_id:UUID}})" if before else "1"
-    sql = (
-        f"SELECT toUnixTimestamp64Milli(event.occurred_at), toString(event.event_id), {json_line(EVENT, read_pii=read_pii)}"
-        f" FROM {source(rows, read_pii=read_pii, is_key=True)}"
-        f" WHERE {older} AND ({collected}) AND {wanted.sql}"
-        " ORDER BY event.occurred_at DESC, event.event_id DESC LIMIT {limit:UInt32}"
-    )
-    bound: dict[str, Any] = {
-        "org": org,
-        "first": str(first),
-        "last": str(last),
-        "limit": limit,
-        **wanted.bound,
-    }
-    if before is not None:
-        bound |= {"before_ms": before.ms, "before_id": before.event_id}
-    return sql, bound

@@ -17,7 +17,7 @@ from trailhouse.queries.audit_profile import PROFILES
 from trailhouse.queries.audit_request import check_rights
 from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.event_file import csv_of
-from trailhouse.queries.dashboard.event_list import Before, latest, latest_sql, one
+from trailhouse.queries.dashboard.event_list import Before, Listing, latest, one
 from trailhouse.queries.dashboard.figure import lasted, moment, precise
 from trailhouse.queries.dashboard.freshness import freshness_of
 from trailhouse.queries.dashboard.patience import within
@@ -81,7 +81,7 @@ def build(site: Site, visit: Visit) -> Built:
     def look() -> dict[str, Any]:
         with site.pool.client() as client:  # before the events are: they are at least as fresh as that
             landed = ClickHouseStore(client).landed_until()
-            found = latest(client, **question)
+            found = latest(client, question)
         _record(site, visit, "audit:read", asked=asked, rows=len(found.events), form="html")
         return {
             "rows": [_row(each, visit, state, find_zone(timezone)) for each in found.events],
@@ -99,7 +99,7 @@ def build(site: Site, visit: Visit) -> Built:
         "look": look,
         "zone": timezone,
         "asked": asked,
-        "days": (question["first"], question["last"]),
+        "days": (question.first, question.last),
         "filters": filters,
         "outcomes": [each.value for each in Outcome],
         "newest": link("log", {**state, "before": None}) if visit.params.get("before") else "",
@@ -125,7 +125,7 @@ def _sql(site: Site, visit: Visit) -> Built:
             "question": f"What happened in {visit.org}, the latest first?",
             "counts": "nothing: it lists events; the page reads the latest days first, and older ones until it is full",
         },
-        "sql": latest_sql(**question),
+        "sql": question.to_sql(),
         "csv": link("log.csv", state),
         "api": link("", {name: state.get(name) for name in ("org", *_ASKED, "since", "until")}).replace(
             ROOT, "/api/v1/events"
@@ -169,8 +169,8 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
     }
 
 
-def _question(site: Site, visit: Visit, limit: int, zone: tzinfo) -> dict[str, Any]:
-    """What `latest` is asked with for the filters; what cannot be asked is refused here."""
+def _question(site: Site, visit: Visit, limit: int, zone: tzinfo) -> Listing:
+    """Which events the filters ask for; what cannot be asked is refused here."""
     profile, caller = PROFILES[site.settings.profile], visit.visitor.caller
     check_rights(visit.org, caller, profile, site.settings.has_plan)
     texts = {name: text for name in (*_ASKED, "since", "until") if (text := visit.params.get(name))}
@@ -180,27 +180,26 @@ def _question(site: Site, visit: Visit, limit: int, zone: tzinfo) -> dict[str, A
     text = visit.params.get("before")
     before = Before.from_text(text) if text else None
 
-    return {
-        "org": visit.org,
-        "wanted": wanted,
-        "first": since,
-        "last": until,
-        "before": before,
-        "limit": limit,
-        "read_pii": caller.read_pii,
-        "collected": profile.collected,
-        "has_own": bool(visit.params.get("own")),
-    }
+    return Listing(
+        org=visit.org,
+        wanted=wanted,
+        first=since,
+        last=until,
+        before=before,
+        limit=limit,
+        read_pii=caller.read_pii,
+        collected=profile.collected,
+        has_own=bool(visit.params.get("own")),
+    )
 
 
 def _has_any(site: Site, visit: Visit) -> bool:
     """Whether the organisation ever had an event that its profile shows."""
     caller = visit.visitor.caller
     with site.pool.client() as client:
-        found = latest(
-            client,
-            visit.org,
-            filter_of({}, read_pii=caller.read_pii),
+        asked = Listing(
+            org=visit.org,
+            wanted=filter_of({}, read_pii=caller.read_pii),
             first=EARLIEST,
             last=visit.now.date() + timedelta(days=1),
             before=None,
@@ -209,6 +208,7 @@ def _has_any(site: Site, visit: Visit) -> bool:
             collected=PROFILES[site.settings.profile].collected,
             has_own=bool(visit.params.get("own")),
         )
+        found = latest(client, asked)
     return bool(found.events)
 
 
@@ -242,7 +242,7 @@ def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str], zone:
 def _csv(site: Site, visit: Visit) -> Response:
     question = _question(site, visit, FILE_ROWS_MAX, find_zone(site.zone(visit)))
     with site.pool.client() as client:
-        found = latest(client, **question)
+        found = latest(client, question)
     asked = {name: visit.params.get(name) or "" for name in _ASKED}
     _record(site, visit, "export:create", asked=asked, rows=len(found.events), form="csv")
     return Response(
