@@ -47,7 +47,10 @@ _ASKED: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
         {"type": "string", "enum": list(KINDS), "default": "people"},
     ),
     "sort": ("in which order", {"type": "string", "enum": list(SORTS), "default": "name"}),
-    "timezone": ("IANA time zone of times and days", {"type": "string", "default": "UTC"}),
+    "timezone": (
+        "IANA time zone of times and days; without it the organisation's own, else UTC",
+        {"type": "string"},
+    ),
     "limit": (
         f"users at most; {PAGE} in JSON, all in CSV and ndjson",
         {"type": "integer", "minimum": 1, "maximum": PAGE_MAX},

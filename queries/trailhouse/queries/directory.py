@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from trailhouse.queries.caller import Caller
 from trailhouse.queries.errors import BadParameter, MissingScope
 from trailhouse.queries.key import Scope
-from trailhouse.queries.orgs import org_of
+from trailhouse.queries.orgs import OrgSet, org_of
 from trailhouse.queries.periods import Last, between, first_day
 from trailhouse.queries.question import filled
 from trailhouse.queries.self_audit import SelfAudit, Who
@@ -82,7 +82,8 @@ class Directory:
 class Wanted:
     """Who is asked for, in a caller's texts; making one with a choice there is not raises `BadParameter`.
 
-    `org` may be left out where there is exactly one; `search` is a part of a name or e-mail.
+    `org` may be left out where there is exactly one; `search` is a part of a name or e-mail; without a `timezone` it is the
+    organisation's own, as of reports.
     """
 
     org: str | None = None
@@ -90,7 +91,7 @@ class Wanted:
     status: str | None = None
     search: str | None = None
     sort: str = "name"
-    timezone: str = "UTC"
+    timezone: str | None = None
 
     def __post_init__(self) -> None:
         chosen = (
@@ -130,9 +131,8 @@ def read_directory(
     now = datetime.now(UTC) if now is None else now
     if wanted.search is not None and not caller.read_pii:
         raise MissingScope(Scope.AUDIT_READ_PII)
-    zone = find_zone(wanted.timezone)
-    bindings = _bindings(client, caller, wanted, semantics, now)
-    org = bindings["org"]
+    org, zone = _place(client, caller, wanted)
+    bindings = _bindings(client, org, zone, semantics, now)
     active_since = _active_since(now, zone) if semantics.has_dormant else None
     with our_errors():
         rows = client.query(_SQL.read_text(), parameters=bindings).named_results()
@@ -140,7 +140,7 @@ def read_directory(
     those = [each for each in everybody if wanted.is_of_kind(each)]
     found = sorted_by(wanted.sort, filter(wanted.matches, those))
     others = sum(not each.is_person for each in those)
-    return Directory(org, semantics.name, wanted.timezone, now, tuple(found), len(those), others)
+    return Directory(org, semantics.name, zone.key, now, tuple(found), len(those), others)
 
 
 def directory_sql(
@@ -150,15 +150,24 @@ def directory_sql(
 
     Kinds, status, search and order are made of its rows here, and pseudonyms for who may not see people.
     """
-    return filled(_SQL.read_text(), _bindings(client, caller, wanted, semantics, now))
+    return filled(_SQL.read_text(), _bindings(client, *_place(client, caller, wanted), semantics, now))
+
+
+def _place(client: Client, caller: Caller, wanted: Wanted) -> tuple[str, ZoneInfo]:
+    """Which organisation, and whose days count."""
+    if wanted.timezone is not None:
+        find_zone(wanted.timezone)  # refused before anything is looked up
+    store = ClickHouseStore(client)
+    org = org_of(wanted.org, caller, store)
+    said = tuple(store.settings([org])) if wanted.timezone is None else ()
+    return org, find_zone(OrgSet((org,), settings=said).timezone(wanted.timezone)[0])
 
 
 def _bindings(
-    client: Client, caller: Caller, wanted: Wanted, semantics: Semantics, now: datetime
+    client: Client, org: str, zone: ZoneInfo, semantics: Semantics, now: datetime
 ) -> dict[str, Any]:
-    store = ClickHouseStore(client)
-    org = org_of(wanted.org, caller, store)
-    return {"org": org, **_period(store.first_event(org), now, find_zone(wanted.timezone), semantics)}
+    first_event = ClickHouseStore(client).first_event(org)
+    return {"org": org, **_period(first_event, now, zone, semantics)}
 
 
 def semantics_of(name: str) -> Semantics:

@@ -20,7 +20,7 @@ from trailhouse.queries.finality import days_of
 from trailhouse.queries.header import Column
 from trailhouse.queries.orgs import unknown_among
 from trailhouse.queries.periods import Period
-from trailhouse.queries.question import Question, bound_period
+from trailhouse.queries.question import Question, bound_period, filled
 from trailhouse.queries.report import Report
 from trailhouse.queries.store import ClickHouseStore, our_errors
 from trailhouse.queries.value import Row, Value, localised, read_value, text_of
@@ -153,18 +153,14 @@ def explain(
     """The events behind the row with these values; raises `StorageUnavailable`, and `BadParameter` for an unknown value."""
     started = time.perf_counter()
     report = question.report
-    row = {column.name: values[column.name] for column in names_of_row(report)}
-    if unknown := [name for name, value in row.items() if value is None]:
-        raise BadParameter(f"{ROW}{unknown[0]}", "", f"a row that has a value in {unknown[0]}")
+    row = _named(report, values)
     period = _narrowed(question, row)
-    source, fields = _SOURCES[report.explain.source]
-    found = f"({source}) AS found WHERE {report.explain.where}"
-    bound = question.bindings | bound_period("", period) | bound_row(row)
+    found, listed_sql, bound = _statements(question, row, period)
     with tracing.span(f"explain {report.name}") as span, our_errors(), _readable(row):
         (total, figure), *_ = client.query(
             f"SELECT count(), {report.explain.is_ or 'NULL'} FROM {found}", parameters=bound
         ).result_rows
-        listed = client.query(_listing(f"SELECT {fields} FROM {found}"), parameters=bound | {"most": LIMIT})
+        listed = client.query(listed_sql, parameters=bound)
         span.set({"trailhouse.report": report.name, "trailhouse.rows": len(listed.result_rows)})
     zone = ZoneInfo(question.period.timezone)
     rows: tuple[Row, ...] = tuple(
@@ -183,6 +179,30 @@ def explain(
         if total
         else unknown_among(question.about, question.caller, ClickHouseStore(client)),
     )
+
+
+def listing_sql(question: Question, values: Mapping[str, Value]) -> str:
+    """The statement that lists the events behind such a row, with its values in it, to be printed. Raises `BadParameter`."""
+    row = _named(question.report, values)
+    _, sql, bound = _statements(question, row, _narrowed(question, row))
+    return filled(sql, bound)
+
+
+def _named(report: Report, values: Mapping[str, Value]) -> dict[str, Value]:
+    row = {column.name: values[column.name] for column in names_of_row(report)}
+    if unknown := [name for name, value in row.items() if value is None]:
+        raise BadParameter(f"{ROW}{unknown[0]}", "", f"a row that has a value in {unknown[0]}")
+    return row
+
+
+def _statements(
+    question: Question, row: Mapping[str, Value], period: Period
+) -> tuple[str, str, dict[str, Any]]:
+    """Where the events are, what lists the first of them, and what is bound to both."""
+    source, fields = _SOURCES[question.report.explain.source]
+    found = f"({source}) AS found WHERE {question.report.explain.where}"
+    bound = question.bindings | bound_period("", period) | bound_row(row) | {"most": LIMIT}
+    return found, _listing(f"SELECT {fields} FROM {found}"), bound
 
 
 @contextmanager

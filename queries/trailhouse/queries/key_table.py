@@ -19,12 +19,13 @@ _COLUMNS: Final = (
     "key_id, digest, username, orgs, scopes, is_service_account, "
     "toUnixTimestamp64Milli(created_at), toUnixTimestamp64Milli(expires_at), toUnixTimestamp64Milli(revoked_at), default_org"
 )
+KEYS_SQL: Final = f"SELECT {_COLUMNS} FROM {TABLE} FINAL ORDER BY created_at, key_id"
 
 
 def load_keys(client: Client) -> dict[str, Key]:
     """Every key by its id, revoked and expired ones too, oldest first; raises `StorageUnavailable`."""
     with our_errors():
-        rows = client.query(f"SELECT {_COLUMNS} FROM {TABLE} FINAL ORDER BY created_at, key_id").result_rows
+        rows = client.query(KEYS_SQL).result_rows
     return {key.key_id: key for key in map(_key, rows)}
 
 

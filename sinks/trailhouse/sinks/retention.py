@@ -21,6 +21,7 @@ CLASSES: Final[Mapping[str, str]] = {
     BACKUPS: "your backups of ClickHouse: said here for `trailhouse erase`, deleted by you",
 }
 DAYS_MAX: Final = 36_500
+POLICIES_SQL: Final = "SELECT org_id, class, days, set_by, set_at FROM retention FINAL ORDER BY org_id, class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ def set_policy(client: Client, policy: Policy) -> None:
 
 def policies(client: Client) -> list[Policy]:
     """Every setting, by organisation and class."""
-    rows = client.query(
-        "SELECT org_id, class, days, set_by, set_at FROM retention FINAL ORDER BY org_id, class"
-    ).result_rows
+    rows = client.query(POLICIES_SQL).result_rows
     return [
         Policy(str(org), str(name), int(days), str(by), at.replace(tzinfo=UTC))
         for org, name, days, by, at in rows

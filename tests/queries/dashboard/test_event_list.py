@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.house import ORG, House
@@ -12,6 +13,7 @@ from tests.house import ORG, House
 from trailhouse.queries.audit_filter import Filter, filter_of
 from trailhouse.queries.dashboard.event_list import Before, Listing, latest, one
 from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.periods import between
 
 TODAY = datetime.now(UTC).date()
 
@@ -23,7 +25,7 @@ def walk(company: House, wanted: Filter, days: int, limit: int, **more: Any) -> 
     while True:
         asked = Listing(
             org=ORG, wanted=wanted,
-            first=TODAY - timedelta(days=days), last=TODAY + timedelta(days=1),
+            period=between(ZoneInfo("UTC"), TODAY - timedelta(days=days), TODAY + timedelta(days=1)),
             before=before, limit=limit, read_pii=True, **more,
         )  # fmt: skip
         page = latest(company.database, asked)

@@ -195,3 +195,33 @@ def test_an_empty_log_says_why_and_what_to_type(company: House) -> None:
         f"&#34;{company.url}/api/v1/reports/active_users?" in sql
         or f'"{company.url}/api/v1/reports/active_users?' in sql
     )
+
+
+def test_from_and_to_are_days_of_the_pages_zone(company: House) -> None:
+    """A local day has the events between its midnights, as in reports; the file too, and it says which days and zone."""
+    day = (datetime.now(UTC) - timedelta(days=5)).date()
+    zone = ZoneInfo("Asia/Kathmandu")  # 5 h 45 min: on neither side of UTC's midnight, nor on an hour
+    begin = datetime.combine(day, datetime.min.time(), zone)
+    end = begin + timedelta(days=1)
+    asked = f"org={ORG}&since={day}&until={day}&timezone={zone.key}"
+    with company.visitor() as client:
+        around = client.get(
+            f"log.csv?org={ORG}&since={day - timedelta(days=2)}&until={day + timedelta(days=2)}"
+        )
+        file = client.get(f"log.csv?{asked}")
+        page = client.get(f"log?{asked}").text
+        assert client.get(f"log?org={ORG}&since={day}&until={day - timedelta(days=2)}").status_code == 400
+    rows = list(csv.DictReader(io.StringIO(file.text)))
+    wider = list(csv.DictReader(io.StringIO(around.text)))
+    assert around.headers["x-trailhouse-more"] == "false"
+    expected = [row for row in wider if begin <= datetime.fromisoformat(row["occurred_at"]) < end]
+    assert rows == expected
+    assert 0 < len(rows) < len(wider)
+    assert file.headers["content-disposition"] == f'attachment; filename="{ORG}_events_{day}_{day}.csv"'
+    assert file.headers["x-trailhouse-time-zone"] == zone.key
+    assert datetime.fromisoformat(file.headers["x-trailhouse-stored-through"]) <= datetime.now(UTC)
+    local_days = set(re.findall(r'<time datetime="[^"]+">(\d{4}-\d\d-\d\d) ', page))
+    assert str(day) in local_days
+    assert (
+        len([each for each in local_days if each != str(day)]) <= 1
+    )  # the line that says how fresh the page is

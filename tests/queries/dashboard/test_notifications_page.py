@@ -274,3 +274,19 @@ def test_a_way_back_that_is_not_ours_connects_nothing(
         assert len(client.get(PAGE, params={"org": ORG}).text.split("Acme #audit")) == before
         with office.visitor(EVERYTHING, is_new=True) as other:
             assert other.get(f"{PAGE}/slack", params={"code": "good", "state": state}).status_code == 400
+
+
+def test_the_page_with_a_new_secret_keeps_its_zone(office: House) -> None:
+    """It answers a form, so its address has none; its links and forms still lead on in the zone."""
+    with office.visitor() as client:
+        answer = send(
+            client,
+            "channel",
+            kind="webhook",
+            name="Zoned",
+            url="https://hooks.example.org/z",
+            timezone="Asia/Tehran",
+        )
+        assert 'id="secret"' in answer.text
+        assert f'href="/org/dashboard/activity?org={ORG}&amp;timezone=Asia%2FTehran"' in answer.text
+        assert 'name="timezone" value="Asia/Tehran"' in answer.text

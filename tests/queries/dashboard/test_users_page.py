@@ -7,7 +7,7 @@ from html import unescape
 from typing import Any
 
 import httpx
-from tests.house import MASKED, ORG, House, rows_of
+from tests.house import MASKED, ORG, REPORTS, House, rows_of
 from tests.queries.keyring import bearer
 
 from trailhouse.queries.directory_export import COLUMNS
@@ -137,3 +137,33 @@ def test_times_are_in_the_organisations_own_zone(company: House) -> None:
     assert times[0] == times[1] != times[2]
     assert files[0] == files[1] != files[2]
     assert "Asia/Tehran</a>" in own
+
+
+def test_the_page_members_lists_every_user(company: House) -> None:
+    """Sorted by Last Active (WS1), with search, order and pages of its own, which keep the page's period; not without the right."""
+    with company.visitor() as client:
+        alone = client.get(f"?org={ORG}").text
+        page = client.get(f"members?org={ORG}&last=90d").text
+        mine = page[page.index('id="everybody"') :]
+        assert people(mine) == people(alone)
+        sort = re.search(r'href="(/org/dashboard/members\?[^"]*sort=name[^"]*#people)"', mine)
+        assert sort
+        assert "last=90d" in sort[1]
+        by_name = client.get(company.url + unescape(sort[1])).text
+        assert people(by_name[by_name.index('id="everybody"') :]) == people(client.get("?sort=name").text)
+        assert 'name="last" value="90d"' in mine
+        assert client.get(f"members?org={ORG}&status=odd").status_code == 400
+    with company.visitor(REPORTS) as client:
+        assert 'id="everybody"' not in client.get(f"members?org={ORG}").text
+    with company.visitor(MASKED) as client:
+        assert "@example.com" not in client.get(f"members?org={ORG}").text
+        assert client.get(f"members?org={ORG}&search=a").status_code == 403
+
+
+def test_everybody_as_json(company: House) -> None:
+    """The menu's other file is what the API answers."""
+    with company.visitor() as client, httpx.Client(base_url=company.url, timeout=120) as api:
+        file = client.get("users.json?sort=name").json()
+        wanted = api.get("/api/v1/users", headers=bearer(company.key())).json()
+        assert file["users"] == wanted["users"]
+        assert client.get("users.xls").status_code == 404

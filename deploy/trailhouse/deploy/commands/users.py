@@ -44,7 +44,11 @@ Sort = Annotated[
     str, typer.Option(metavar="name|last_active|added|active_days", help="In which order they come.")
 ]
 Timezone = Annotated[
-    str, typer.Option(metavar="ZONE", help="IANA time zone of times and of the days that count.")
+    str | None,
+    typer.Option(
+        metavar="ZONE",
+        help="IANA time zone of times and of the days that count; else the organisation's, else UTC.",
+    ),
 ]
 Profile = Annotated[
     str,
@@ -67,7 +71,7 @@ def list_(  # noqa: PLR0913 - each argument is an option
     kind: Kind = "people",
     status: StatusOption = None,
     sort: Sort = "name",
-    timezone: Timezone = "UTC",
+    timezone: Timezone = None,
     profile: Profile = "self_managed",
     limit: Limit = None,
     masked: Masked = False,
@@ -88,7 +92,7 @@ def search(  # noqa: PLR0913 - each argument is an option
     org: Org = None,
     kind: Kind = "all",
     sort: Sort = "name",
-    timezone: Timezone = "UTC",
+    timezone: Timezone = None,
     profile: Profile = "self_managed",
     limit: Limit = None,
     data: Data = None,
@@ -113,7 +117,7 @@ def export(  # noqa: PLR0913 - each argument is an option
             "--output", "-o", metavar="FILE", help="Write here, for its owner alone; else to stdout."
         ),
     ] = None,
-    timezone: Timezone = "UTC",
+    timezone: Timezone = None,
     profile: Profile = "self_managed",
     masked: Masked = False,
     data: Data = None,

@@ -28,6 +28,22 @@ PENDING_MAX: Final = 10_000
 PENDING_EACH_MAX: Final = 20
 _CREATED: Final = "toUnixTimestamp64Milli(created_at)"
 _ORG: Final = "({any:Bool} OR org_id = {org:String})"
+ALERTS_SQL: Final = (
+    f"SELECT org_id, alert_id, name, definition, created_by, {_CREATED}, toUnixTimestamp64Milli(muted_until) "
+    f"FROM alerts FINAL WHERE {_ORG} AND is_deleted = 0 ORDER BY created_at, alert_id"
+)
+CHANNELS_SQL: Final = (
+    f"SELECT org_id, channel_id, name, kind, shown, sealed, created_by, {_CREATED} "
+    f"FROM alert_channels FINAL WHERE {_ORG} AND is_deleted = 0 ORDER BY created_at, channel_id"
+)
+_SENDINGS: Final = (
+    f"SELECT org_id, channel_id, alert_id, content, {_CREATED}, status, attempts, toUnixTimestamp64Milli(next_at), "
+    f"error FROM alert_notices FINAL WHERE {_ORG}"
+)
+RECENT_SQL: Final = (
+    f"{_SENDINGS} AND ({{alert:String}} = '' OR alert_id = {{alert:String}}) "
+    f"ORDER BY created_at DESC, notice_id, channel_id LIMIT {NOTICES_SHOWN}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +91,6 @@ def save_alert(client: Client, alert: Alert) -> None:
 
 def load_alerts(client: Client, org: str | None) -> list[Alert]:
     """The alerts of an organisation, the oldest first; None = of all. Raises `StorageUnavailable`."""
-    sql = (
-        f"SELECT org_id, alert_id, name, definition, created_by, {_CREATED}, toUnixTimestamp64Milli(muted_until) "
-        f"FROM alerts FINAL WHERE {_ORG} AND is_deleted = 0 ORDER BY created_at, alert_id"
-    )
     return [
         Alert.restored(
             str(definition),
@@ -89,7 +101,7 @@ def load_alerts(client: Client, org: str | None) -> list[Alert]:
             created_at=_moment(created),
             muted_until=None if muted is None else _moment(muted),
         )
-        for of, alert_id, name, definition, by, created, muted in _rows(client, sql, org)
+        for of, alert_id, name, definition, by, created, muted in _rows(client, ALERTS_SQL, org)
     ]
 
 
@@ -116,15 +128,11 @@ def save_channel(client: Client, channel: Channel) -> None:
 
 def load_channels(client: Client, org: str | None) -> list[Channel]:
     """The channels of an organisation, the oldest first; None = of all."""
-    sql = (
-        f"SELECT org_id, channel_id, name, kind, shown, sealed, created_by, {_CREATED} "
-        f"FROM alert_channels FINAL WHERE {_ORG} AND is_deleted = 0 ORDER BY created_at, channel_id"
-    )
     return [
         Channel(
             str(of), str(channel_id), str(name), str(kind), str(shown), str(sealed), str(by), _moment(created)
         )
-        for of, channel_id, name, kind, shown, sealed, by, created in _rows(client, sql, org)
+        for of, channel_id, name, kind, shown, sealed, by, created in _rows(client, CHANNELS_SQL, org)
     ]
 
 
@@ -210,15 +218,12 @@ def pending(client: Client, since: int = 0) -> list[Sending]:
     """Notices made since then (Unix ms) that are still to be delivered, the oldest first; of each channel its oldest few."""
     condition = f"status = 'pending' AND created_at >= fromUnixTimestamp64Milli({since:d}, 'UTC')"
     order = f"created_at, notice_id, channel_id LIMIT {PENDING_EACH_MAX} BY org_id, channel_id"
-    return _sendings(client, None, condition, order, PENDING_MAX)
+    return _sendings(client, f"{_SENDINGS} AND {condition} ORDER BY {order} LIMIT {PENDING_MAX}", None)
 
 
 def recent(client: Client, org: str, alert_id: str | None = None) -> list[Sending]:
     """The latest notices of an organisation, or of one alert, the newest first."""
-    condition = "({alert:String} = '' OR alert_id = {alert:String})"
-    return _sendings(
-        client, org, condition, "created_at DESC, notice_id, channel_id", NOTICES_SHOWN, alert=alert_id or ""
-    )
+    return _sendings(client, RECENT_SQL, org, alert=alert_id or "")
 
 
 def standing(client: Client, org: str) -> dict[tuple[str, str], int]:
@@ -228,13 +233,7 @@ def standing(client: Client, org: str) -> dict[tuple[str, str], int]:
     return {(str(alert), str(status)): int(count) for alert, status, count in _rows(client, sql, org)}
 
 
-def _sendings(
-    client: Client, org: str | None, condition: str, order: str, limit: int, **bound: str
-) -> list[Sending]:
-    sql = (
-        f"SELECT org_id, channel_id, alert_id, content, {_CREATED}, status, attempts, toUnixTimestamp64Milli(next_at), "
-        f"error FROM alert_notices FINAL WHERE {_ORG} AND {condition} ORDER BY {order} LIMIT {limit}"
-    )
+def _sendings(client: Client, sql: str, org: str | None, **bound: str) -> list[Sending]:
     return [
         Sending(
             str(of),

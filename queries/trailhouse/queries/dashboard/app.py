@@ -13,6 +13,7 @@ from trailhouse.queries.dashboard import (
     oidc_sign_in,
     report_pages,
     settings_page,
+    sheet_pages,
     sign_in,
     users_page,
 )
@@ -42,6 +43,7 @@ def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
         log_page,
         settings_page,
         notifications_page,
+        sheet_pages,
     ):
         router.include_router(each.routes(site))
     router.include_router(health_page.routes(site, metrics))

@@ -15,6 +15,7 @@ from trailhouse.queries.audit_filter import Filter
 from trailhouse.queries.audit_lines import json_line
 from trailhouse.queries.audit_read import source
 from trailhouse.queries.errors import BadParameter
+from trailhouse.queries.periods import Period
 from trailhouse.queries.question import filled
 from trailhouse.queries.store import our_errors
 from trailhouse.sinks.clickhouse import Client
@@ -56,7 +57,7 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Which events: at most `limit` of the UTC days `first` to `last` that pass, older than `before`.
+    """Which events: at most `limit` of a period that pass, older than `before`.
 
     `has_own` False leaves out what Trailhouse records of itself. `collected` is SQL over a row of `events`, never from
     outside.
@@ -64,34 +65,47 @@ class Listing:
 
     org: str
     wanted: Filter
-    first: date
-    last: date
+    period: Period
     before: Before | None
     limit: int
     read_pii: bool
     collected: str = "1"
     has_own: bool = True
 
+    @property
+    def first(self) -> date:
+        """The first UTC day that the period has something of."""
+        return self.period.since.date()
+
+    @property
+    def last(self) -> date:
+        """The last such day."""
+        return (self.period.until - timedelta(milliseconds=1)).date()
+
     def to_sql(self) -> str:
         """All the days in one statement with its values in it, to be printed."""
         return filled(*self.statement(self.first, self.last, self.limit))
 
     def statement(self, first: date, last: date, limit: int) -> tuple[str, dict[str, Any]]:
-        """What finds at most `limit` of the days `first` to `last`, and what is bound to it."""
+        """What finds at most `limit` of the UTC days `first` to `last`, as far as the period has them, and what is bound to it."""
         rows = "org_id = {org:String} AND toDate(occurred_at) >= {first:Date} AND toDate(occurred_at) <= {last:Date}"
+        # Not where the days are: which of two copies counts is found before.
+        within = "toUnixTimestamp64Milli(event.occurred_at) >= {since_ms:Int64} AND toUnixTimestamp64Milli(event.occurred_at) < {until_ms:Int64}"
         place = "(toUnixTimestamp64Milli(event.occurred_at), event.event_id)"
         older = f"{place} < ({{before_ms:Int64}}, {{before_id:UUID}})" if self.before else "1"
         own = "1" if self.has_own else "event.source != 'trailhouse'"
         sql = (
             f"SELECT toUnixTimestamp64Milli(event.occurred_at), toString(event.event_id), {json_line(EVENT, read_pii=self.read_pii)}"
             f" FROM {source(rows, read_pii=self.read_pii, is_key=True)}"
-            f" WHERE {older} AND ({self.collected}) AND {own} AND {self.wanted.sql}"
+            f" WHERE {within} AND {older} AND ({self.collected}) AND {own} AND {self.wanted.sql}"
             " ORDER BY event.occurred_at DESC, event.event_id DESC LIMIT {limit:UInt32}"
         )
         bound: dict[str, Any] = {
             "org": self.org,
             "first": str(first),
             "last": str(last),
+            "since_ms": round(self.period.since.timestamp() * 1000),
+            "until_ms": round(self.period.until.timestamp() * 1000),
             "limit": limit,
             **self.wanted.bound,
         }

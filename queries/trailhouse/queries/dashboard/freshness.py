@@ -30,6 +30,11 @@ class Freshness:
         return f"up to {self.since}" if self.since != "now" else "up to now"
 
 
+def stored_through(landed_until: datetime | None) -> dict[str, str]:
+    """The same for a file, whose rows say nothing of it: as a header."""
+    return {"X-Trailhouse-Stored-Through": landed_until.isoformat()} if landed_until else {}
+
+
 def freshness_of(landed_until: datetime | None, now: datetime, timezone: str = "UTC") -> Freshness:
     """What is said of a store whose newest record was received at `landed_until`, None = it holds nothing."""
     if landed_until is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -19,13 +20,15 @@ from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.event_file import csv_of
 from trailhouse.queries.dashboard.event_list import Before, Listing, latest, one
 from trailhouse.queries.dashboard.figure import lasted, moment, precise
-from trailhouse.queries.dashboard.freshness import freshness_of
+from trailhouse.queries.dashboard.frame import HEADERS
+from trailhouse.queries.dashboard.freshness import freshness_of, stored_through
 from trailhouse.queries.dashboard.patience import within
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.errors import BadParameter, QueryError
 from trailhouse.queries.key import Scope
-from trailhouse.queries.periods import EARLIEST, parse_bound
+from trailhouse.queries.periods import EARLIEST, Period, between, parse_bound
 from trailhouse.queries.store import ClickHouseStore
+from trailhouse.queries.value import text_of
 from trailhouse.queries.zones import find_zone
 from trailhouse.sinks.trace import Way, trace
 
@@ -99,7 +102,7 @@ def build(site: Site, visit: Visit) -> Built:
         "look": look,
         "zone": timezone,
         "asked": asked,
-        "days": (question.first, question.last),
+        "days": (question.period.first, question.period.last),
         "filters": filters,
         "outcomes": [each.value for each in Outcome],
         "newest": link("log", {**state, "before": None}) if visit.params.get("before") else "",
@@ -127,9 +130,12 @@ def _sql(site: Site, visit: Visit) -> Built:
         },
         "sql": question.to_sql(),
         "csv": link("log.csv", state),
-        "api": link("", {name: state.get(name) for name in ("org", *_ASKED, "since", "until")}).replace(
-            ROOT, "/api/v1/events"
-        ),
+        "api": link(
+            "",
+            {name: state.get(name) for name in ("org", *_ASKED)},
+            since=text_of(question.period.since),
+            until=text_of(question.period.until),
+        ).replace(ROOT, "/api/v1/events"),
     }
 
 
@@ -169,22 +175,21 @@ def build_event(site: Site, visit: Visit, text: str) -> Built:
     }
 
 
-def _question(site: Site, visit: Visit, limit: int, zone: tzinfo) -> Listing:
+def _question(site: Site, visit: Visit, limit: int, zone: ZoneInfo) -> Listing:
     """Which events the filters ask for; what cannot be asked is refused here."""
     profile, caller = PROFILES[site.settings.profile], visit.visitor.caller
     check_rights(visit.org, caller, profile, site.settings.has_plan)
     texts = {name: text for name in (*_ASKED, "since", "until") if (text := visit.params.get(name))}
-    wanted = filter_of(texts, read_pii=caller.read_pii)
-    until = _day(texts.get("until"), "until", zone) or visit.now.date() + timedelta(days=1)
-    since = _day(texts.get("since"), "since", zone) or until - timedelta(days=DAYS)
+    # Days are those of the page's zone: the listing has them, the filter would take them for UTC's.
+    of_fields = {name: text for name, text in texts.items() if name in _ASKED}
+    wanted = filter_of(of_fields, read_pii=caller.read_pii)
     text = visit.params.get("before")
     before = Before.from_text(text) if text else None
 
     return Listing(
         org=visit.org,
         wanted=wanted,
-        first=since,
-        last=until,
+        period=_period(texts, zone, visit.now),
         before=before,
         limit=limit,
         read_pii=caller.read_pii,
@@ -200,8 +205,7 @@ def _has_any(site: Site, visit: Visit) -> bool:
         asked = Listing(
             org=visit.org,
             wanted=filter_of({}, read_pii=caller.read_pii),
-            first=EARLIEST,
-            last=visit.now.date() + timedelta(days=1),
+            period=between(ZoneInfo("UTC"), EARLIEST, visit.now.date() + timedelta(days=1)),
             before=None,
             limit=1,
             read_pii=caller.read_pii,
@@ -212,11 +216,14 @@ def _has_any(site: Site, visit: Visit) -> bool:
     return bool(found.events)
 
 
-def _day(text: str | None, name: str, zone: Any) -> date | None:
-    if text is None:
-        return None
-    bound = parse_bound(name, text, zone)
-    return bound.astimezone(UTC).date() if isinstance(bound, datetime) else bound
+def _period(texts: Mapping[str, str], zone: ZoneInfo, now: datetime) -> Period:
+    """From `since` to `until`, dates being those of `zone`; what is not said is up to tomorrow, and `DAYS` before the end.
+
+    A sender's clock may be ahead: tomorrow's events are listed, too. Raises `BadParameter`.
+    """
+    given = {name: parse_bound(name, texts[name], zone) for name in ("since", "until") if name in texts}
+    until = given.get("until", now.astimezone(zone).date() + timedelta(days=1))
+    return between(zone, given.get("since", max(EARLIEST, until - timedelta(days=DAYS))), until)
 
 
 def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str], zone: tzinfo) -> dict[str, Any]:
@@ -241,18 +248,21 @@ def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str], zone:
 
 def _csv(site: Site, visit: Visit) -> Response:
     question = _question(site, visit, FILE_ROWS_MAX, find_zone(site.zone(visit)))
-    with site.pool.client() as client:
+    with site.pool.client() as client:  # before the events are: they are at least as fresh as that
+        landed = ClickHouseStore(client).landed_until()
         found = latest(client, question)
+    period = question.period
     asked = {name: visit.params.get(name) or "" for name in _ASKED}
     _record(site, visit, "export:create", asked=asked, rows=len(found.events), form="csv")
     return Response(
         csv_of(found.events, [column.name for column in EVENT]),
         media_type="text/csv; charset=utf-8; header=present",
         headers={
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
+            **HEADERS,
+            **stored_through(landed),
             "X-Trailhouse-More": "true" if found.before else "false",
-            "Content-Disposition": f'attachment; filename="events_{visit.now.date()}.csv"',
+            "X-Trailhouse-Time-Zone": period.timezone,
+            "Content-Disposition": f'attachment; filename="{visit.org}_events_{period.first}_{period.last}.csv"',
         },
     )
 

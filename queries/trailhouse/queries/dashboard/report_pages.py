@@ -19,6 +19,7 @@ from trailhouse.queries.dashboard.frame import redirect
 from trailhouse.queries.dashboard.freshness import Freshness, freshness_of
 from trailhouse.queries.dashboard.page import MEMBERS, Page, Panel, period_words
 from trailhouse.queries.dashboard.panel import CARDS, TO, View, ask_panel, asked_with, kind_of, may_compare
+from trailhouse.queries.dashboard.people import people_of
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.dashboard.statistics_page import STATISTICS
 from trailhouse.queries.errors import BadParameter, QueryError
@@ -61,6 +62,7 @@ def build(site: Site, page: Page, visit: Visit) -> Built | Response:
         return _own_days(page, visit)
     tabs, page = tabs_of(page, visit)
     params = page_params(page, visit.asked)
+    members = _members(site, page, visit)
     _record(site, page, visit)
 
     def ask(panel: Panel) -> View:
@@ -94,9 +96,18 @@ def build(site: Site, page: Page, visit: Visit) -> Built | Response:
         "search": page.name == STATISTICS.name
         and visit.visitor.allows(Scope.AUDIT_READ)
         and visit.visitor.caller.read_pii,
-        "members": page.name == MEMBERS.name and visit.visitor.allows(Scope.AUDIT_READ),
+        "members": members,
+        "many": page.name == MEMBERS.name and len(visit.chosen.orgs) > 1,
         "end": lambda: workers.shutdown(wait=False, cancel_futures=True),
     }
+
+
+def _members(site: Site, page: Page, visit: Visit) -> Callable[[], dict[str, Any]] | None:
+    """The list of everybody below the page's panels (WS1); None where it has none, or the visitor may not read it."""
+    is_shown = page.name == MEMBERS.name and visit.visitor.allows(Scope.AUDIT_READ)
+    if not is_shown or len(visit.chosen.orgs) != 1:
+        return None
+    return people_of(site, visit, page.name, more=("last", "compare"))
 
 
 def _own_days(page: Page, visit: Visit) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -112,9 +113,9 @@ class Site:
         page: str,
         scope: Scope,
         build: Callable[[Visit], Built | Response],
-        org: str = "",
+        named: Mapping[str, str] = MappingProxyType({}),
     ) -> Response:
-        """Let the visitor in, find the organisation (`org`, else the query's), and let `build` make the page in a thread.
+        """Let the visitor in, find the organisation, and let `build` make the page in a thread; what is `named` goes before the query's.
 
         What `build` raises is told on a page of its own. A context with `look`, for the template to call, is sent part by part (`Frame.stream`).
         """
@@ -128,7 +129,7 @@ class Site:
                 return self._ask_to_sign_in(request)
             if not visitor.allows(scope):
                 raise MissingScope(scope)
-            made = await run_in_threadpool(self._visit, request, visitor, page, build, org)
+            made = await run_in_threadpool(self._visit, request, visitor, page, build, named)
         except OrgNeeded as error:
             assert visitor is not None  # nobody else is asked for one
             return self._choose(request, visitor, page, error)
@@ -192,7 +193,7 @@ class Site:
             "given": given,
             "state": state,
             "others": {name: value for name, value in state.items() if name not in NAMES},
-            "shows_one": page in _ABOUT_ONE,
+            "shows_one": _is_about_one(page),
             "token": self.door.sessions.token(nonce),
             "next": _here(request),
             "origin": origin(request),
@@ -204,13 +205,13 @@ class Site:
         visitor: Visitor,
         page: str,
         build: Callable[[Visit], Built | Response],
-        named: str,
+        named: Mapping[str, str],
     ) -> Built | Response:
-        params = _params(request)
+        params = _params(request) | dict(named)
         with self.shared.client() as client:
             store = ClickHouseStore(client)
             orgs = _orgs(visitor, store)
-            chosen = choose(params | ({"org": named} if named else {}), visitor.caller, store)
+            chosen = choose(params, visitor.caller, store)
             companies = companies_of(store.said(), orgs) if len(orgs) > 1 else []
         visit = Visit(visitor, page, params, chosen, orgs, self.now(), tuple(companies))
         made = build(visit)
@@ -229,11 +230,15 @@ class Site:
         context = self.around(request, visitor, page) | {
             "error": error,
             "choices": [(org, link(page, params, org=org)) for org in error.orgs or ()],
-            "every": link(page, params, org=ALL_ORGS) if error.orgs and page not in _ABOUT_ONE else "",
+            "every": link(page, params, org=ALL_ORGS) if error.orgs and not _is_about_one(page) else "",
             "wants_org": error.orgs is None,
         }
         status = HTTPStatus.OK if error.orgs or error.orgs is None else HTTPStatus.NOT_FOUND
         return self.frame.page(request, "message.html", context, status)
+
+
+def _is_about_one(page: str) -> bool:
+    return page in _ABOUT_ONE or page.startswith("sheet/")
 
 
 def _note(request: Request, error: QueryError) -> None:
