@@ -9,7 +9,16 @@ import msgspec
 import pytest
 from tests.sinks.lines import enriched, event, imagine
 
-from trailhouse.sinks.batch import AGES_BEHIND, DAYS_MAX, MONTHS_MAX, Batch, Limits, Run
+from trailhouse.sinks.batch import (
+    AGES_BEHIND,
+    DAYS_MAX,
+    MONTHS_MAX,
+    WORTH_ROWS,
+    WORTH_SHARE,
+    Batch,
+    Limits,
+    Run,
+)
 from trailhouse.sinks.head import Head
 from trailhouse.sinks.marks import NOTHING_STORED
 
@@ -56,6 +65,18 @@ def test_a_batch_grows_older_while_more_waits_in_the_log() -> None:
     assert batch.is_due(LIMITS, due_when_behind - 0.1)
     assert not batch.is_due(LIMITS, due_when_behind - 0.1, is_behind=True)
     assert batch.is_due(LIMITS, due_when_behind, is_behind=True)
+
+
+def test_rows_that_are_worth_an_insert_wait_a_fifth_of_the_age() -> None:
+    """A thousand rows need not wait for more; fewer do, and so does a sink that could fill its batch from the log."""
+    limits = Limits(rows=50_000, bytes=10**9, age_s=2.0)
+    line = b'{"epoch":"a","partition":0,"from":0,"offset":0,"received_at":"2026-03-02T09:00:00Z"}'
+    for count, age_s in ((WORTH_ROWS - 1, 2.0), (WORTH_ROWS, 2.0 * WORTH_SHARE)):
+        batch = filled([line] * count)
+        batch.marks["tp"] = (5, NOTHING_STORED)
+        assert not batch.is_due(limits, batch.born + age_s - 0.01)
+        assert batch.is_due(limits, batch.born + age_s + 0.01)
+        assert not batch.is_due(limits, batch.born + age_s + 0.01, is_behind=True)
 
 
 def test_a_full_batch_is_due_at_once() -> None:

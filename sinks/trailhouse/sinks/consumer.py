@@ -53,6 +53,12 @@ from trailhouse.stream.topics import TopicError
 
 POLL_RECORDS_MAX: Final = 10_000
 POLL_MS: Final = 100
+# While an insert is under way or a batch is full, what comes next waits for us.
+POLL_BUSY_MS: Final = 20
+# The broker gathers so much, or for so long, before it answers a fetch: each costs three processes half a millisecond,
+# and events that trickle in would make hundreds of them a second.
+FETCH_MIN_BYTES: Final = 256 << 10
+FETCH_WAIT_MS: Final = 50
 BURY_TIMEOUT_S: Final = 30.0
 FINISH_GRACE_S: Final = 3.0
 
@@ -87,6 +93,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             max_poll_records=POLL_RECORDS_MAX,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_bytes=16 << 20,
+            fetch_min_bytes=FETCH_MIN_BYTES,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_s * 250),
             **connecting(settings.kafka),
@@ -120,7 +128,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             self._consumer.pause(
                 *self._consumer.assignment()
             )  # ClickHouse is behind; polling keeps us in the group
-        fetched = self._consumer.poll(20 if is_full else POLL_MS, max_records=POLL_RECORDS_MAX)
+        wait_ms = POLL_BUSY_MS if is_full or self._flight is not None else POLL_MS
+        fetched = self._consumer.poll(wait_ms, max_records=POLL_RECORDS_MAX)
         if self._generation != self._restored:
             self._restore()
             return

@@ -36,6 +36,10 @@ from trailhouse.stream.bundle import Record
 from trailhouse.stream.lenient import KeptPartitionRecords, keep_what_is_fetched
 
 FLOW_POLL_S: Final = 0.005
+# The broker gathers so much, or for so long, before it answers a fetch. Each fetch becomes one batch for Kafka and for the
+# sink, and what a batch costs the three of them together is a millisecond: events that trickle in would make hundreds a second.
+FETCH_MIN_BYTES: Final = 64 << 10
+FETCH_WAIT_MS: Final = 50
 
 log = logging.getLogger(__name__)
 
@@ -180,8 +184,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         keep_what_is_fetched()
         consumer = super()._create_worker_consumer(transport)
-        # Faust offers no setting for this outside its transactions; the fetcher reads the attribute when it starts.
+        # Faust offers no setting for these (isolation: outside its transactions); the fetcher reads them when it starts.
         consumer._isolation_level = "read_committed"  # noqa: SLF001
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = FETCH_MIN_BYTES, FETCH_WAIT_MS  # noqa: SLF001
         return consumer
 
     async def _fetch_records(
