@@ -143,7 +143,7 @@ class SinkSettings(Settings):
     batch_age_ms: int = setting(
         "TRAILHOUSE_SINK_BATCH_AGE_MS",
         1000,
-        "Milliseconds after which a batch is inserted; up to five times as many while the log holds enough to fill it",
+        "Milliseconds after which a batch is inserted; a fifth of them once it has a thousand rows, up to five times as many while the log holds enough to fill it",
         check=lambda n: 1 <= n <= 600_000,
         wanted="1 to 600000",
     )

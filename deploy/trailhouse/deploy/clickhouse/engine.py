@@ -23,9 +23,8 @@ from trailhouse.deploy.clickhouse.identities import Identity, config_xml, users_
 from trailhouse.deploy.errors import StartFailed
 
 _ENGINE: Final[Any] = chdb._chdb  # noqa: SLF001 - the public module keeps one connection for all
-_NEVER: Final = (
-    "SET implicit_select = 0, allow_introspection_functions = 0"  # a bare expression is no statement
-)
+# A bare expression is no statement.
+_NEVER: Final = {"implicit_select": 0, "allow_introspection_functions": 0}
 
 
 @contextlib.contextmanager
@@ -128,13 +127,15 @@ class Engine:
         self.table_functions: Final = frozenset(names.split())
         self.allowed: Final = Allowed()
 
-    def connect(self, identity: Identity) -> Connection:
-        """A connection that can do what `identity` is granted; the caller makes it read-only after its settings."""
+    def connect(self, identity: Identity, threads: int = 0) -> Connection:
+        """A connection that can do what `identity` is granted; the caller makes it read-only after its settings.
+
+        Its statements use so many `threads`, 0 = as many as there are processors.
+        """
         connection = Connection(_ENGINE.connect(self._address), identity)
         connection.run(f"SET ROLE {identity.name}")
-        connection.run(_NEVER)
-        if identity.caps:
-            connection.run("SET " + ", ".join(f"{name} = {value}" for name, value in identity.caps.items()))
+        held = {**_NEVER, **identity.caps, **({"max_threads": threads} if threads else {})}
+        connection.run("SET " + ", ".join(f"{name} = {value}" for name, value in held.items()))
         return connection
 
     def beat(self) -> None:

@@ -60,17 +60,26 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The first bytes of a result; `is_stream` when more are to be fetched, `format` empty when there is no result."""
+    """The first bytes of a result; `following` are the next of one that is streamed, whose rest is to be fetched. `format`
+    is empty when there is no result.
+    """
 
     result: Result
     format: str
-    is_stream: bool = False
+    following: bytes = b""
+
+    @property
+    def is_stream(self) -> bool:
+        return bool(self.following)
 
 
 class Job:
-    """One request on one connection. Every method blocks and runs in a worker thread; `close` must follow."""
+    """One request's work on one connection. Every method blocks and runs in a worker thread; `close` must follow.
 
-    def __init__(self, engine: Engine, sessions: Sessions, request: Request) -> None:
+    `threads` = how many it may use unless it asks for others; 0 = as many as there are processors.
+    """
+
+    def __init__(self, engine: Engine, sessions: Sessions, request: Request, threads: int = 0) -> None:
         self._engine, self._request = engine, request
         self._undo: list[str] = []
         self._lease: Lease | None = None
@@ -79,7 +88,7 @@ class Job:
             self._lease = sessions.lease(request.session, request.session_timeout_s)
             self._connection = self._lease.connection
         else:
-            self._connection = engine.connect(request.identity)
+            self._connection = engine.connect(request.identity, threads)
         try:
             self._prepare()
         except BaseException:
@@ -191,7 +200,9 @@ class Job:
         wanted = result_format(text, self._request.default_format)
         if kind == _READ_ONLY and is_streamable(text, wanted):
             self._connection.stream(sql, wanted, parameters)
-            return Answer(Result(self._connection.fetch()), wanted, is_stream=True)
+            first = self._connection.fetch()
+            # Most results are one chunk: known to be whole, they need no stream.
+            return Answer(Result(first), wanted, self._connection.fetch() if first else b"")
         result = self._connection.run(sql, wanted, parameters)
         return Answer(result, wanted if result.data or kind == _READ_ONLY else "")
 

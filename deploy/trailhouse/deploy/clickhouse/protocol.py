@@ -9,6 +9,7 @@ import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from typing import Final
 
 from starlette.applications import Starlette
@@ -26,6 +27,7 @@ from trailhouse.deploy.clickhouse.errors import EngineError, refused
 from trailhouse.deploy.clickhouse.identities import IDENTITIES, Passwords
 from trailhouse.deploy.clickhouse.job import Answer, Job, Request
 from trailhouse.deploy.clickhouse.sessions import Sessions
+from trailhouse.deploy.clickhouse.turns import Turns, cores
 from trailhouse.stream.host_guard import host_name, is_loopback
 
 QUERIES_AT_ONCE: Final = 16
@@ -112,6 +114,7 @@ class _Facade:
         self._gate = asyncio.Semaphore(QUERIES_AT_ONCE)
         # Nobody can take all of it: those who read must leave room for those who write.
         self._gates = {name: asyncio.Semaphore(QUERIES_AT_ONCE * 3 // 4) for name in IDENTITIES}
+        self._turns = Turns(cores())
 
     async def answer(self, http: HttpRequest) -> Response:
         if not is_local(http.headers.get("host", "")):
@@ -136,29 +139,39 @@ class _Facade:
         slot = Slot(body, [self._gates[request.identity.name], self._gate])
         try:
             await slot.take()
-            slot.job = job = await run_in_threadpool(Job, self._engine, self._sessions, request)
-            answer = await run_in_threadpool(job.execute)
             asked = (
                 http.headers.get("accept-encoding", "")
                 if http.query_params.get("enable_http_compression") in {"1", "true"}
                 else ""
             )
             packed = encoder(asked)
+            turn = self._turns.take() if request.identity.is_readonly else nullcontext(0)
+            async with turn as threads:
+                answer, data = await run_in_threadpool(self._begin, slot, request, packed, threads)
             headers = answer_headers(answer, packed, query_id, time.monotonic() - started)
-            if answer.is_stream:
+            if slot.job is not None:
                 tag = secrets.token_hex(8)
-                chunks = self._chunks(slot, job, answer.result.data, packed, tag)
+                chunks = self._chunks(slot, slot.job, answer, packed, tag)
                 return StreamedAnswer(chunks, slot, {**headers, "X-ClickHouse-Exception-Tag": tag})
-            data = answer.result.data
-            response = Response(
-                await run_in_threadpool(lambda: packed.pack(data) + packed.flush()) if data else b"",
-                headers=headers,
-            )
+            response = Response(data, headers=headers)
         except BaseException:
             await slot.free()
             raise
         await slot.free()
         return response
+
+    def _begin(self, slot: Slot, request: Request, packed: Encoder, threads: int) -> tuple[Answer, bytes]:
+        """Run it, in one go: each way to another thread takes as long as a small query. What is not streamed is done then,
+        packed and its job closed.
+        """
+        slot.job = job = Job(self._engine, self._sessions, request, threads)
+        answer = job.execute()
+        if answer.is_stream:
+            return answer, b""
+        data = answer.result.data
+        sent = packed.pack(data) + packed.flush() if data else b""
+        slot.end()
+        return answer, sent
 
     async def _read(self, http: HttpRequest, body: Body) -> Request:
         """The whole request: nothing runs before the last byte of the body is here."""
@@ -194,8 +207,10 @@ class _Facade:
         )
 
     async def _chunks(
-        self, slot: Slot, job: Job, chunk: bytes, packed: Encoder, tag: str
+        self, slot: Slot, job: Job, answer: Answer, packed: Encoder, tag: str
     ) -> AsyncIterator[bytes]:
+        yield await run_in_threadpool(packed.pack, answer.result.data)
+        chunk = answer.following
         while chunk:
             yield await run_in_threadpool(packed.pack, chunk)
             try:
@@ -232,12 +247,17 @@ class Slot:
             await gate.acquire()
             self._taken.append(gate)
 
+    def end(self) -> None:
+        """Cancel what still runs, in this thread."""
+        job, self.job = self.job, None
+        if job is not None:
+            job.close()
+
     async def free(self) -> None:
         """Cancel what still runs and let the next query in; a second call does nothing."""
-        job, self.job = self.job, None
         try:
-            if job is not None:
-                await run_in_threadpool(job.close)
+            if self.job is not None:
+                await run_in_threadpool(self.end)
         finally:
             self._body.close()
             while self._taken:

@@ -27,7 +27,7 @@ HEALTH: Final = Page(
             "What arrived, and what did not",
             (
                 Panel("rejected", "rejected_by_reason", last="30d", width="full"),
-                Panel("books", "balance_by_hour", last="7d", width="full"),
+                Panel("books", "balance_by_hour", last="2d", width="full"),
                 Panel("readers", "who_read_what", last="30d", width="full"),
             ),
         ),
