@@ -44,6 +44,24 @@ ASKED_FOR_S: Final = 10.0
 ZONES: Final = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Adelaide")
 # About the installation rather than an organisation's people: what they cost grows with other things.
 APART: Final = frozenset({"balance_by_hour", "rejected_by_reason", "who_read_what"})
+#: Of these an answer lists people, things or incidents; of all others it is figures.
+LISTS: Final = frozenset(
+    {
+        "activated_users",
+        "activity_outside_working_hours",
+        "api_key_use_after_rotation",
+        "data_sources",
+        "failed_logins",
+        "first_seen_addresses",
+        "inactive_users",
+        "last_logins",
+        "latest_logins",
+        "many_deletions",
+        "privilege_changes",
+        "seats_unused",
+        "service_accounts_used_by_people",
+    }
+)
 PLAIN: Final[Mapping[str, str]] = {
     "active_users": """
         SELECT {count}(user_ref) FROM events {final}

@@ -76,3 +76,32 @@ def test_the_page_says_how_often_and_what_does_not_count() -> None:
     assert "Then 40 times, in the same zones in turns" in page([40, 40])
     assert "Then 15 to 40 times, the slow ones less often" in page([40, 15, 31])
     assert "warm up" not in page([None, None])
+
+
+def test_the_bars_of_reports() -> None:
+    """150 ms for figures and a second for lists, over 90 days of 100 million events; no other asking counts."""
+
+    def row(name: str, p95: float, **more: Any) -> dict[str, Any]:
+        return {
+            "contender": name,
+            "days": 90,
+            "stored": 10**8,
+            "p50_ms": 1.0,
+            "p95_ms": p95,
+            "rows": 1,
+            "events_read_share": 0.0,
+            **more,
+        }
+
+    runs = [
+        {"contender": "load", "events": 10**8, "rate": 1.0},
+        row("active_users", 149.0),
+        row("total_users", 151.0),
+        row("failed_logins", 900.0),
+        row("leaderboard", 9_000.0, days=365),
+        row("leaderboard", 9_000.0, is_grown=True),
+        row("leaderboard", 9_000.0, stored=10**7),
+    ]
+    page = render({"reports": {**MACHINE, "runs": runs}}, {}, {})
+    assert "100 million events, p95 | **151 ms** | under 150 ms | not met |" in page
+    assert "on security over the same, p95 | **900 ms** | under 1000 ms | met |" in page

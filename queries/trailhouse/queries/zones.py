@@ -58,10 +58,16 @@ def find_zone(name: str) -> ZoneInfo:
         raise BadParameter("timezone", name, f"an IANA time zone such as {_suggestion(name)}") from None
 
 
+@cache
+def zone_names() -> tuple[str, ...]:
+    """Every zone there is, by name; looking for them reads hundreds of files, so it is done once."""
+    return tuple(sorted(available_timezones()))
+
+
 def _suggestion(name: str) -> str:
     """A zone by place: the one whose city or abbreviation that is, else one spelled nearly so."""
     # Old names such as EST or Etc/GMT-1 are zones too, but hardly ever what is meant.
-    places = sorted(each for each in available_timezones() if "/" in each and not each.startswith("Etc/"))
+    places = [each for each in zone_names() if "/" in each and not each.startswith("Etc/")]
     city = name.casefold().replace(" ", "_").rpartition("/")[2]
     for each in places:
         if city == each.casefold().rpartition("/")[2]:

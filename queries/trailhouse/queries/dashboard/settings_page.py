@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Request, Response
 
@@ -29,7 +28,7 @@ from trailhouse.queries.key import Key, Scope
 from trailhouse.queries.key_table import KEYS_SQL, load_keys
 from trailhouse.queries.store import our_errors
 from trailhouse.queries.value import Row
-from trailhouse.queries.zones import find_zone
+from trailhouse.queries.zones import find_zone, zone_names
 from trailhouse.sinks.clickhouse import Client
 from trailhouse.sinks.org_settings import WEEKDAYS, OrgSettings, org_settings
 from trailhouse.sinks.retention import BACKUPS, CLASSES, EVERY_ORG, POLICIES_SQL, Policy, days_kept, policies
@@ -114,7 +113,7 @@ def build(site: Site, visit: Visit, attempt: Attempt | None = None) -> Built:
         "is_read_only": site.writers is None,
         "is_operator": visit.visitor.caller.is_operator,
         "meant": {scope.value: text for scope, text in _MEANT.items()},
-        "zones": sorted(available_timezones()),
+        "zones": zone_names(),
         "zone": site.zone(visit),
         "profile": site.settings.profile,
         "weekdays": WEEKDAYS,
