@@ -10,15 +10,13 @@ from html import unescape
 import pytest
 from tests.house import EVERYTHING, MASKED, ORG, OTHER, House
 
+from trailhouse.queries.dashboard.sheet import Sheet
 from trailhouse.queries.dashboard.sheet_pages import SHEETS
 
 
 @pytest.mark.parametrize("sheet", SHEETS.values(), ids=SHEETS)
-def test_every_one_has_its_menu_on_its_page(company: House, sheet: object) -> None:
+def test_every_one_has_its_menu_on_its_page(company: House, sheet: Sheet) -> None:
     """Files, SQL that runs, who changed it, a link to itself; a file is an export on record."""
-    from trailhouse.queries.dashboard.sheet import Sheet
-
-    assert isinstance(sheet, Sheet)
     with company.visitor() as client:
         page = unescape(client.get(f"{sheet.page}?org={ORG}&timezone=Asia/Tehran").text)
         panel = page[page.index(f'id="{sheet.name}"') :]

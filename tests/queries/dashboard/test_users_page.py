@@ -7,7 +7,7 @@ from html import unescape
 from typing import Any
 
 import httpx
-from tests.house import MASKED, ORG, REPORTS, House, rows_of
+from tests.house import MASKED, ORG, House, rows_of
 from tests.queries.keyring import bearer
 
 from trailhouse.queries.directory_export import COLUMNS
@@ -111,13 +111,6 @@ def test_reading_and_export_are_recorded(company: House) -> None:
     assert exported["attributes"]["rows"] >= 30
 
 
-def test_pages_of_people(company: House) -> None:
-    """Beyond the last is the last; what is no number is said."""
-    with company.visitor() as client:
-        assert people(client.get("?page=9").text) == people(client.get("?page=1").text)
-        assert client.get("?page=x").status_code == 400
-
-
 def test_times_are_in_the_organisations_own_zone(company: House) -> None:
     """Where the address names none, as in reports; in the file too. One that is named goes before it."""
     set_org_settings(company.database, OrgSettings(ORG, timezone="Asia/Tehran"))
@@ -137,27 +130,6 @@ def test_times_are_in_the_organisations_own_zone(company: House) -> None:
     assert times[0] == times[1] != times[2]
     assert files[0] == files[1] != files[2]
     assert "Asia/Tehran</a>" in own
-
-
-def test_the_page_members_lists_every_user(company: House) -> None:
-    """Sorted by Last Active (WS1), with search, order and pages of its own, which keep the page's period; not without the right."""
-    with company.visitor() as client:
-        alone = client.get(f"?org={ORG}").text
-        page = client.get(f"members?org={ORG}&last=90d").text
-        mine = page[page.index('id="everybody"') :]
-        assert people(mine) == people(alone)
-        sort = re.search(r'href="(/org/dashboard/members\?[^"]*sort=name[^"]*#people)"', mine)
-        assert sort
-        assert "last=90d" in sort[1]
-        by_name = client.get(company.url + unescape(sort[1])).text
-        assert people(by_name[by_name.index('id="everybody"') :]) == people(client.get("?sort=name").text)
-        assert 'name="last" value="90d"' in mine
-        assert client.get(f"members?org={ORG}&status=odd").status_code == 400
-    with company.visitor(REPORTS) as client:
-        assert 'id="everybody"' not in client.get(f"members?org={ORG}").text
-    with company.visitor(MASKED) as client:
-        assert "@example.com" not in client.get(f"members?org={ORG}").text
-        assert client.get(f"members?org={ORG}&search=a").status_code == 403
 
 
 def test_everybody_as_json(company: House) -> None:
