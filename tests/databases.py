@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ _LOOK = """
       FROM system.parts WHERE database = {name:String} GROUP BY table
     )
 """
+FRESH_S = 2.0
 # Exact, and four times as much work: what is changed in the second in which it was made has the same time.
 _TEXTS = "SELECT groupBitXor(cityHash64(name, create_table_query)) FROM system.tables WHERE database = {name:String}"
 
@@ -93,8 +95,8 @@ class Databases:
     engine: LocalClickHouse | ContainerClickHouse
     idle: list[str] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
-    #: The definitions of those just migrated, which nobody has handed on yet.
-    texts: dict[str, int] = field(default_factory=dict)
+    #: The definitions of those just migrated, and when they were: until the second in which that was is over.
+    texts: dict[str, tuple[int, float]] = field(default_factory=dict)
     pattern: Pattern | None = None
 
     @cached_property
@@ -147,7 +149,7 @@ class Databases:
         else:
             self.pattern.apply(client)
         self.shapes[name], _ = self._look(name)
-        self.texts[name] = self._texts(name)
+        self.texts[name] = self._texts(name), time.monotonic()
         if self.pattern is None:
             self.pattern = Pattern.of(client, self.shapes[name])
 
@@ -168,9 +170,12 @@ class Databases:
             self.server.close()
 
     def _empty(self, name: str) -> bool:
-        made, texts = self.shapes.get(name), self.texts.pop(name, None)
+        made, (texts, at) = self.shapes.get(name), self.texts.get(name, (None, 0.0))
         if made is None or (texts is not None and texts != self._texts(name)):
+            self.texts.pop(name, None)
             return False
+        if time.monotonic() - at > FRESH_S:
+            self.texts.pop(name, None)
         found, parts = self._look(name)
         if parts > MOST_PARTS or found.tables != made.tables:
             return False

@@ -104,7 +104,7 @@ def test_users_sort_search_hover_and_export(company: House, visiting: Any, tmp_p
         page.keyboard.press("Enter")
         page.wait_for_url(re.compile("search="))
         assert all(name.lower() in each.lower() for each in page.locator("td.who").all_inner_texts())
-        page.click("summary[aria-label='Users: actions']")
+        page.click("summary[aria-label='Actions for Users']")
         with page.expect_download() as download:
             page.click("text=Export as CSV")
         download.value.save_as(tmp_path / "users.csv")

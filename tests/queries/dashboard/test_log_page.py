@@ -211,7 +211,13 @@ def test_from_and_to_are_days_of_the_pages_zone(company: House) -> None:
         file = client.get(f"log.csv?{asked}")
         page = client.get(f"log?{asked}").text
         assert client.get(f"log?org={ORG}&since={day}&until={day - timedelta(days=2)}").status_code == 400
+        begin_utc, end_utc = (
+            each.astimezone(UTC).isoformat().replace("+00:00", "Z") for each in (begin, end)
+        )
+        instants = client.get(f"log.csv?org={ORG}&since={begin_utc}&until={end_utc}")
+        assert client.get(f"log?org={ORG}&until={end_utc}").status_code == 200
     rows = list(csv.DictReader(io.StringIO(file.text)))
+    assert instants.text == file.text
     wider = list(csv.DictReader(io.StringIO(around.text)))
     assert around.headers["x-trailhouse-more"] == "false"
     expected = [row for row in wider if begin <= datetime.fromisoformat(row["occurred_at"]) < end]

@@ -223,7 +223,10 @@ def _period(texts: Mapping[str, str], zone: ZoneInfo, now: datetime) -> Period:
     """
     given = {name: parse_bound(name, texts[name], zone) for name in ("since", "until") if name in texts}
     until = given.get("until", now.astimezone(zone).date() + timedelta(days=1))
-    return between(zone, given.get("since", max(EARLIEST, until - timedelta(days=DAYS))), until)
+    if (since := given.get("since")) is None:
+        last = until.astimezone(zone).date() if isinstance(until, datetime) else until
+        since = max(EARLIEST, last - timedelta(days=DAYS))
+    return between(zone, since, until)
 
 
 def _row(event: Mapping[str, Any], visit: Visit, state: Mapping[str, str], zone: tzinfo) -> dict[str, Any]:
