@@ -12,7 +12,7 @@ from trailhouse.queries import render
 from trailhouse.queries.dashboard.address import ROOT, link
 from trailhouse.queries.dashboard.export_pages import NoSuchFile
 from trailhouse.queries.dashboard.frame import HEADERS
-from trailhouse.queries.dashboard.notifications_page import SHEETS as OF_NOTIFICATIONS
+from trailhouse.queries.dashboard.notification_sheets import SHEETS as OF_NOTIFICATIONS
 from trailhouse.queries.dashboard.settings_page import SHEETS as OF_SETTINGS
 from trailhouse.queries.dashboard.sheet import FORMS, Rows, Sheet
 from trailhouse.queries.dashboard.site import Built, Site, Visit
