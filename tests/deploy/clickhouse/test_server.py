@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from trailhouse.deploy.clickhouse import LocalClickHouse
 from trailhouse.deploy.clickhouse.engine import Engine
+from trailhouse.deploy.clickhouse.turns import cores
 from trailhouse.deploy.errors import StartFailed
 from trailhouse.sinks.clickhouse import connect
 from trailhouse.sinks.settings import ClickHouseSettings
@@ -133,3 +136,22 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.01)
+
+
+def test_who_reads_much_keeps_only_their_like_waiting(clickhouse_server: LocalClickHouse) -> None:
+    """Analysts wait for each other's turns; the pages of the API, another identity, do not wait for analysts."""
+
+    def ask(identity: str, sql: str) -> float:
+        address = httpx.URL(clickhouse_server.dsn(identity).reveal()).copy_with(path="/")
+        began = time.monotonic()
+        answer = httpx.post(address, content=sql, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return time.monotonic() - began
+
+    slow = "SELECT sum(sipHash64(number)) FROM numbers(60000000)"
+    with ThreadPoolExecutor() as pool:
+        analysts = [pool.submit(ask, "reader", slow) for _ in range(cores() + 2)]
+        time.sleep(0.3)
+        page = ask("api", "SELECT 1")
+        took = [each.result() for each in analysts]
+    assert page < min(took) / 2

@@ -114,7 +114,7 @@ class _Facade:
         self._gate = asyncio.Semaphore(QUERIES_AT_ONCE)
         # Nobody can take all of it: those who read must leave room for those who write.
         self._gates = {name: asyncio.Semaphore(QUERIES_AT_ONCE * 3 // 4) for name in IDENTITIES}
-        self._turns = Turns(cores())
+        self._turns = {name: Turns(cores()) for name, each in IDENTITIES.items() if each.is_readonly}
 
     async def answer(self, http: HttpRequest) -> Response:
         if not is_local(http.headers.get("host", "")):
@@ -145,8 +145,8 @@ class _Facade:
                 else ""
             )
             packed = encoder(asked)
-            turn = self._turns.take() if request.identity.is_readonly else nullcontext(0)
-            async with turn as threads:
+            turns = self._turns.get(request.identity.name)
+            async with turns.take() if turns else nullcontext(0) as threads:
                 answer, data = await run_in_threadpool(self._begin, slot, request, packed, threads)
             headers = answer_headers(answer, packed, query_id, time.monotonic() - started)
             if slot.job is not None:

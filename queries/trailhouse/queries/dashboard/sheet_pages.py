@@ -9,12 +9,12 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from trailhouse.queries import render
-from trailhouse.queries.dashboard.address import ROOT, link
+from trailhouse.queries.dashboard.address import ROOT
 from trailhouse.queries.dashboard.export_pages import NoSuchFile
 from trailhouse.queries.dashboard.frame import HEADERS
 from trailhouse.queries.dashboard.notification_sheets import SHEETS as OF_NOTIFICATIONS
 from trailhouse.queries.dashboard.settings_page import SHEETS as OF_SETTINGS
-from trailhouse.queries.dashboard.sheet import FORMS, Rows, Sheet
+from trailhouse.queries.dashboard.sheet import FORMS, Rows, Sheet, menu
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 
 SHEETS: Final[Mapping[str, Sheet]] = {each.name: each for each in (*OF_SETTINGS, *OF_NOTIFICATIONS)}
@@ -76,10 +76,9 @@ def _json(visit: Visit, sheet: Sheet, found: Rows) -> bytes:
 
 
 def _sql(sheet: Sheet, visit: Visit) -> Built:
-    place = {"org": visit.org, "timezone": visit.params.get("timezone")}
     return "sql.html", {
         "report": {"title": sheet.title, "question": sheet.question, "counts": sheet.counts},
         "sql": sheet.to_sql(visit),
-        "csv": link(f"sheet/{sheet.name}.csv", place),
+        "csv": menu(sheet, visit)["csv"],
         "api": sheet.api(visit),
     }
