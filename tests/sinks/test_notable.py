@@ -35,7 +35,7 @@ ACTIONS = (
 CATEGORIES = {"access", "user", "team", "workspace", "automation", "ai"}
 KEY_ACTIONS = {"user:create_api_key", "user:delete_api_key"}
 QUERIES = {
-    "notable": "SELECT org_id, category, toString(event_id), occurred_at, action, crud, outcome, actor_type, user_ref, target_ref, address_ref, user_agent, source, attributes FROM notable FINAL ORDER BY ALL",
+    "notable": "SELECT org_id, category, toString(event_id), occurred_at, action, crud, outcome, actor_type, user_ref, target_ref, address_ref, user_agent, source, agent_type, attributes FROM notable FINAL ORDER BY ALL",
     "sightings": "SELECT org_id, user_ref, actor_type, kind, value, min(first).1, toString(min(first).2), max(last).1, toString(max(last).2) FROM sightings GROUP BY ALL ORDER BY ALL",
     "key_days": "SELECT org_id, api_key_id, day, actor_type, user_ref, groupBitOr(slots), min(first), max(last) FROM key_days GROUP BY ALL ORDER BY ALL",
 }
@@ -53,7 +53,9 @@ def history(seed: int, count: int = 300) -> list[bytes]:
             "user_agent": random.choice(AGENTS),
             "source": random.choice(("web", "sdk", None)),
             "user_asset": random.choice(("u-1", None)),
-            "attributes": random.choice(({"api_key_id": "k1"}, {"api_key_id": "k2"}, {"page": "home"}, None)),
+            "attributes": random.choice(
+                ({"api_key_id": "k1"}, {"api_key_id": "k2"}, {"page": "home"}, {"agent_type": "triage"}, None)
+            ),
         }
         events.append({name: value for name, value in (each | more).items() if value is not None})
     return enriched([*events, *random.sample(events, 20)])
@@ -93,7 +95,8 @@ def expected(lines: Iterable[bytes]) -> dict[str, list[Any]]:
                         row["outcome"],
                     ),
                     *(kind, ref, row.get("target_ref", 0), row.get("address_ref", 0)),
-                    *(agent, row.get("source", ""), tuple(sorted(attributes.items()))),
+                    *(agent, row.get("source", ""), attributes.get("agent_type", "")),
+                    tuple(sorted(attributes.items())),
                 ),
             )
         at = (moment, row["event_id"])

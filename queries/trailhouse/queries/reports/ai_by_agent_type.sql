@@ -16,7 +16,7 @@ columns:
 */
 SELECT named AS agent_type, invocations
 FROM (
-  SELECT attributes['agent_type'] AS named, count() AS invocations
+  SELECT agent_type AS named, count() AS invocations
   FROM notable FINAL
   WHERE org_id IN {orgs:Array(String)}
     AND category = 'ai'

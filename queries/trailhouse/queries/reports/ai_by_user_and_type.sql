@@ -29,7 +29,7 @@ FROM (
     invocations,
     toString(made.user_ref) AS ref
   FROM (
-    SELECT org_id, user_ref, attributes['agent_type'] AS agent_type, count() AS invocations
+    SELECT org_id, user_ref, agent_type, count() AS invocations
     FROM notable FINAL
     WHERE org_id IN {orgs:Array(String)}
       AND category = 'ai'

@@ -31,10 +31,11 @@ FROM (
     org_id,
     user_ref,
     concat('u_', lower(leftPad(hex(user_ref), 16, '0'))) AS masked,
-    uniqExact(local_day) AS active_days,
+    -- An array of each person's days is made in less time than a set.
+    length(arrayDistinct(groupArrayArray(local_days))) AS active_days,
     max(last) AS last_active
   FROM (
-    SELECT org_id, user_ref, toNullable(local_day) AS local_day, last
+    SELECT org_id, user_ref, [toInt32(local_day)] AS local_days, last
     FROM active_days_in(
       orgs = {orgs:Array(String)},
       pieces = {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))},
@@ -43,7 +44,7 @@ FROM (
     WHERE actor_type = 'user' OR {actors:String} = 'all'
     UNION ALL
     -- In a UTC day that goes on after the period, the last moment of `user_days` may lie outside; the event itself tells.
-    SELECT org_id, user_ref, NULL AS local_day, max(occurred_at) AS last
+    SELECT org_id, user_ref, emptyArrayInt32() AS local_days, max(occurred_at) AS last
     FROM events
     WHERE org_id IN {orgs:Array(String)}
       AND toDate(occurred_at) IN (

@@ -47,7 +47,9 @@ FROM (
         arrayPushBack(arrayPopFront(numbers), 1000000)
       )) AS activity
       FROM (
-        SELECT arraySort(groupUniqArray(toInt32(local_day) - dates[1] - if(empty(skipped), 0, arrayCount(date -> date < toInt32(local_day), skipped)))) AS numbers
+        SELECT
+          arrayDistinct(arraySort(groupArray(toInt32(local_day)))) AS found,
+          arrayMap(date -> date - dates[1] - if(empty(skipped), 0, toInt32(arrayCount(each -> each < date, skipped))), found) AS numbers
         FROM active_days_in(
           orgs = {orgs:Array(String)},
           pieces = arrayConcat({before_pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}, {pieces:Array(Tuple(UInt16, UInt16, Int8, UInt8, UInt8))}),
