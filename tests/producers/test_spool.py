@@ -175,10 +175,121 @@ def test_a_broken_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "fdatasync", broken)
     with pytest.raises(SpoolFailed, match="cannot be synced"):
         store.sync()
+    with pytest.raises(SpoolFailed, match="cannot be written"):
+        store.append(*named(2))
     monkeypatch.setattr(segment_module, "_write", lambda *_: -1)
     monkeypatch.setattr(os, "write", broken)
     with pytest.raises(SpoolFailed, match="cannot be written"):
-        store.append(*named(2))
+        store.append(*named(3))
+
+
+def test_what_a_disk_lost_stays_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux says so once; everybody whose event lies there is told, later events get a file of their own."""
+    store = spool(tmp_path, "safe")
+    both, lost = threading.Barrier(3), list[str]()
+    lock = threading.Lock()
+
+    def emit() -> None:
+        with lock:
+            store.append(*named(1))
+        both.wait(30)
+        both.wait(30)
+        try:
+            store.sync()
+        except SpoolFailed as error:
+            lost.append(str(error))
+
+    threads = [threading.Thread(target=emit) for _ in range(2)]
+    for each in threads:
+        each.start()
+    both.wait(30)
+    fdatasync, failures = os.fdatasync, [OSError(errno.EIO, "Input/output error")]
+
+    def once(fd: int) -> None:
+        if failures:
+            raise failures.pop()
+        fdatasync(fd)
+
+    monkeypatch.setattr(os, "fdatasync", once)
+    both.wait(30)
+    for each in threads:
+        each.join(30)
+    assert len(lost) == 2
+    store.append(*named(2))
+    store.sync()
+    assert len(files(tmp_path)) == 2
+    assert taken(store) == [b"1", b"1", b"2"]
+
+
+def test_a_file_that_began_again_is_not_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first life's sync comes back late, with more bytes than its second life has."""
+    entered, go_on = threading.Event(), threading.Event()
+    fdatasync = os.fdatasync
+    synced = 0
+
+    def slow(fd: int) -> None:
+        nonlocal synced
+        synced += 1
+        if synced == 1:
+            entered.set()
+            go_on.wait(30)
+        fdatasync(fd)
+
+    store = spool(tmp_path, "safe")
+    store.append(*named(1, b"x" * 1000))
+    monkeypatch.setattr(os, "fdatasync", slow)
+    first = threading.Thread(target=store._own[0].sync)
+    first.start()
+    assert entered.wait(30)
+    store.settle(store.take(10, 10**6))
+    store.rest()
+    store.append(*named(2))
+    go_on.set()
+    first.join(30)
+    assert synced == 1
+    store.sync()
+    assert synced == 2
+
+
+def test_closing_puts_on_the_disk_what_somebody_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread closes the producer between an event and its sync."""
+    store = spool(tmp_path, "safe")
+    store.append(*named(1))
+    segment, synced = store._own[0], list[int]()
+    monkeypatch.setattr(os, "fdatasync", lambda _: synced.append(segment.appended))
+    store.close()
+    assert synced == [segment.appended]
+    store.sync()
+    assert len(synced) == 1
+
+
+def test_a_file_in_use_is_removed_the_next_time(tmp_path: Path) -> None:
+    """Somebody syncs it while the sender settles the last of it."""
+    store = spool(tmp_path, "safe")
+    store.append(*named(0, MIB))
+    first = store._own[0]
+    while store._own[-1] is first:
+        store.append(*named(1, MIB))
+    records = store.take(100, 10**9)
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with first.use:
+            held.set()
+            go_on.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(30)
+    store.settle(records)
+    assert first.path.exists()
+    go_on.set()
+    thread.join(30)
+    store.take(1, 1)
+    assert not first.path.exists()
+    assert first not in store._own
 
 
 def test_safe_returns_when_it_is_on_the_disk_and_threads_share_the_wait(
@@ -217,7 +328,7 @@ def test_safe_returns_when_it_is_on_the_disk_and_threads_share_the_wait(
     for each in threads:
         each.join(30)
     assert len(synced) == 2
-    assert store._own[-1].synced == store._own[-1].written
+    assert store._own[-1].synced == store._own[-1].appended
 
 
 def test_a_full_segment_is_on_the_disk_before_the_next_begins(

@@ -13,6 +13,7 @@ import fcntl
 import logging
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -38,12 +39,16 @@ class Segment:
     """An open, locked segment. One thread at a time appends, one (the sender) takes and settles.
 
     `written`, `read` and `settled` are offsets: the end of the last whole event, of the last one handed to the sender,
-    of the last one confirmed. `is_own` = made by this producer, not left by a process that is gone.
+    of the last one confirmed. `appended` counts every byte there ever was, so that a segment that began again at its start
+    is not taken for what it was before; `synced` = how much of that is on the disk. `is_own` = made by this producer, not
+    left by a process that is gone. Who needs the file open, or closes it, holds `use`.
     """
 
     __slots__ = (
         "__weakref__",
         "_is_damaged",
+        "_trouble",
+        "appended",
         "fd",
         "is_own",
         "is_sealed",
@@ -51,6 +56,7 @@ class Segment:
         "read",
         "settled",
         "synced",
+        "use",
         "written",
     )
 
@@ -58,9 +64,12 @@ class Segment:
         self.path, self.fd, self.is_own = path, fd, is_own
         self.is_sealed = not is_own
         self.read = self.settled = cursor
-        self.written = size
+        self.written = self.appended = size
         self.synced = 0
+        # Re-entrant, because a signal handler may emit while its own thread is in here.
+        self.use = threading.RLock()
         self._is_damaged = False
+        self._trouble: OSError | None = None
 
     @classmethod
     def create(cls, folder: Path) -> Self:
@@ -100,6 +109,11 @@ class Segment:
         """Whether Kafka has everything."""
         return self.settled >= self.written
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether a disk lost what was appended: it reports that once, to whoever syncs first."""
+        return self._trouble is not None
+
     def append(self, value: bytes) -> None:
         """Write one event at the end. Raises `OSError`, then nothing of it is in the file."""
         frame = _FRAME.pack(len(value), zlib.crc32(value)) + value
@@ -107,6 +121,7 @@ class Segment:
         if _write(self.fd, frame, size) != size:
             self._write_again(frame)
         self.written += size
+        self.appended += size
 
     def _write_again(self, frame: bytes) -> None:
         """Take back what was written in part, and find out what is wrong."""
@@ -181,13 +196,26 @@ class Segment:
         self.read = self.settled = self.written = HEADER_BYTES
         self.save_cursor()
         self._cut_back()
-        self.synced = 0
 
-    def sync(self) -> None:
-        """Put everything appended so far on the disk itself. Raises `OSError`."""
-        end = self.written
-        os.fdatasync(self.fd)
-        self.synced = max(self.synced, end)
+    def sync(self, end: int | None = None) -> None:
+        """Put everything appended so far on the disk itself, unless that is so already up to `end` (of `appended`).
+
+        Raises `OSError`, and from then on always: what the disk lost once stays lost, whatever the next fdatasync says.
+        """
+        with self.use:
+            if end is not None and self.synced >= end:
+                return
+            if self._trouble is not None:
+                raise OSError(*self._trouble.args)
+            if self.fd < 0:  # settled and removed
+                return
+            appended = self.appended
+            try:
+                os.fdatasync(self.fd)
+            except OSError as error:
+                self._trouble = error
+                raise
+            self.synced = max(self.synced, appended)
 
     def delete(self) -> None:
         """Remove it from the folder, then let go of it; a damaged one stays under another name."""
@@ -197,6 +225,16 @@ class Segment:
             else:
                 self.path.unlink()
         self.close()
+
+    def delete_unless_in_use(self) -> bool:
+        """As `delete`, at once or not at all; returns whether it was."""
+        if not self.use.acquire(blocking=False):
+            return False
+        try:
+            self.delete()
+        finally:
+            self.use.release()
+        return True
 
     def close(self) -> None:
         """Let go of it: it stays in the folder for whoever adopts it."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from trailhouse.producers.errors import SpoolFailed
+from trailhouse.producers.group_commit import GroupCommit
 from trailhouse.producers.lifetime import call_in_forked_child
 from trailhouse.producers.segment import HEADER_BYTES, SUFFIX, Segment
 from trailhouse.producers.settings import SpoolSettings
@@ -55,8 +56,8 @@ class Spool:
         self._adopted: list[Segment] = []
         self._is_appending = False
         self._adopt_at = float("-inf")
-        self._sync = threading.Condition()
-        self._syncing: Segment | None = None
+        self._group = GroupCommit()
+        self._mine = threading.local()
         call_in_forked_child(self.leave)
 
     @property
@@ -76,9 +77,16 @@ class Spool:
         self._is_appending = True
         try:
             segment = self._current
-            if segment is None or segment.is_sealed or segment.written + len(value) > self._segment_bytes:
+            if (
+                segment is None
+                or segment.is_sealed
+                or segment.is_broken
+                or segment.written + len(value) > self._segment_bytes
+            ):
                 segment = self._grow()
             segment.append(value)
+            if self._is_safe:
+                self._mine.last = segment, segment.appended
         except OSError as error:
             raise self._explain(error) from error
         finally:
@@ -104,7 +112,7 @@ class Spool:
     def _grow(self) -> Segment:
         """A new segment at the end; the last one is sealed."""
         last = self._current
-        if last is not None and self._is_safe and last.fd >= 0:
+        if last is not None and self._is_safe and not last.is_broken:
             last.sync()
         segment = self._create()
         if last is not None:
@@ -134,23 +142,12 @@ class Spool:
 
         Raises `SpoolFailed`: the event may or may not survive, and may be sent.
         """
-        if not self._is_safe or (segment := self._current) is None:
+        if not self._is_safe or (last := getattr(self._mine, "last", None)) is None:
             return
-        end = segment.written
-        with self._sync:
-            while self._syncing is not None and segment.synced < end:
-                self._sync.wait()
-            if segment.synced >= end or segment.fd < 0:
-                return
-            self._syncing = segment
         try:
-            segment.sync()
+            self._group.commit(*last)
         except OSError as error:
             raise SpoolFailed(f"the spool {self.folder} cannot be synced: {error}") from error
-        finally:
-            with self._sync:
-                self._syncing = None
-                self._sync.notify_all()
 
     def has_more(self) -> bool:
         """Whether anything waits to be taken."""
@@ -184,11 +181,11 @@ class Spool:
                 segment.save_cursor()
 
     def _remove(self, segment: Segment) -> None:
-        (self._own if segment.is_own else self._adopted).remove(segment)
-        with self._sync:
-            while self._syncing is segment:
-                self._sync.wait()
-            segment.delete()
+        """Delete a settled segment; one that somebody syncs at this moment, the next time."""
+        if segment.delete_unless_in_use():
+            (self._own if segment.is_own else self._adopted).remove(segment)
+        else:
+            segment.save_cursor()
 
     def adopt(self, *, at_once: bool = False) -> None:
         """Every few seconds: take over segments whose owners are gone."""
@@ -238,22 +235,30 @@ class Spool:
 
     def close(self) -> None:
         """Leave what is not settled to the next process; a later `append` begins a new segment."""
+        if self._is_safe and self._current is not None:
+            try:
+                self._current.sync()
+            except OSError as error:  # whoever emitted it is told by its own `sync`
+                log.error("the spool %s cannot be synced: %s", self.folder, error)
         self._current = None
         while self._own:
-            segment = self._own.popleft()
-            segment.delete() if segment.is_settled else segment.close()
+            _let_go(self._own.popleft())
         while self._adopted:
-            segment = self._adopted.pop()
-            segment.delete() if segment.is_settled else segment.close()
+            _let_go(self._adopted.pop())
 
     def leave(self) -> None:
         """In a forked child: close the parent's files, whose locks live as long as any copy of them is open."""
-        self._sync = threading.Condition()
+        self._group, self._mine = GroupCommit(), threading.local()
         for segment in (*self._own, *self._adopted):
             segment.close()
         self._current = None
         self._own.clear()
         self._adopted.clear()
+
+
+def _let_go(segment: Segment) -> None:
+    with segment.use:
+        segment.delete() if segment.is_settled else segment.close()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -13,12 +13,11 @@ import pytest
 from tests.house import EVERYTHING, MASKED, ORG, House, rows_of
 from tests.sinks.lines import enriched
 
-from trailhouse.queries.dashboard import log_page
+from trailhouse.queries.dashboard import event_page
 from trailhouse.queries.dashboard.figure import moment
 from trailhouse.queries.key import EVERY_ORG
 from trailhouse.sinks.clickhouse import insert_lines
 from trailhouse.sinks.org_settings import OrgSettings, set_org_settings
-from trailhouse.sinks.trace import Step, Way
 
 
 def test_the_latest_events_first_and_older_pages(company: House) -> None:
@@ -47,70 +46,6 @@ def test_filters_stand_in_the_address_and_can_be_taken_away(company: House) -> N
         assert "No event passes these filters" in none
         assert client.get(f"log?org={ORG}&outcome=odd").status_code == 400
         assert client.get(f"log?org={ORG}&before=odd").status_code == 400
-
-
-def test_one_event_with_its_tags_and_where_it_went(company: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known of it, which personal data it held; that Kafka is away keeps nothing else back."""
-    monkeypatch.setattr(log_page, "PATIENCE_S", 0.2)
-    with company.visitor() as client:
-        page = client.get(f"log?org={ORG}&action=user%3Alogin").text
-        (event_id, *_) = re.findall(r"/org/dashboard/log/([0-9a-f-]{36})", page)
-        company.recorded.take()
-        event = client.get(f"log/{event_id}?org={ORG}")
-        assert event.status_code == 200
-        assert event_id in event.text
-        assert 'class="badge pii"' in event.text
-        assert "It cannot be told now" in event.text
-        (told,) = company.recorded.take()
-        assert (told["action"], told["attributes"]["event"]) == ("event:trace", event_id)
-        assert client.get(f"log/00000000-0000-7000-8000-000000000000?org={ORG}").status_code == 404
-        assert client.get(f"log/odd?org={ORG}").status_code == 400
-    with company.visitor(MASKED) as client:
-        masked = client.get(f"log/{event_id}?org={ORG}")
-        assert "<dt>actor_email</dt>" in event.text
-        assert "<dt>actor_email</dt>" not in masked.text
-        assert "@example.com" not in masked.text
-
-
-def test_an_event_before_somebody_who_may_see_several_organizations(
-    company: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The choice of organizations stands above it."""
-    monkeypatch.setattr(log_page, "PATIENCE_S", 0.2)
-    with company.visitor(orgs=(EVERY_ORG,)) as client:
-        (event_id, *_) = re.findall(r"/org/dashboard/log/([0-9a-f-]{36})", client.get(f"log?org={ORG}").text)
-        event = client.get(f"log/{event_id}?org={ORG}")
-    assert event.status_code == 200
-    assert "All organizations" in event.text
-
-
-def test_the_way_of_an_event_step_by_step(company: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the page's time zone, to the millisecond, each step with what it took; a clock that is behind is said to be."""
-    at = datetime(2026, 3, 11, 23, 30, tzinfo=UTC)
-    moments = (
-        at - timedelta(days=93),
-        at,
-        at - timedelta(milliseconds=5),
-        at.replace(tzinfo=None) + timedelta(seconds=1),
-    )
-    names = ("occurred", "received", "enriched", "stored")
-    steps = tuple(Step(name, each, f"place of {name}") for name, each in zip(names, moments, strict=True))
-    ways = [
-        Way(ORG, "stored", (*steps, Step("became", None, "stored"))),
-        Way(ORG, "repeat", (Step("received", at), Step("became", None, "repeat", "came first at 0/1"))),
-    ]
-    monkeypatch.setattr(log_page, "trace", lambda *_: ways)
-    with company.visitor() as client:
-        (event_id, *_) = re.findall(r"/org/dashboard/log/([0-9a-f-]{36})", client.get(f"log?org={ORG}").text)
-        page = client.get(f"log/{event_id}?org={ORG}&timezone=Asia/Tehran").text
-        told = " ".join(re.sub(r"<[^>]*>", " ", page).split())
-    assert "Copy 1 of 2: stored" in told
-    assert "received 2026-03-12 03:00:00.000 after 93.0 d place of received" in told
-    assert "enriched 2026-03-12 02:59:59.995 0.005 s earlier, by its own clock place of enriched" in told
-    assert "stored 2026-03-12 03:00:01.000 after 1.005 s place of stored" in told
-    assert "Copy 2 of 2: repeat received 2026-03-12 03:00:00.000 became repeat came first at 0/1" in told
-    assert "Asia/Tehran" in told
-    assert f'href="/org/dashboard/log?org={ORG}&amp;timezone=Asia%2FTehran"' in page
 
 
 def test_pseudonyms_in_the_list(company: House) -> None:
@@ -153,7 +88,7 @@ def test_the_file_is_what_the_filters_give(company: House) -> None:
 
 def test_times_are_in_the_organisations_own_zone(company: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the address names none, as in reports; one that is named goes before it."""
-    monkeypatch.setattr(log_page, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(event_page, "PATIENCE_S", 0.2)
     set_org_settings(company.database, OrgSettings(ORG, timezone="Asia/Tehran"))
     try:
         with company.visitor() as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from trailhouse.queries.dashboard import (
+    event_page,
     explain_page,
     export_pages,
     health_page,
@@ -41,6 +42,7 @@ def routes(site: Site, metrics: ApiMetrics) -> APIRouter:
         export_pages,
         explain_page,
         log_page,
+        event_page,
         settings_page,
         notifications_page,
         sheet_pages,

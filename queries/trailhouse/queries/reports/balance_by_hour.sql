@@ -41,14 +41,20 @@ FROM (
     uniqExactIf(event_id, (org_id, event_id) IN (
       SELECT org_id, event_id FROM landed
       WHERE content != 0 AND (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+        -- Ids that came with different contents are few, whatever their organisation and rules.
         AND event_id IN (
           SELECT event_id FROM landed
           WHERE content != 0 AND (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
-            AND slot >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') AND slot < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
-            AND arrayExists(
-              instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
-              {ranges:Array(Tuple(Int64, Int64))}
+            AND event_id IN (
+              SELECT event_id FROM landed
+              WHERE content != 0 AND (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+                AND slot >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') AND slot < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
+                AND arrayExists(
+                  instants -> toUnixTimestamp(slot) * 1000 >= instants.1 AND toUnixTimestamp(slot) * 1000 < instants.2,
+                  {ranges:Array(Tuple(Int64, Int64))}
+                )
             )
+          GROUP BY event_id HAVING min(content) != max(content)
         )
       GROUP BY org_id, event_id, rules HAVING min(content) != max(content)
     )) AS conflicting,
@@ -65,7 +71,8 @@ FROM (
   GROUP BY hour, org
   SETTINGS do_not_merge_across_partitions_select_final = 1
   UNION ALL
-  SELECT toStartOfHour(occurred_at), org_id, 0, uniqExact(event_id), 0, 0, 0, 0, 0, 0
+  -- Of an event FINAL leaves one row a day.
+  SELECT toStartOfHour(occurred_at), org_id, 0, count(), 0, 0, 0, 0, 0, 0
   FROM events FINAL
   WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
     AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
@@ -111,6 +118,12 @@ FROM (
       WHERE (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
         AND toDate(occurred_at) >= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC'))
         AND toDate(occurred_at) <= toDate(fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC'))
+        -- Days of which nothing expired need not be read.
+        AND (org_id, toDate(occurred_at)) IN (
+          SELECT org_id, toDate(slot) FROM expired
+          WHERE class = 'events' AND (org_id IN {orgs:Array(String)} OR {is_instance:Bool})
+            AND slot >= fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[1]).1, 'UTC') AND slot < fromUnixTimestamp64Milli(({ranges:Array(Tuple(Int64, Int64))}[-1]).2, 'UTC')
+        )
       UNION ALL
       SELECT 'rejected', sipHash64(epoch, partition, offset) FROM rejected WHERE org_id IN {orgs:Array(String)} OR {is_instance:Bool}
     )
