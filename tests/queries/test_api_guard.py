@@ -36,6 +36,14 @@ def test_a_foreign_host_header_is_refused(api: httpx.Client, host: str) -> None:
     assert problem(api.get("/api/v1/reports", headers={"Host": host}), 421)["title"] == "Misdirected request"
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_probes_and_scrapers_come_by_address(api: httpx.Client, path: str) -> None:
+    """As Kubernetes and Prometheus do, who know a pod by nothing else; a foreign name is refused there, too."""
+    for host in ("10.1.2.3:8080", "[fd00::7]:8080", "10.1.2.3"):
+        assert api.get(path, headers={"Host": host}).status_code != 421
+    assert api.get(path, headers={"Host": "evil.example"}).status_code == 421
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:8080", "localhost:1", "LOCALHOST", "[::1]:8080", "[::1]", "127.9.9.9"]
 )

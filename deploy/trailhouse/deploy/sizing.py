@@ -24,12 +24,12 @@ class Figures:
     `worker_events_s` and `sink_events_s` are what one process did beside broker and engine on two cores.
     """
 
-    worker_events_s: float = 70_200
-    sink_events_s: float = 26_300
-    stream_cpu: float = 16.2
-    sink_cpu: float = 13.7
-    clickhouse_cpu: float = 40.1
-    kafka_cpu: float = 3.6
+    worker_events_s: float = 62_400
+    sink_events_s: float = 32_100
+    stream_cpu: float = 14.6
+    sink_cpu: float = 12.1
+    clickhouse_cpu: float = 33.3
+    kafka_cpu: float = 3.5
     raw_bytes: float = 115
     """on the raw topic, lz4"""
     enriched_bytes: float = 115

@@ -14,10 +14,13 @@ from trailhouse.producers.request import request_id
 from trailhouse.queries.api_problems import REQUEST_ID, problem
 from trailhouse.queries.metrics import ApiMetrics
 from trailhouse.stream import correlation
-from trailhouse.stream.host_guard import host_name, is_loopback
+from trailhouse.stream.host_guard import host_name, is_address, is_loopback
 from trailhouse.stream.pii import find
 
 NO_ROUTE: Final = "none"
+#: What probes and scrapers ask, who know a process by its address. No page can make a browser send an address that is not
+#: its own, so a name that was rebound is no matter here.
+BY_ADDRESS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class Correlation:
@@ -52,7 +55,10 @@ def sound_id(given: str) -> str:
 
 
 class HostGuard:
-    """Refuses a Host that is not this machine's: a web page whose name was rebound to 127.0.0.1 sends its own."""
+    """Refuses a Host that is not this machine's: a web page whose name was rebound to 127.0.0.1 sends its own.
+
+    Any address is known to `BY_ADDRESS`.
+    """
 
     def __init__(self, app: ASGIApp, extra_hosts: Iterable[str] = ()) -> None:
         self.app = app
@@ -60,7 +66,7 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_known(
-            [value for name, value in scope["headers"] if name == b"host"]
+            [value for name, value in scope["headers"] if name == b"host"], scope["path"]
         ):
             refusal = problem(
                 421,
@@ -72,11 +78,11 @@ class HostGuard:
         else:
             await self.app(scope, receive, send)
 
-    def _is_known(self, hosts: list[bytes]) -> bool:
+    def _is_known(self, hosts: list[bytes], path: str) -> bool:
         if len(hosts) != 1:
             return False
         name = host_name(hosts[0].decode("latin-1"))
-        return name in self._hosts or is_loopback(name)
+        return name in self._hosts or is_loopback(name) or (path in BY_ADDRESS and is_address(name))
 
 
 class RequestMeter:

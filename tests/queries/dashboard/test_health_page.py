@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,10 @@ from tests.house import EVERYTHING, ORG, House
 
 from trailhouse.queries.dashboard import health_page
 from trailhouse.queries.dashboard.freshness import freshness_of
+from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.sinks.balance import Balance
+
+CLOSED = Balance(stored=10, rejected=0, repeats=0, unaccounted=0, in_flight=0, not_in_events=0, partitions=())
 
 
 def test_freshness_for_everybody_books_for_operators(company: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +29,19 @@ def test_freshness_for_everybody_books_for_operators(company: House, monkeypatch
         page = client.get(f"pipeline?org={ORG}").text
     assert "Unaccounted" in page
     assert "Kafka does not answer" in page
+
+
+def test_the_books_are_shown_as_they_were_closed() -> None:
+    """Every figure of the cards is one the API publishes; before the first closing there is none."""
+    metrics = ApiMetrics()
+    (unknown,) = health_page._books(metrics)
+    assert unknown["state"] == ""
+    metrics.show_balance(replace(CLOSED, unaccounted=2, conflicts=3), 1_775_000_000.0)
+    unaccounted, conflicts = health_page._books(metrics)
+    assert (unaccounted["value"], unaccounted["state"]) == ("2", "bad")
+    assert (conflicts["value"], conflicts["state"]) == ("3", "warn")
+    metrics.show_balance(CLOSED, 1_775_000_030.0)
+    assert [each["state"] for each in health_page._books(metrics)] == ["good", "good"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from trailhouse.queries.dashboard.patience import within
 from trailhouse.queries.dashboard.report_pages import build as build_panels
 from trailhouse.queries.dashboard.site import Built, Site, Visit
 from trailhouse.queries.key import Scope
-from trailhouse.queries.metrics import ApiMetrics
+from trailhouse.queries.metrics import BALANCE_TIMESTAMP, CONFLICTS, UNACCOUNTED, ApiMetrics
 from trailhouse.sinks.balance import read_positions
 
 HEALTH: Final = Page(
@@ -82,10 +82,9 @@ def _freshness(fresh: Freshness) -> dict[str, Any]:
 
 def _books(metrics: ApiMetrics) -> list[dict[str, Any]]:
     read = metrics.registry.get_sample_value
-    at = read("trailhouse_balance_timestamp_seconds") or 0
-    unaccounted = read("trailhouse_unaccounted_events")
-    conflicts = read("trailhouse_conflicts") or 0
-    if not at or unaccounted is None or math.isnan(unaccounted):
+    at = read(BALANCE_TIMESTAMP) or 0
+    unaccounted, conflicts = read(UNACCOUNTED), read(CONFLICTS)
+    if not at or unaccounted is None or conflicts is None or math.isnan(unaccounted):
         text = "closed every half minute by the API; not since it started"
         return [_card("Unaccounted", "\N{EN DASH}", text, "")]
     state = "good" if unaccounted == 0 else "bad"
