@@ -41,13 +41,13 @@ class Segment:
     `written`, `read` and `settled` are offsets: the end of the last whole event, of the last one handed to the sender,
     of the last one confirmed. `appended` counts every byte there ever was, so that a segment that began again at its start
     is not taken for what it was before; `synced` = how much of that is on the disk. `is_own` = made by this producer, not
-    left by a process that is gone. Who needs the file open, or closes it, holds `use`.
+    left by a process that is gone. `trouble` = what the disk said when it lost what was appended: it says that once. Who
+    needs the file open, or closes it, holds `use`.
     """
 
     __slots__ = (
         "__weakref__",
         "_is_damaged",
-        "_trouble",
         "appended",
         "fd",
         "is_own",
@@ -56,6 +56,7 @@ class Segment:
         "read",
         "settled",
         "synced",
+        "trouble",
         "use",
         "written",
     )
@@ -69,7 +70,7 @@ class Segment:
         # Re-entrant, because a signal handler may emit while its own thread is in here.
         self.use = threading.RLock()
         self._is_damaged = False
-        self._trouble: OSError | None = None
+        self.trouble: OSError | None = None
 
     @classmethod
     def create(cls, folder: Path) -> Self:
@@ -108,11 +109,6 @@ class Segment:
     def is_settled(self) -> bool:
         """Whether Kafka has everything."""
         return self.settled >= self.written
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether a disk lost what was appended: it reports that once, to whoever syncs first."""
-        return self._trouble is not None
 
     def append(self, value: bytes) -> None:
         """Write one event at the end. Raises `OSError`, then nothing of it is in the file."""
@@ -205,15 +201,15 @@ class Segment:
         with self.use:
             if end is not None and self.synced >= end:
                 return
-            if self._trouble is not None:
-                raise OSError(*self._trouble.args)
+            if self.trouble is not None:
+                raise OSError(*self.trouble.args)
             if self.fd < 0:  # settled and removed
                 return
             appended = self.appended
             try:
                 os.fdatasync(self.fd)
             except OSError as error:
-                self._trouble = error
+                self.trouble = error
                 raise
             self.synced = max(self.synced, appended)
 

@@ -80,7 +80,7 @@ class Spool:
             if (
                 segment is None
                 or segment.is_sealed
-                or segment.is_broken
+                or segment.trouble is not None
                 or segment.written + len(value) > self._segment_bytes
             ):
                 segment = self._grow()
@@ -112,7 +112,7 @@ class Spool:
     def _grow(self) -> Segment:
         """A new segment at the end; the last one is sealed."""
         last = self._current
-        if last is not None and self._is_safe and not last.is_broken:
+        if last is not None and self._is_safe and last.trouble is None:
             last.sync()
         segment = self._create()
         if last is not None:

@@ -43,13 +43,16 @@ class Comparison:
 def compare(
     client: Client, old: str, new: str, *, where: str = "1", parameters: Mapping[str, Any] | None = None
 ) -> Comparison:
-    """Compare the rows of both tables that `where` picks. Raises the driver's `ClickHouseError`."""
+    """Compare the rows of both tables that `where` picks. Raises the driver's `ClickHouseError`.
+
+    Columns that are made of others in the row are as those are.
+    """
     (table,) = client.query(
         "SELECT sorting_key, engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
         parameters={"table": old},
     ).result_rows
     columns = client.query(
-        "SELECT name, type, is_in_sorting_key FROM system.columns WHERE database = currentDatabase() AND table = {table:String} AND default_kind != 'ALIAS' ORDER BY position",
+        "SELECT name, type, is_in_sorting_key FROM system.columns WHERE database = currentDatabase() AND table = {table:String} AND default_kind NOT IN ('ALIAS', 'MATERIALIZED') ORDER BY position",
         parameters={"table": old},
     ).result_rows
     key, engine = (str(each) for each in table)

@@ -35,6 +35,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setenv("TRAILHOUSE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.delenv("TRAILHOUSE_DATA", raising=False)
     monkeypatch.setattr("trailhouse.sinks.clickhouse.connect", lambda _settings: Client())
+    monkeypatch.setattr(
+        "trailhouse.deploy.session.record", lambda _stack, *what, **details: calls.append((*what, details))
+    )
     monkeypatch.setattr("trailhouse.sinks.definition.definitions", lambda _client: {"one": 1, "spoilt": 2})
     monkeypatch.setattr("trailhouse.sinks.rebuild.rebuild", rebuild)
     monkeypatch.setattr(
@@ -47,13 +50,15 @@ def test_all_tables_or_those_that_were_named(asked: list[Any], capsys: pytest.Ca
     """Each is rebuilt in the scope asked for, and its row says what was different."""
     assert run(["reports", "rebuild"], {}) == 0
     whole = Scope("", FIRST, LAST)
+    assert asked.pop(0) == ("schema:update", {"rebuilt": "one, spoilt", "definition": "as it was"})
     assert [(table, scope) for table, scope, _ in asked] == [("one", whole), ("spoilt", whole)]
     assert capsys.readouterr().out.splitlines()[2].split() == ["spoilt", "4", "1", "0", "2"]
     asked.clear()
     named = ["--table", "one", "--org", "acme", "--since", "2026-01-02", "--until", "2026-01-03"]
     assert run(["reports", "rebuild", *named, "--drop-unfinished"], {}) == 0
     scope = Scope("acme", date(2026, 1, 2), date(2026, 1, 3))
-    assert asked == ["one", ("one", scope, {"query": "", "is_trial": False})]
+    told = ("schema:update", "acme", {"rebuilt": "one", "definition": "as it was"})
+    assert asked == [told, "one", ("one", scope, {"query": "", "is_trial": False})]
 
 
 def test_a_definition_is_that_of_one_table(
@@ -67,7 +72,8 @@ def test_a_definition_is_that_of_one_table(
     assert "add --table" in capsys.readouterr().err
     assert not asked
     assert run(["reports", "rebuild", "--table", "one", "--definition", str(file)], {}) == 0
-    assert asked[0][2] == {"query": "SELECT 1 FROM landing", "is_trial": False}
+    assert asked[0][1] == {"rebuilt": "one", "definition": "another"}
+    assert asked[1][2] == {"query": "SELECT 1 FROM landing", "is_trial": False}
 
 
 def test_a_table_is_compared(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,8 +136,14 @@ def test_two_processes_deliver_each_notice_once_and_one_takes_over_from_the_dead
 
         land(4)
         # While the second joins nobody leads for a moment.
-        wait_for(lambda: {is_leading(port) for port in ports} == {True, False})
-        (leading,) = [roles[port] for port in ports if is_leading(port)]
+        leaders: list[int] = []
+
+        def is_settled() -> bool:
+            leaders[:] = [port for port in ports if is_leading(port)]
+            return len(leaders) == 1
+
+        wait_for(is_settled)
+        leading = roles[leaders[0]]
         os.kill(leading.pid, signal.SIGKILL)
         leading.wait(30)
         died = time.monotonic()

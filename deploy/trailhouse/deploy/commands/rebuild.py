@@ -47,7 +47,7 @@ def rebuild(  # noqa: PLR0913 - each argument is an option
     """Make tables that reports read anew from the stored events, compare, and switch to them.
 
     Inserts and reports go on meanwhile; each table is there twice until it is done. Tables whose events have expired are
-    refused. Rows say what was different.
+    refused. Rows say what was different. It is recorded (schema:update).
     """
     from trailhouse.deploy.session import operator_session  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.sinks.definition import definitions  # noqa: PLC0415
@@ -55,11 +55,14 @@ def rebuild(  # noqa: PLR0913 - each argument is an option
     if definition is not None and len(tables or ()) != 1:
         raise typer.BadParameter("a definition is that of one table: add --table", param_hint="--definition")
     with operator_session(data) as session:
-        names = tables or list(definitions(session.client))
-        rows = [
-            (name, _make(session.client, name, _scope(org, since, until), definition, drop_unfinished))
-            for name in names
-        ]
+        names, scope = tables or list(definitions(session.client)), _scope(org, since, until)
+        session.record(
+            "schema:update",
+            org or "*",
+            rebuilt=", ".join(names),
+            definition="as it was" if definition is None else "another",
+        )
+        rows = [(name, _make(session.client, name, scope, definition, drop_unfinished)) for name in names]
     _print(rows)
 
 
