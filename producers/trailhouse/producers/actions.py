@@ -181,6 +181,7 @@ OWN: Final[tuple[Action, ...]] = (
         "schema:update", "Tables of Trailhouse are made or changed.", _U, Category.AUDIT, is_activity=False
     ),
     Action("topics:update", "Topics of Trailhouse are made or grow.", _U, Category.AUDIT, is_activity=False),
+    Action("archive:import", "Tables are filled from an archive.", _C, Category.AUDIT, is_activity=False),
     Action("hold:create", "Legal hold begins.", _C, Category.AUDIT, is_activity=False),
     Action("hold:release", "Legal hold ends.", _D, Category.AUDIT, is_activity=False),
     Action("gap:accept", "Raw records are accepted as lost.", _O, Category.AUDIT, is_activity=False),

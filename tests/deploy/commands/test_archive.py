@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.queries.archive.world import events, land
+from tests.queries.recording import Recorded
 
 from trailhouse.deploy.cli import run
 from trailhouse.queries.archive.journal import mark_as_ours, read_manifest
@@ -25,7 +26,11 @@ def environ(clickhouse_settings: ClickHouseSettings, monkeypatch: pytest.MonkeyP
 
 
 def test_an_archive_is_looked_after(
-    database: Client, environ: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    database: Client,
+    environ: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    recorded: Recorded,
 ) -> None:
     """How far it is, whether it is whole, what is wrong; restoring what is there already stores nothing."""
     folder = str(tmp_path / "archive")
@@ -36,8 +41,8 @@ def test_an_archive_is_looked_after(
     land(database, events(2, start=10), start=4)
 
     assert run(["archive", "status", "--format", "json"], {}) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["partitions"] == [{"epoch": "topic", "partition": 0, "archived_to": 3, "waiting": 2}]
+    status = json.loads(capsys.readouterr().out)
+    assert status["partitions"] == [{"epoch": "topic", "partition": 0, "archived_to": 3, "waiting": 2}]
     assert run(["archive", "status"], {}) == 0
     assert "rounds: 1" in capsys.readouterr().err
 
@@ -45,8 +50,11 @@ def test_an_archive_is_looked_after(
     assert "whole and agrees with ClickHouse's ledger" in capsys.readouterr().err
     assert run(["import", "archive", folder], {}) == 0
     assert "1 rounds: 0 records stored, 4 were there already" in capsys.readouterr().err
+    (told,) = recorded.take()
+    assert (told["action"], told["attributes"]) == ("archive:import", {"target": "folder"})
     assert run(["import", "archive", folder, "--dry-run", "--format", "json"], {}) == 0
     assert json.loads(capsys.readouterr().out)["known"] == 4
+    assert recorded.take() == []
 
     (tmp_path / "archive" / read_manifest(target, 1)[0].records.path).unlink()
     assert run(["archive", "verify", "--no-ledger"], {}) == 1

@@ -25,7 +25,7 @@ def archive(
     """Rebuild ClickHouse from an archive: every table and every count as it was, and nobody's name.
 
     Goes past Kafka, straight into ClickHouse. What ClickHouse has already is left alone, so running it again, or after it
-    was cut off, changes nothing. Needs ClickHouse's admin identity.
+    was cut off, changes nothing. Needs ClickHouse's admin identity. It is recorded (archive:import).
     """
     from trailhouse.deploy.commands.archive import target_settings  # noqa: PLC0415 - keeps the command line quick
     from trailhouse.deploy.session import operator_session  # noqa: PLC0415
@@ -36,6 +36,9 @@ def archive(
     settings = target_settings(target, os.environ)
     opened, signatures = open_target(settings), signatures_of(settings)
     with operator_session(data) as session:
+        if not dry_run:
+            scheme, is_url, _ = target.partition("://")
+            session.record("archive:import", "*", target=scheme if is_url else "folder")
         done = restore(opened, session.client, signatures, is_trial=dry_run, on_round=_told)
     if format_ is Format.JSON:
         print_json(
