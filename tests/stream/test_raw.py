@@ -299,6 +299,20 @@ def test_a_bundle_is_decoded_in_one_go() -> None:
     assert decode_many(values) == [decode(value) for value in values]
 
 
+@pytest.mark.parametrize("name", [b'"changes"', b'"ch\\u0061nges"'])
+def test_what_nests_too_deeply_does_so_among_neighbours(name: bytes) -> None:
+    """Also where it is given twice and the last one says nothing, and where its name is spelled with escapes."""
+    deep = b"[" * 32 + b"]" * 32
+    event = b'{"event_id":"01920f0e-7c5a-7b3e-8f43-0123456789ab","occurred_at":"2026-02-27T07:41:20.2Z","org_id":"a","action":"a"'
+    value = event + b"," + name + b':{"":' + deep + b'},"changes":null}'
+    with pytest.raises(Rejection, match="nested too deeply"):
+        decode(value)
+    assert decode_many([event + b"}", value]) is None
+    assert (
+        decode_many([event + b"}", event + b',"changes":null}', event + b',"changes":{"a":1}}']) is not None
+    )
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -72,6 +72,7 @@ _SCALAR: Final = msgspec.json.Decoder(Value)
 _NUL: Final = rb"\u0000"
 EXTRA: Final = "extra."
 _TOO_DEEP: Final = "nested too deeply"
+_CHANGES: Final = b'"changes"'
 DEPTH_MAX: Final = 1 + CHANGES_DEPTH_MAX
 _BRACKET: Final = re.compile(rb'[\[{]|[\]}]|"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _OPENING, _CLOSING = b"{}"
@@ -117,7 +118,8 @@ def decode_many(values: Sequence[bytes | None]) -> list[RawEvent] | None:
     if len(lines) > EVENT_BYTES_MAX and max(map(len, present)) > EVENT_BYTES_MAX:
         return None
     # A backslash is found much sooner than what may follow it.
-    if (b"\\" in lines and _NUL in lines) or not _is_utf8(lines):
+    has_escapes = b"\\" in lines
+    if (has_escapes and _NUL in lines) or not _is_utf8(lines):
         return None
     try:
         events: list[RawEvent] = _DECODER.decode_lines(lines)
@@ -125,8 +127,10 @@ def decode_many(values: Sequence[bytes | None]) -> list[RawEvent] | None:
         return None
     if len(events) != len(present):
         return None
-    nesting = [index for index, event in enumerate(events) if event.changes is not None]  # nothing else nests
-    return None if any(_is_deep(present[index]) for index in nesting) else events
+    # Nothing but `changes` nests; given twice, or spelled with escapes, it may nest where the event has none.
+    nesting = [present[index] for index, event in enumerate(events) if event.changes is not None]
+    asked = present if has_escapes or lines.count(_CHANGES) != len(nesting) else nesting
+    return None if any(map(_is_deep, asked)) else events
 
 
 def _is_deep(value: bytes) -> bool:
