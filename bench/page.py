@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench import reading, sections
 from bench.figures import figure, ratio
 from bench.looks.charts import RATIOS
 from bench.path import ROLES
-from bench.sections import table
+from bench.sections import Rows, table
 from bench.sink import INFILE, SINK
 from bench.targets import summary
-
-Rows = Sequence[Mapping[str, Any]]
 
 HEAD = """# Performance
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bench import archive, audit, reports, sections
 from bench.duck import DUCKDB
 from bench.figures import figure, ratio
-from bench.sections import table
+from bench.sections import Rows, table
 from bench.targets import DASHBOARD_EVENTS
-
-Rows = Sequence[Mapping[str, Any]]
 
 
 def of_audit(rows: Rows) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,10 +10,10 @@ from bench import audit, freshness, reports, sections
 from bench.emitter import EMITTER, POSTHOG, QUEUE_CROWD, SPOOL_CROWD
 from bench.figures import contenders, figure, ratio
 from bench.path import PASS_THROUGH, PATH, QUIX_PATH
+from bench.sections import Rows
 from bench.sink import INFILE, SINK
 from bench.worker import CLASSIC, OURS, QUIX, TUNED
 
-Rows = Sequence[Mapping[str, Any]]
 #: What the bars of reports and of the dashboard are set for.
 REPORT_EVENTS: Final = 100_000_000
 DASHBOARD_EVENTS: Final = 20_000_000
