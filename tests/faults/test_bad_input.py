@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pytest
+from tests.own_thread import stand_in
 from tests.sinks.lines import enriched, event
 from tests.stream.factories import encoded, enrich
 
@@ -142,7 +143,7 @@ def test_no_line_depends_on_this_machines_clock(monkeypatch: pytest.MonkeyPatch)
         raise AssertionError("somebody looked at the clock")
 
     for name in ("time", "time_ns", "monotonic", "monotonic_ns", "localtime", "gmtime"):
-        monkeypatch.setattr(time, name, no_clock)
+        stand_in(monkeypatch, time, name, no_clock)
     for name in ("bundle", "steps", "raw", "persons", "pii", "enriched"):
         stage = __import__(f"trailhouse.stream.{name}", fromlist=["datetime"])
         if hasattr(stage, "datetime"):

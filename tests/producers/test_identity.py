@@ -9,6 +9,7 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.own_thread import stand_in
 
 from trailhouse.producers import identity
 from trailhouse.producers.identity import derive_id, mint_id
@@ -19,8 +20,8 @@ def test_minted_ids_are_uuid7_of_time_and_noise(noise: bytes, milliseconds: int)
     """The bits are where RFC 9562 wants them, whatever the noise."""
     identity._noise.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "urandom", lambda size: noise * (size // 10))
-        patch.setattr(time, "time_ns", lambda: milliseconds * 1_000_000)
+        stand_in(patch, os, "urandom", lambda size: noise * (size // 10))
+        stand_in(patch, time, "time_ns", lambda: milliseconds * 1_000_000)
         minted = uuid.UUID(mint_id())
     identity._noise.clear()
     digits = noise.hex()
@@ -58,7 +59,7 @@ def test_minted_ids_are_in_their_usual_spelling_and_distinct() -> None:
 def test_ids_minted_later_sort_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """The millisecond leads."""
     moments = iter([1_000_000, 2_000_000, 3_000_000])
-    monkeypatch.setattr(time, "time_ns", lambda: next(moments))
+    stand_in(monkeypatch, time, "time_ns", lambda: next(moments))
     minted = [mint_id() for _ in range(3)]
     assert minted == sorted(minted)
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.own_thread import stand_in
 from tests.queries.alerts.receivers import free_port, slack
 
 from trailhouse.producers.settings import Secret
@@ -96,7 +97,7 @@ def test_only_the_browser_that_left_comes_back(monkeypatch: pytest.MonkeyPatch) 
     import time
 
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + STATE_LIFE_S + 2)
+    stand_in(monkeypatch, time, "time", lambda: now + STATE_LIFE_S + 2)
     with pytest.raises(SlackRefused):
         states.read(state, "nonce-1")
 

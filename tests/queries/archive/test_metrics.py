@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from tests.own_thread import stand_in
 
 from trailhouse.queries.archive.metrics import LATE, ArchiveMetrics
 
@@ -13,10 +14,10 @@ def test_lateness_begins_when_a_round_is_overdue(monkeypatch: pytest.MonkeyPatch
     """In time it is 0; after that it grows by itself."""
     now = time.time()
     metrics = ArchiveMetrics()
-    monkeypatch.setattr(time, "time", lambda: now)
+    stand_in(monkeypatch, time, "time", lambda: now)
     metrics.watch(600)
     found = []
     for later in (0, 599, 601, 4200):
-        monkeypatch.setattr(time, "time", lambda later=later: now + later)
+        stand_in(monkeypatch, time, "time", lambda later=later: now + later)
         found.append(round(metrics.registry.get_sample_value(LATE) or 0))
     assert found == [0, 0, 1, 3600]

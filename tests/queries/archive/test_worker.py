@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.own_thread import stand_in
 from tests.queries.archive.conftest import s3_of, settings_of
 from tests.queries.archive.test_round import entries_in
 from tests.queries.archive.world import events, land
@@ -69,7 +70,7 @@ def test_a_target_in_trouble_is_said_once_and_caught_up_with(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert sample(metrics, "trailhouse_archive_failures_total") == 4
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 1000)
+    stand_in(monkeypatch, time, "time", lambda: now + 1000)
     assert 399 < sample(metrics, "trailhouse_archive_late_seconds") < 410
     target.trouble = None
     assert keeper.step() == 600
