@@ -153,6 +153,39 @@ def test_the_broker_killed_in_the_middle(rig: Rig, tmp_path: Path, kafka_broker:
     story.check()
 
 
+def test_killed_with_the_second_batch_stored_and_not_the_first(rig: Rig, tmp_path: Path) -> None:
+    """SIGKILL while a later batch is in the tables and an earlier one is not: both come again, each counts once."""
+    rig.client.command("CREATE TABLE slow (x UInt8) ENGINE = Null")
+    # Before the others in their order: nothing of the first batch is in any table while this one sleeps.
+    rig.client.command(
+        "CREATE MATERIALIZED VIEW a_slow_mv TO slow AS SELECT sleepEachRow(0.02) AS x FROM landing WHERE offset < 100"
+    )
+    lines = enriched([event(n) for n in range(250)], epoch=rig.epoch)
+    sink = sink_of(rig, tmp_path, batch_age_ms=60_000)
+    with running(sink):
+        rig.produce(lines[:100])
+        wait_for(lambda: is_read_up(sink), 30, "the first under way", sink)
+        rig.produce(lines[100:200])
+        wait_for(lambda: places(rig) == (100, 199), 30, "the second stored", sink)
+        sink.kill()
+        assert rig.committed() == (-1, None)
+        rig.client.command("DROP VIEW a_slow_mv SYNC")
+        rig.produce(lines[200:])
+        sink.start()
+        wait_for(lambda: is_read_up(sink), 30, "read again", sink)
+        assert sink.terminate(10) == 0
+    assert rig.committed() == (250, Mark({rig.epoch: 249}))
+    assert rig.differing(lines) == {}
+    found = rig.balance()
+    assert (found.stored, found.repeats, found.unaccounted) == (250, 0, 0)
+
+
+def places(rig: Rig) -> tuple[int, int]:
+    """The first and the last raw offset of what is in `events`; zeros when nothing is."""
+    first, last = rig.client.query("SELECT min(offset), max(offset) FROM events").result_rows[0]
+    return int(first), int(last)
+
+
 @pytest.mark.faults
 def test_sinks_that_join_leave_and_freeze(rig: Rig, tmp_path: Path) -> None:
     """A second sink comes, the first is frozen beyond its session and thaws as a zombie, one leaves: exact."""

@@ -8,6 +8,7 @@ which raw offset that is (`marks.py`). What a crash repeats, the mark recognises
 | before the insert                 | the committed pair still holds; the rows are read again              |
 | in the insert, or before its reply | the same rows are inserted again; the tables are idempotent         |
 | after the insert, before the commit | as above                                                           |
+| after the second of two inserts, in the first | as above, for both                                       |
 | after the commit                  | nothing is repeated                                                  |
 | loses its partitions meanwhile    | its batch is stale and dropped; the new owner reads from the last pair |
 
@@ -19,9 +20,10 @@ from the gap.
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,6 +38,7 @@ from kafka.structs import OffsetAndMetadata
 
 from trailhouse.producers.kafka_socket import connecting
 from trailhouse.sinks.batch import Batch, Limits, Run
+from trailhouse.sinks.flights import AT_ONCE, Flights
 from trailhouse.sinks.gap import Gaps, Partition, baseline
 from trailhouse.sinks.head import Head, read_heads
 from trailhouse.sinks.ledger import entries, name_of_this_sink
@@ -74,12 +77,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._generation, self._restored = 0, -1
         self._partitions: dict[Any, Partition] = {}
         self._batch = Batch(0, time.monotonic())
-        self._flight: Future[bool] | None = None
-        self._flying: Batch | None = None
-        self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._summing = ThreadPoolExecutor(1, thread_name_prefix="sum")
+        self._flights = Flights(self._store)
+        self._summing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sum")
         self._name = name_of_this_sink(settings.instance)
         self._letters: KafkaProducer | None = None
+        self._opening = threading.Lock()
         self._lookout = Lookout(settings)
         self._gaps = Gaps(self._lookout, metrics)
         read_any_header_name()
@@ -124,11 +126,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
     def step(self) -> None:
         """Fetch, judge, hand over a due batch, commit a stored one. Returns within some 100 ms. Raises what ends us."""
         is_full = self._batch.is_full(self._limits)
-        if is_full and self._flight is not None:
+        if is_full and self._flights.is_full:
             self._consumer.pause(
                 *self._consumer.assignment()
             )  # ClickHouse is behind; polling keeps us in the group
-        wait_ms = POLL_BUSY_MS if is_full or self._flight is not None else POLL_MS
+        wait_ms = POLL_BUSY_MS if is_full or self._flights else POLL_MS
         fetched = self._consumer.poll(wait_ms, max_records=POLL_RECORDS_MAX)
         if self._generation != self._restored:
             self._restore()
@@ -141,11 +143,16 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
                 self._consumer.seek(tp, position)
                 self._batch.marks[tp] = (state.position, state.mark)
             waiting += self._measure(tp, state)
-        if self._flight is not None and self._flight.done():
+        while self._flights.is_first_done:
             self._land(timeout_s=0)
         # Behind is who could fill the batch from what waits in the log.
         is_behind = waiting + len(self._batch.lines) >= self._limits.rows
-        if self._flight is None and self._batch.is_due(self._limits, time.monotonic(), is_behind=is_behind):
+        if self._flights:
+            # Beside another only a full batch takes off: small ones would cost twice the work and come no sooner.
+            may_take_off = self._batch.is_full(self._limits) and not self._flights.is_full
+        else:
+            may_take_off = self._batch.is_due(self._limits, time.monotonic(), is_behind=is_behind)
+        if may_take_off:
             self._take_off()
 
     @property
@@ -160,17 +167,16 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         """
         deadline, is_idle = time.monotonic() + grace_s, True
         try:
-            self._land(timeout_s=grace_s)
             if self._batch.marks and self._generation == self._restored:
                 self._take_off()
+            while self._flights:
                 self._land(timeout_s=max(0.0, deadline - time.monotonic()))
         except TimeoutError:
-            flying = self._flying or self._batch
-            with about(flying.name):
-                log.warning("stopping with %d rows not stored; they will be read again", len(flying.lines))
+            with about((self._flights.first or self._batch).name):
+                log.warning("stopping with %d rows not stored; they will be read again", self._flights.rows)
             self._generation += 1  # the storing thread gives up its retries
             is_idle = False
-        self._storing.shutdown(wait=False)
+        self._flights.close()
         self._summing.shutdown(wait=False)
         self._lookout.stop()
         self._consumer.close()
@@ -310,14 +316,14 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         return True
 
     def _take_off(self) -> None:
-        """Hand the batch to the storing thread and start the next one."""
+        """Hand the batch to a storing thread and start the next one."""
         batch, self._batch = self._batch, Batch(self._generation, time.monotonic())
-        self._flying, self._flight = batch, self._storing.submit(self._store, batch)
+        self._flights.take_off(batch)
         if self._consumer.paused():
             self._consumer.resume(*self._consumer.paused())
 
-    def _store(self, batch: Batch) -> bool:
-        """In the storing thread. True when every row is stored, False when the batch went stale."""
+    def _store(self, batch: Batch, is_stored_before: Callable[[], bool]) -> bool:
+        """In a storing thread. True when every row is stored, False when the batch went stale."""
         store = Store(
             self._writer,
             is_stale=lambda: batch.generation != self._generation,
@@ -327,27 +333,25 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         summing = self._summing.submit(
             entries, batch, self._name
         )  # meanwhile: it takes as long as a tenth of the insert
-        with (
-            about(batch.name),
-            tracing.span("INSERT landing", "client") as span,
-            self._metrics.insert_seconds.time(),
-        ):
+        with about(batch.name), tracing.span("INSERT landing", "client") as span:
             if tracing.is_on():
                 span.set(batch.told())
-            is_stored = all(store.store(lines) for lines in batch.inserts())
-            is_stored = is_stored and store.record(summing.result())
+            with self._metrics.insert_seconds.time():
+                is_stored = all(store.store(lines) for lines in batch.inserts())
+            is_stored = is_stored and is_stored_before() and store.record(summing.result())
             span.set({"trailhouse.outcome": "stored" if is_stored else "stale"})
             return is_stored
 
     def _bury(self, head: Head, line: bytes, why: str) -> None:
         """The dead letter of a poison row; returns when Kafka has it, raises otherwise (then nothing is committed)."""
-        letters = self._letters
-        if letters is None:
-            letters = self._letters = KafkaProducer(
-                acks="all",
-                max_request_size=1_200_000,
-                **connecting(self._settings.kafka),
-            )
+        with self._opening:
+            letters = self._letters
+            if letters is None:
+                letters = self._letters = KafkaProducer(
+                    acks="all",
+                    max_request_size=1_200_000,
+                    **connecting(self._settings.kafka),
+                )
         letter = Letter(
             Place(head.epoch, head.partition, head.offset),
             Reason.UNSTORABLE.value,
@@ -363,14 +367,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._metrics.poison.inc()
 
     def _land(self, *, timeout_s: float) -> None:
-        """Commit the batch in flight once it is stored; raises `TimeoutError` when it is not in time.
+        """Commit the batch that took off first once it is stored; raises `TimeoutError` when it is not in time.
 
         A stale batch is forgotten: its rows come again, here or elsewhere.
         """
-        if self._flight is None or self._flying is None:
-            return
-        is_stored, batch = self._flight.result(timeout_s), self._flying
-        self._flight = self._flying = None
+        batch, is_stored = self._flights.land(timeout_s)
         if not is_stored or batch.generation != self._generation:
             return
         offsets = {

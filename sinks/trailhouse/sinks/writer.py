@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
@@ -52,32 +53,48 @@ class Writer(Protocol):
 
 
 class ClickHouseWriter:
-    """Lines into tables over one connection, opened when first needed and again after it broke."""
+    """Lines into tables over a connection for each thread, opened when first needed and again after it broke."""
 
     def __init__(self, settings: ClickHouseSettings) -> None:
         self._settings = settings
-        self._client: Client | None = None
-        self._swept: frozenset[Place] | None = None
+        self._own = threading.local()
+        self._looks = 0
+        #: Which look it was, and what it found.
+        self._swept: tuple[int, frozenset[Place]] = -1, frozenset()
 
     def look_again(self) -> None:
-        self._swept = None
+        self._looks += 1
 
     def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
         try:
-            if self._client is None:
-                self._client = connect(self._settings)
+            client = self._client
             if table == LANDING:
-                if self._swept is None:
-                    self._swept = read_swept(self._client)
-                lines = without_swept(lines, self._swept)
-            insert_lines(self._client, table, lines)
+                lines = without_swept(lines, self._swept_by_now(client))
+            insert_lines(client, table, lines)
         except ClickHouseError as error:
             if error_code(error) is None:
                 self.close()
             raise
 
+    @property
+    def _client(self) -> Client:
+        client: Client | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = connect(self._settings)
+        return client
+
+    def _swept_by_now(self, client: Client) -> frozenset[Place]:
+        """What was found when last asked to look; another thread may ask for the next look meanwhile."""
+        looks, (look, swept) = self._looks, self._swept
+        if look != looks:
+            swept = read_swept(client)
+            self._swept = looks, swept
+        return swept
+
     def close(self) -> None:
-        client, self._client = self._client, None
+        """Close this thread's connection."""
+        client: Client | None = getattr(self._own, "client", None)
+        self._own.client = None
         if client is not None:
             client.close()
 
