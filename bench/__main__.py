@@ -34,6 +34,7 @@ from bench import (
     stack,
     worker,
 )
+from bench.groups import COUNT_LEAST
 from bench.looks import bars, charts
 from bench.machine import describe
 from bench.page import render
@@ -103,10 +104,10 @@ def _parts(arguments: argparse.Namespace, stage: Callable[[], Stage], folder: Pa
     return {
         "stack": lambda: stack.newcomer(folder, arguments.commits, min(runs, 3), _say),
         "worker": lambda: worker.compare(stage(), events, runs, _say, arguments.contender),
-        "sink": lambda: sink.compare(stage(), events * 2 // 3, runs, _say),
+        "sink": lambda: sink.compare(stage(), max(events, 2 * COUNT_LEAST), runs, _say),
         "formats": lambda: formats.compare(stage(), max(events, 240_000), runs, _say),
         "path": lambda: [
-            *path.drain(stage(), events, runs, _say, arguments.contender),
+            *path.drain(stage(), max(events, COUNT_LEAST), runs, _say, arguments.contender),
             path.latency(stage(), _say),
         ],
         "freshness": lambda: freshness.compare(
