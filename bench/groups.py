@@ -52,7 +52,7 @@ def follow_commits(
 ) -> tuple[float, list[float]]:
     """Wait until `count` records are committed: (records a second, CPU seconds per million of each in `cpu_of`).
 
-    Both are counted from the commit that makes it `LEFT_OUT` to the last, so neither start-up nor the first batches are in
+    Both are counted from the commit that makes it `LEFT_OUT` (of short drains a third) to the last, so neither start-up nor the first batches are in
     them. Batches that are stored two at a time are committed two at a time: counted from the first, the second was free.
     """
     started = moved = time.monotonic()
@@ -64,7 +64,7 @@ def follow_commits(
         seen = committed.count()
         if seen > last:
             moved = now
-            if not at_first and seen >= LEFT_OUT:
+            if not at_first and seen >= min(LEFT_OUT, count // 3):
                 first, at_first, before = now, seen, cpu_of()
         if now - moved > (STALL_TIMEOUT_S if seen else START_TIMEOUT_S) or not all(
             each.is_alive for each in processes
@@ -75,6 +75,8 @@ def follow_commits(
             )
         for each in processes:
             each.cpu_seconds()
+    if at_first >= count:
+        raise RunFailed(f"{count} records came in one commit, which leaves nothing to measure: more --events")
     done, after = time.monotonic(), cpu_of()
     rest = max(1, count - at_first)
     return rest / max(0.001, done - first), [
