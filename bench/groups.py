@@ -52,8 +52,9 @@ def follow_commits(
 ) -> tuple[float, list[float]]:
     """Wait until `count` records are committed: (records a second, CPU seconds per million of each in `cpu_of`).
 
-    Both are counted from the commit that makes it `LEFT_OUT` (of short drains a third) to the last, so neither start-up nor the first batches are in
-    them. Batches that are stored two at a time are committed two at a time: counted from the first, the second was free.
+    Both are counted from the commit that makes it `LEFT_OUT` (of short drains a third) to the last, so neither start-up nor
+    the first batches are in them. Batches that are stored two at a time are committed two at a time: counted from the
+    first, the second was free.
     """
     started = moved = time.monotonic()
     first, seen, at_first = 0.0, 0, 0
