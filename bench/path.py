@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 
 from bench.database import Database, fresh_database
 from bench.events import broken
-from bench.groups import Committed, follow_commits
+from bench.groups import Committed, follow_commits, wait_for_readers
 from bench.peers import PeerMissing, python_of
 from bench.process import ROOT, Measured, cpu_seconds_of, running
 from bench.stage import Raw, RunFailed, Stage
@@ -32,7 +32,7 @@ PASS_THROUGH: Final = "pass-through: raw records into one plain table"
 
 @contextlib.contextmanager
 def roles(stage: Stage, wiring: Wiring) -> Iterator[tuple[Measured, Measured]]:
-    """The worker and the sink as shipped, on the same topics."""
+    """The worker and the sink as shipped, on the same topics; the sink reads by then, the worker begins."""
     sink_wiring = replace(wiring, group=f"{wiring.group}-sink")
     scripts = ROOT / "bench/contenders"
     with (
@@ -40,12 +40,13 @@ def roles(stage: Stage, wiring: Wiring) -> Iterator[tuple[Measured, Measured]]:
             [sys.executable, str(scripts / "sink_worker.py"), sink_wiring.to_argument()],
             stage.folder / f"{wiring.group}-sink.log",
         ) as sink,
-        running(
+    ):
+        wait_for_readers(stage.bootstrap, sink_wiring.group, [sink])
+        with running(
             [sys.executable, str(scripts / "stream_worker.py"), wiring.to_argument()],
             stage.folder / f"{wiring.group}.log",
-        ) as stream,
-    ):
-        yield stream, sink
+        ) as stream:
+            yield stream, sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def drain_once(  # noqa: PLR0913, PLR0917 - what a run of it is
             _running(stage, wiring, contender, python) as processes,
             Committed(stage.bootstrap, group) as stored,
         ):
+            wait_for_readers(stage.bootstrap, wiring.group, list(processes.values()))
             rate, cpu = follow_commits(
                 stored,
                 raw.count,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.database import fresh_database
-from bench.groups import Committed, follow_commits
+from bench.groups import Committed, follow_commits, wait_for_readers
 from bench.process import ROOT, cpu_seconds_of, environment, running
 from bench.rows import enriched_chunks, write_files, write_topic
 from bench.stage import RunFailed, Stage
@@ -62,6 +62,7 @@ def _sink(stage: Stage, topic: str, count: int, run: int) -> dict[str, Any]:
                 running(argv, stage.folder / f"{wiring.group}.log") as sink,
                 Committed(stage.bootstrap, wiring.group) as committed,
             ):
+                wait_for_readers(stage.bootstrap, wiring.group, [sink])
                 rate, cpu = follow_commits(
                     committed, count, [sink], lambda: [sink.cpu_seconds(), cpu_seconds_of(engine)]
                 )
@@ -85,14 +86,10 @@ def _infile(data: Path, files: list[Path], count: int) -> dict[str, Any]:
     if done.returncode:
         return {"void": done.stderr[-2000:]}
     said = json.loads(done.stdout)
-    per_file = count / len(files)
-    if len(files) == 1:
-        return {"void": f"one file of {count} rows leaves nothing to measure: more --events"}
-    rest = count - per_file  # the first insert is left out, as the first commit is on the other side
     return {
         "rows": count,
-        "rate": rest / sum(said["seconds"][1:]),
-        "cpu_s_per_million": {"clickhouse": sum(said["cpu"][1:]) / rest * 1e6},
+        "rate": count / sum(said["seconds"]),
+        "cpu_s_per_million": {"clickhouse": sum(said["cpu"]) / count * 1e6},
         "landed": said["landed"],
         "users": said["users"],
     }
