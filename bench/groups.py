@@ -38,7 +38,7 @@ class Committed:
             found = self._admin.describe_groups([self._group])[self._group]
         except KafkaError:
             return False
-        return found["group_state"] == "Stable"
+        return bool(found["group_state"] == "Stable")
 
     def __enter__(self) -> Self:
         return self
