@@ -1,5 +1,5 @@
 """The audit log over HTTP beside the same SELECT by ClickHouse's own driver, and the memory of the API meanwhile; and what
-page 1 000 of the event log costs beside page 1.
+page 1 000 of the event log costs beside page 1 and page 100.
 """
 
 from __future__ import annotations
@@ -45,11 +45,14 @@ BATCH_ROWS: Final = 50_000
 # More than any organisation's share of the events, so that one has as many as were asked for.
 SHARE: Final = 0.69
 FIRST_PAGE: Final = "event log by cursor, page 1"
+#: The first page lies where the log begins: of the days its late events belong to, nearly nothing else is stored.
+NEAR_PAGE: Final = "event log by cursor, page 100"
 FAR_PAGE: Final = "event log by cursor, page 1 000"
-PAGES: Final = 1_000
+PAGES: Final = {FIRST_PAGE: 1, NEAR_PAGE: 100, FAR_PAGE: 1_000}
+LAST_PAGE: Final = PAGES[FAR_PAGE]
 #: Of so many events at most; fewer, and page 1 000 is near the end of what there is.
 PAGE_ROWS: Final = 1_000
-#: How often each of the two pages is asked for in a run.
+#: How often each of the pages is asked for in a run.
 ASKED: Final = 15
 _SELECT: Final = (
     f"SELECT {table_columns(WANDB, read_pii=True)} FROM {source('org_id = {org:String}', read_pii=True)}"
@@ -88,22 +91,24 @@ def compare(stage: Stage, rows: int, runs: int, say: Callable[[str], None]) -> l
 
 
 def _pages(port: int, key: str, rows: int, runs: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Milliseconds of the first page and of page 1 000, asked for in turns; that page is reached by cursors, as readers do."""
-    limit = max(1, min(PAGE_ROWS, rows // PAGES))
+    """Milliseconds of each of `PAGES`, asked for in turns; a page is reached by cursors, as readers do."""
+    limit = max(1, min(PAGE_ROWS, rows // LAST_PAGE))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-    before = limit * (PAGES - 1)
-    cursor = ""
-    while before:
-        size = min(before, 10_000)
-        cursor, events = _page(connection, key, cursor, size)
-        if events != size:
-            raise RunFailed(f"a page of {size} events holds {events}")
-        before -= size
+    places: dict[str, str] = {}
+    cursor, passed = "", 0
+    for name, number in PAGES.items():
+        while left := limit * (number - 1) - passed:
+            size = min(left, 10_000)
+            cursor, events = _page(connection, key, cursor, size)
+            if events != size:
+                raise RunFailed(f"a page of {size} events holds {events}")
+            passed += size
+        places[name] = cursor
     found: list[dict[str, Any]] = []
     for run in range(runs):
-        taken: dict[str, list[float]] = {FIRST_PAGE: [], FAR_PAGE: []}
+        taken: dict[str, list[float]] = {name: [] for name in places}
         for _ in range(ASKED):
-            for name, place in ((FIRST_PAGE, ""), (FAR_PAGE, cursor)):
+            for name, place in places.items():
                 started = time.perf_counter()
                 _, events = _page(connection, key, place, limit)
                 taken[name].append((time.perf_counter() - started) * 1000)

@@ -31,11 +31,12 @@ def of_audit(rows: Rows) -> str:
 
 def _pages(rows: Rows) -> str:
     """How far into the event log a page is should cost nothing."""
-    first, far = figure(rows, audit.FIRST_PAGE, "ms"), figure(rows, audit.FAR_PAGE, "ms")
-    if not first.runs or not far.runs:
+    found = {name: figure(rows, name, "ms") for name in audit.PAGES}
+    if not all(each.runs for each in found.values()):
         return ""
     size = next(row["events"] for row in rows if row["contender"] == audit.FAR_PAGE)
-    return f"\nThe event log by cursor, {size} events a page: page 1 in {first.median:.1f} ms, page 1 000 in {far.median:.1f} ms.\n"
+    told = ", ".join(f"{name.rpartition(', ')[2]} in {each.median:.1f} ms" for name, each in found.items())
+    return f"\nThe event log by cursor, {size} events a page: {told}. [Why](floors.md#page-1-000-of-the-event-log) page 1 costs less.\n"
 
 
 def of_archive(rows: Rows) -> str:
