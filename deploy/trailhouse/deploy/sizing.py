@@ -25,11 +25,11 @@ class Figures:
     """
 
     worker_events_s: float = 62_400
-    sink_events_s: float = 32_100
-    stream_cpu: float = 14.6
-    sink_cpu: float = 12.1
-    clickhouse_cpu: float = 33.3
-    kafka_cpu: float = 3.5
+    sink_events_s: float = 35_500
+    stream_cpu: float = 18.0
+    sink_cpu: float = 12.2
+    clickhouse_cpu: float = 31.8
+    kafka_cpu: float = 3.2
     raw_bytes: float = 115
     """on the raw topic, lz4"""
     enriched_bytes: float = 115
@@ -37,7 +37,7 @@ class Figures:
     table_bytes: float = 245
     """in all tables of ClickHouse together, merged"""
     worker_mb: float = 350
-    sink_mb: float = 450
+    sink_mb: float = 640
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         except TimeoutError:
             with about((self._flights.first or self._batch).name):
                 log.warning("stopping with %d rows not stored; they will be read again", self._flights.rows)
-            self._generation += 1  # the storing thread gives up its retries
+            self._generation += 1  # the storing threads give up their retries
             is_idle = False
         self._flights.close()
         self._summing.shutdown(wait=False)
