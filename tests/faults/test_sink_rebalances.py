@@ -251,6 +251,7 @@ def shaken(
     found = rig.balance()
     assert (found.unaccounted, found.in_flight) == (0, 0)
     assert found.stored + found.repeats == len(load.lines)
+    assert all(len(stretches) == 1 and stretches[0][0] == 0 for stretches in rig.ledger().values())
     history = commits(rig)
     assert sorted(history) == list(range(PARTITIONS))
     for pairs in history.values():

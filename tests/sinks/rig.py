@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -123,6 +124,21 @@ class Rig:
 
     def balance(self) -> Balance:
         return balance(self.kafka, self.client, self.group)
+
+    def ledger(self) -> dict[int, list[tuple[int, int]]]:
+        """What table `batches` covers of each raw partition without a hole: more than one stretch, and a row is missing."""
+        found = defaultdict[int, list[tuple[int, int]]](list)
+        rows = self.client.query(
+            "SELECT partition, first, last FROM batches WHERE epoch = {epoch:String} ORDER BY partition, first",
+            parameters={"epoch": self.epoch},
+        ).result_rows
+        for partition, first, last in rows:
+            stretches = found[partition]
+            if stretches and first <= stretches[-1][1] + 1:
+                stretches[-1] = stretches[-1][0], max(last, stretches[-1][1])
+            else:
+                stretches.append((first, last))
+        return dict(found)
 
     def landed(self) -> int:
         """Distinct raw offsets that landed. Tables fill one after the other: who reads the others waits for `committed`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from random import Random
@@ -245,6 +246,20 @@ class LateForTheFirst(Door):
         self._writer.write(lines, table)
 
 
+class HoldsTheFirst(Door):
+    """A ClickHouse that keeps the first insert waiting until the door is opened, and no other."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(rig)
+        self.is_holding, self.opened = threading.Event(), threading.Event()
+
+    def write(self, lines: Sequence[bytes], table: str = "landing") -> None:
+        if not self.is_holding.is_set():
+            self.is_holding.set()
+            assert self.opened.wait(30)
+        self._writer.write(lines, table)
+
+
 class Closed:
     """A ClickHouse that takes nothing."""
 
@@ -384,6 +399,27 @@ def test_what_is_stored_early_is_not_promised(rig: Rig, monkeypatch: pytest.Monk
         assert value(metrics, "trailhouse_sink_repeats_total") == 0
     assert rig.differing(lines) == {}
     assert rig.balance().unaccounted == 0
+
+
+def test_what_flies_beside_a_stale_batch_is_stored(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rebalance while an insert waits: what is read anew beside it is entered into the ledger and committed, all of it."""
+    monkeypatch.setattr("trailhouse.sinks.consumer.POLL_RECORDS_MAX", 100)
+    lines = enriched([event(n) for n in range(300)], epoch=rig.epoch)
+    rig.produce(lines[:100])
+    with sinking(rig, batch_rows=100, batch_age_ms=200) as (sink, metrics):
+        sink._writer = held = HoldsTheFirst(rig)
+        drive(sink, held.is_holding.is_set, "the first under way")
+        sink.on_partitions_assigned([])
+        rig.produce(lines[100:])
+        drive(
+            sink, lambda: len(sink._flights) == 2 and rig.ledger() == {0: [(0, 99)]}, "read anew and stored"
+        )
+        assert rig.committed() == (-1, None)
+        held.opened.set()
+        drive(sink, lambda: rig.committed() == (300, Mark({rig.epoch: 299})), "all")
+        assert value(metrics, "trailhouse_sink_rows_total") == 300
+    assert rig.ledger() == {0: [(0, 299)]}
+    assert rig.differing(lines) == {}
 
 
 def test_memory_is_bounded_while_clickhouse_is_behind(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,11 @@ import pytest
 from trailhouse.sinks.batch import Batch
 from trailhouse.sinks.flights import AT_ONCE, Flights
 
+STALE, FAILING = 7, 13
+
 
 class Tower:
-    """Lets each batch land when told to, and knows which were stored at the same time."""
+    """Lets each batch (known by its number of rows) land when told to, and knows which were stored at the same time."""
 
     def __init__(self) -> None:
         self.cleared: dict[int, threading.Event] = {}
@@ -21,21 +23,24 @@ class Tower:
         self.flying, self.most = 0, 0
         self._lock = threading.Lock()
 
-    def batch(self, number: int) -> Batch:
-        self.cleared[number] = threading.Event()
-        return Batch(number, time.monotonic(), lines=[b"{}"] * number)
+    def batch(self, rows: int, generation: int = 1) -> Batch:
+        self.cleared[rows] = threading.Event()
+        return Batch(generation, time.monotonic(), lines=[b"{}"] * rows)
 
     def store(self, batch: Batch, is_stored_before: Callable[[], bool]) -> bool:
+        number = len(batch.lines)
         with self._lock:
             self.flying += 1
             self.most = max(self.most, self.flying)
-        self.cleared[batch.generation].wait(10)
+        self.cleared[number].wait(10)
         with self._lock:
             self.flying -= 1
-        if batch.generation == 13:
+        if number == FAILING:
             raise OSError("lost")
-        self.followed[batch.generation] = is_stored_before()
-        return batch.generation != 7
+        if number == STALE:
+            return False
+        self.followed[number] = is_stored_before()
+        return self.followed[number]
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -81,25 +86,54 @@ def test_no_more_are_stored_at_once() -> None:
     assert tower.most == AT_ONCE
     for each in tower.cleared.values():
         each.set()
-    assert [flights.land(5)[0].generation for _ in range(AT_ONCE + 1)] == list(range(1, AT_ONCE + 2))
+    assert [len(flights.land(5)[0].lines) for _ in range(AT_ONCE + 1)] == list(range(1, AT_ONCE + 2))
     assert tower.most == AT_ONCE
     flights.close()
 
 
-def test_what_went_stale_or_failed_is_said_in_its_turn() -> None:
-    """False for a stale batch, which the next one hears; what storing one raised comes out of landing it, and the next."""
+@pytest.mark.parametrize("generation", [1, 2])
+def test_only_batches_of_one_assignment_build_on_each_other(generation: int) -> None:
+    """What follows a stale batch is not stored either, unless it was read anew from the committed pair."""
     tower = Tower()
     flights = Flights(tower.store)
-    for number in (7, 8, 13, 14):
-        flights.take_off(tower.batch(number))
+    flights.take_off(tower.batch(STALE))
+    flights.take_off(tower.batch(8, generation))
+    flights.take_off(tower.batch(9, generation))
     for each in tower.cleared.values():
         each.set()
-    assert [(batch.generation, is_stored) for batch, is_stored in (flights.land(5), flights.land(5))] == [
-        (7, False),
-        (8, True),
-    ]
-    for _ in range(2):
-        with pytest.raises(OSError, match="lost"):
-            flights.land(5)
-    assert tower.followed == {7: True, 8: False}
+    is_anew = generation == 2
+    assert [flights.land(5)[1] for _ in range(3)] == [False, is_anew, is_anew]
+    assert tower.followed == {8: is_anew, 9: is_anew}
     flights.close()
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_what_failed_is_said_in_its_turn(generation: int) -> None:
+    """What storing a batch raised comes out of landing it, after those before it, and out of those that build on it."""
+    tower = Tower()
+    flights = Flights(tower.store)
+    flights.take_off(tower.batch(1))
+    flights.take_off(tower.batch(FAILING))
+    flights.take_off(tower.batch(2, generation))
+    for each in tower.cleared.values():
+        each.set()
+    assert flights.land(5)[1]
+    with pytest.raises(OSError, match="lost"):
+        flights.land(5)
+    until(lambda: tower.followed.keys() == ({1, 2} if generation == 2 else {1}))
+    flights.close()
+
+
+def test_closed_none_begins_that_waited() -> None:
+    """Those under way go on, for nobody waits for them."""
+    tower = Tower()
+    flights = Flights(tower.store)
+    for number in range(1, AT_ONCE + 2):
+        flights.take_off(tower.batch(number))
+    until(lambda: tower.flying == AT_ONCE)
+    flights.close()
+    for each in tower.cleared.values():
+        each.set()
+    until(lambda: tower.flying == 0)
+    time.sleep(0.05)
+    assert set(tower.followed) == set(range(1, AT_ONCE + 1))

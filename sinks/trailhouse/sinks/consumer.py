@@ -336,9 +336,13 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         with about(batch.name), tracing.span("INSERT landing", "client") as span:
             if tracing.is_on():
                 span.set(batch.told())
-            with self._metrics.insert_seconds.time():
-                is_stored = all(store.store(lines) for lines in batch.inserts())
-            is_stored = is_stored and is_stored_before() and store.record(summing.result())
+            began = time.monotonic()
+            is_stored = all(store.store(lines) for lines in batch.inserts())
+            waited = time.monotonic()
+            is_stored = is_stored and is_stored_before()
+            waited = time.monotonic() - waited
+            is_stored = is_stored and store.record(summing.result())
+            self._metrics.insert_seconds.observe(time.monotonic() - began - waited)
             span.set({"trailhouse.outcome": "stored" if is_stored else "stale"})
             return is_stored
 
@@ -372,8 +376,13 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         A stale batch is forgotten: its rows come again, here or elsewhere.
         """
         batch, is_stored = self._flights.land(timeout_s)
-        if not is_stored or batch.generation != self._generation:
+        if batch.generation != self._generation:
             return
+        if not is_stored:
+            # What was read after it must not be committed.
+            raise RuntimeError(
+                f"{len(batch.lines)} rows are neither stored nor stale: read again from the last pair"
+            )
         offsets = {
             tp: OffsetAndMetadata(position, mark.to_metadata(), -1)
             for tp, (position, mark) in batch.marks.items()

@@ -32,7 +32,8 @@ class Flights:
     """Used by one thread; `store` runs in others, at most `AT_ONCE` of them.
 
     It is given a batch, and what waits until the batch before it is stored and says whether it is (or raises what storing
-    that raised).
+    that raised). Only batches of one assignment (`generation`) build on each other: a later one was read from the committed
+    pair, whatever becomes of a stale one that still flies.
     """
 
     def __init__(self, store: Callable[[Batch, Callable[[], bool]], bool]) -> None:
@@ -63,7 +64,9 @@ class Flights:
 
     def take_off(self, batch: Batch) -> None:
         """Store a batch in a thread of its own."""
-        before = self._flying[-1].stored.result if self._flying else lambda: True
+        last = self._flying[-1] if self._flying else None
+        builds_on = last is not None and last.batch.generation == batch.generation
+        before = last.stored.result if last is not None and builds_on else lambda: True
         self._flying.append(Flight(batch, self._threads.submit(self._store, batch, before)))
 
     def land(self, timeout_s: float) -> tuple[Batch, bool]:
@@ -72,5 +75,5 @@ class Flights:
         return self._flying.popleft().batch, is_stored
 
     def close(self) -> None:
-        """Take no more; does not wait for those under way."""
-        self._threads.shutdown(wait=False)
+        """Take no more, and begin none that waits; does not wait for those under way."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

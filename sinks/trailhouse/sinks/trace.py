@@ -180,7 +180,7 @@ def _way(kafka: KafkaSettings, copy: _Copy, kept: _Copy, became: str) -> Way:
             f"by {batch['sink']}, with {copy.place.partition}/{batch['first']}-{batch['last']}"
             if batch
             else "",
-            "" if batch else "stored before there was a ledger of batches",
+            "" if batch else "in no batch of the ledger: stored a moment ago, or before there was one",
         ),
         Step("became", None, became, note),
     )
