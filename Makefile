@@ -73,7 +73,7 @@ bench-full: $(READY) ## measure everything with five runs each, profiles and cur
 	@$(BIN)/python -m bench --full $(ARGS)
 
 bench-guard: $(READY) ## a short run; fails when a ratio is more than 15 % worse than the committed one
-	@$(BIN)/python -m bench --guard $(ARGS)
+	@$(BIN)/python -m bench --guard --runs 3 $(ARGS)
 
 screenshots: $(READY) ## take the pictures of README and docs anew, of a simulated company (needs Chromium)
 	@$(BIN)/python -m bench.looks.pictures

@@ -234,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
         "--contender", action="append", default=[], help="part of a name; only these contenders"
     )
     parser.add_argument("--events", type=int, default=150_000, help="events of a worker's run")
-    parser.add_argument("--runs", type=int, default=3, help="interleaved runs of each contender")
+    parser.add_argument("--runs", type=int, default=2, help="interleaved runs of each contender")
     parser.add_argument(
         "--results", type=Path, default=RESULTS, metavar="FOLDER", help="results, page and pictures elsewhere"
     )

@@ -15,7 +15,7 @@ from bench.targets import summary
 
 HEAD = """# Performance
 
-This page and its pictures are written by `make bench` (the short form), `make bench-full` (five runs of everything, on a machine that does nothing else) and `python -m bench --soak-memory` (memory over five million events) from [bench/results](../bench/results) and [bench/profiles](../bench/profiles). Absolute figures belong to the machine named below; the ratios are what to compare: all contenders of a table ran in turns, in the same minutes, on the same broker and engine. `make bench-guard` runs the short form again and fails when a ratio is more than 15 % worse than here. Where a target is not met, [this](floors.md) is why.
+This page and its pictures are written by `make bench` (the short form, two runs of what matters most), `make bench-full` (five runs of everything, on a machine that does nothing else) and `python -m bench --soak-memory` (memory over five million events) from [bench/results](../bench/results) and [bench/profiles](../bench/profiles). Absolute figures belong to the machine named below; the ratios are what to compare: all contenders of a table ran in turns, in the same minutes, on the same broker and engine. `make bench-guard` runs the short form again and fails when a ratio is more than 15 % worse than here. Where a target is not met, [this](floors.md) is why.
 """
 
 METHOD = """## How it is measured
