@@ -20,14 +20,13 @@ from the gap.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import (
     FencedInstanceIdError,
     KafkaError,
@@ -38,6 +37,7 @@ from kafka.structs import OffsetAndMetadata
 
 from trailhouse.producers.kafka_socket import connecting
 from trailhouse.sinks.batch import Batch, Limits, Run
+from trailhouse.sinks.burial import Burial
 from trailhouse.sinks.flights import AT_ONCE, Flights
 from trailhouse.sinks.gap import Gaps, Partition, baseline
 from trailhouse.sinks.head import Head, read_heads
@@ -50,8 +50,6 @@ from trailhouse.sinks.writer import Store, Writer
 from trailhouse.stream import tracing
 from trailhouse.stream.correlation import about
 from trailhouse.stream.header_name import read_any_header_name
-from trailhouse.stream.letter import Letter, Place
-from trailhouse.stream.rejected import Reason
 from trailhouse.stream.topics import TopicError
 
 POLL_RECORDS_MAX: Final = 10_000
@@ -62,7 +60,6 @@ POLL_BUSY_MS: Final = 20
 # and events that trickle in would make hundreds of them a second.
 FETCH_MIN_BYTES: Final = 256 << 10
 FETCH_WAIT_MS: Final = 50
-BURY_TIMEOUT_S: Final = 30.0
 FINISH_GRACE_S: Final = 3.0
 
 log = logging.getLogger(__name__)
@@ -80,8 +77,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
         self._flights = Flights(self._store)
         self._summing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sum")
         self._name = name_of_this_sink(settings.instance)
-        self._letters: KafkaProducer | None = None
-        self._opening = threading.Lock()
+        self._letters = Burial(settings.kafka)
         self._lookout = Lookout(settings)
         self._gaps = Gaps(self._lookout, metrics)
         read_any_header_name()
@@ -347,27 +343,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is 
             return is_stored
 
     def _bury(self, head: Head, line: bytes, why: str) -> None:
-        """The dead letter of a poison row; returns when Kafka has it, raises otherwise (then nothing is committed)."""
-        with self._opening:
-            letters = self._letters
-            if letters is None:
-                letters = self._letters = KafkaProducer(
-                    acks="all",
-                    max_request_size=1_200_000,
-                    **connecting(self._settings.kafka),
-                )
-        letter = Letter(
-            Place(head.epoch, head.partition, head.offset),
-            Reason.UNSTORABLE.value,
-            why,
-            None,
-            line,
-            stage="sink",
-        )
-        key, value, headers = letter.to_record()
-        letters.send(self._settings.kafka.rejected_topic, value=value, key=key, headers=headers).get(
-            BURY_TIMEOUT_S
-        )
+        """The dead letter of a poison row; raises when Kafka has it not (then nothing is committed)."""
+        self._letters.bury(head, line, why)
         self._metrics.poison.inc()
 
     def _land(self, *, timeout_s: float) -> None:
