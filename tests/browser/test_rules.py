@@ -135,7 +135,8 @@ def test_rule_19_the_menu(company: House, visiting: Any) -> None:
         # A saved picture looks as it does here, without our styles beside it.
         svg = download.value.path().read_text()
         page.set_content(f"<body>{svg}</body>")
-        assert page.locator("svg rect.bar").first.bounding_box()["height"] > 20
+        # The highest: on a Monday the first week of thirty days is one Sunday.
+        assert max(bar.bounding_box()["height"] for bar in page.locator("svg rect.bar").all()) > 20
         visit.go(f"activity?org={ORG}&weekly=30d")
         page.click("#weekly .more summary")
         page.click("#weekly >> text=Copy API call")
