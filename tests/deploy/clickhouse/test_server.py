@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections.abc import Callable
@@ -149,11 +148,10 @@ def test_who_reads_much_keeps_only_their_like_waiting(clickhouse_server: LocalCl
         assert answer.status_code == 200, answer.text
         return time.monotonic() - began
 
-    slow = "SELECT sum(sipHash64(number)) FROM numbers(60000000)"
+    slow = "SELECT sum(sipHash64(number)) FROM numbers(150000000)"
     with ThreadPoolExecutor() as pool:
         analysts = [pool.submit(ask, "reader", slow) for _ in range(cores() + 2)]
         time.sleep(0.3)
         page = ask("api", "SELECT 1")
         took = [each.result() for each in analysts]
-    # Waiting with them it would come last.
-    assert page < statistics.median(took)
+    assert page < min(took) / 2
